@@ -1,0 +1,3 @@
+//! libsch: smart client handoffs for Redis drivers. A sans-IO core behind a C ABI.
+
+pub mod resp;

@@ -1,0 +1,1 @@
+//! Bytes of RESP: frame boundaries, one bounded value, one outbound command. Knows no Redis command and no maintenance.
