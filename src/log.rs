@@ -1,0 +1,41 @@
+//! Log lines, kept in a bounded queue until the host reads them. Knows no clock and no sink.
+
+use std::collections::VecDeque;
+
+/// How much a line matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Level {
+    /// Something did not work and a user may notice.
+    Error = 1,
+    /// Something is odd and was dealt with.
+    Warn = 2,
+    /// A maintenance step.
+    Info = 3,
+    /// All else.
+    Debug = 4,
+}
+
+/// Lines waiting to be read.
+#[derive(Debug, Default)]
+pub struct Lines {
+    queue: VecDeque<(Level, String)>,
+    /// Lines dropped because nobody read them.
+    pub dropped: u64,
+}
+
+impl Lines {
+    /// Adds a line, or counts it as dropped when `limit` lines wait.
+    pub fn push(&mut self, limit: usize, level: Level, line: String) {
+        if self.queue.len() >= limit {
+            self.dropped += 1;
+        } else {
+            self.queue.push_back((level, line));
+        }
+    }
+
+    /// The oldest line.
+    pub fn pop(&mut self) -> Option<(Level, String)> {
+        self.queue.pop_front()
+    }
+}
