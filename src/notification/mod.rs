@@ -615,7 +615,7 @@ fn target(field: &Value<'_>, defects: &mut Defects) -> MovingTarget {
 fn starter(fields: &[Value<'_>], defects: &mut Defects, limits: &NotificationLimits) -> (Option<i64>, Body) {
     let (time, shards) = match fields {
         [] => (None, None),
-        [Value::Integer(time)] => (Some(*time), None),
+        [time @ (Value::Integer(_) | Value::Double(_))] => (number(time), None),
         [shards] => (None, Some(shards)),
         [time, shards, ..] => {
             let read = number(time);

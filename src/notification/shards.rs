@@ -62,23 +62,51 @@ impl fmt::Display for Shards {
 
 /// Reads one field. `None` if it names no shard that can be read: it then stands for all, or for any.
 pub(super) fn read(field: &Value<'_>, defects: &mut Defects, limits: &NotificationLimits) -> Option<Shards> {
-    let mut ids = Vec::new();
-    collect(field, &mut ids, defects, limits.max_shards);
-    Some(ids.into_iter().collect()).filter(|shards: &Shards| !shards.is_empty())
+    let mut found = Found { ids: Vec::new(), defects, max: limits.max_shards };
+    found.collect(field, limits.max_depth);
+    found.shrink();
+    (!found.ids.is_empty()).then_some(Shards(found.ids))
 }
 
-fn collect(field: &Value<'_>, ids: &mut Vec<u64>, defects: &mut Defects, max: usize) {
-    match field {
-        Value::Null => {}
-        Value::Integer(id) => take(u64::try_from(*id).ok(), ids, defects, max),
-        Value::Array(items) => items.iter().for_each(|item| collect(item, ids, defects, max)),
-        Value::Text(text) if text.eq_ignore_ascii_case(b"null") => {}
-        Value::Text(text) => {
-            for word in text.split(|&b| is_between(b)).filter(|word| !word.is_empty()) {
-                take(number(word), ids, defects, max);
+struct Found<'d> {
+    ids: Vec<u64>,
+    defects: &'d mut Defects,
+    max: usize,
+}
+
+impl Found<'_> {
+    fn collect(&mut self, field: &Value<'_>, depth: u8) {
+        match field {
+            Value::Null => {}
+            Value::Integer(id) => self.push(u64::try_from(*id).ok()),
+            Value::Array(items) => match depth.checked_sub(1) {
+                Some(depth) => items.iter().for_each(|item| self.collect(item, depth)),
+                None => self.defects.insert(Defect::OverLimit),
+            },
+            Value::Text(text) if text.eq_ignore_ascii_case(b"null") => {}
+            Value::Text(text) => {
+                let words = text.split(|&b| is_between(b)).filter(|word| !word.is_empty());
+                words.for_each(|word| self.push(number(word)));
             }
+            _ => self.defects.insert(Defect::ShardUnreadable),
         }
-        _ => defects.insert(Defect::ShardUnreadable),
+    }
+
+    fn push(&mut self, id: Option<u64>) {
+        let Some(id) = id else { return self.defects.insert(Defect::ShardUnreadable) };
+        self.ids.push(id);
+        if self.ids.len() > self.max.saturating_mul(2) {
+            self.shrink();
+        }
+    }
+
+    fn shrink(&mut self) {
+        self.ids.sort_unstable();
+        self.ids.dedup();
+        if self.ids.len() > self.max {
+            self.ids.truncate(self.max);
+            self.defects.insert(Defect::OverLimit);
+        }
     }
 }
 
@@ -89,13 +117,4 @@ fn is_between(b: u8) -> bool {
 
 fn number(word: &[u8]) -> Option<u64> {
     core::str::from_utf8(word).ok()?.parse().ok()
-}
-
-fn take(id: Option<u64>, ids: &mut Vec<u64>, defects: &mut Defects, max: usize) {
-    match id {
-        None => defects.insert(Defect::ShardUnreadable),
-        Some(id) if ids.contains(&id) => {}
-        Some(_) if ids.len() >= max => defects.insert(Defect::OverLimit),
-        Some(id) => ids.push(id),
-    }
 }

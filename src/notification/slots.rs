@@ -149,19 +149,28 @@ fn slot(digits: &[u8]) -> Option<u16> {
 /// Of SMIGRATING, after the seq: slots in one text, or in several, or in arrays of them.
 pub(super) fn read(fields: &[Value<'_>], defects: &mut Defects, limits: &NotificationLimits) -> SlotRanges {
     let mut slots = Collector::default();
-    fields.iter().for_each(|field| collect(field, &mut slots, defects, limits.max_slot_ranges));
+    fields.iter().for_each(|field| collect(field, &mut slots, defects, limits, limits.max_depth));
     if slots.is_empty() {
         defects.insert(Defect::SlotsMissing);
     }
     slots.finish(defects, limits.max_slot_ranges)
 }
 
-fn collect(field: &Value<'_>, slots: &mut Collector, defects: &mut Defects, max: usize) {
+fn collect(
+    field: &Value<'_>,
+    slots: &mut Collector,
+    defects: &mut Defects,
+    limits: &NotificationLimits,
+    depth: u8,
+) {
     match field {
         Value::Null => {}
-        Value::Integer(slot) => slots.number(*slot, defects, max),
-        Value::Text(text) => slots.text(text, defects, max),
-        Value::Array(items) => items.iter().for_each(|item| collect(item, slots, defects, max)),
+        Value::Integer(slot) => slots.number(*slot, defects, limits.max_slot_ranges),
+        Value::Text(text) => slots.text(text, defects, limits.max_slot_ranges),
+        Value::Array(items) => match depth.checked_sub(1) {
+            Some(depth) => items.iter().for_each(|item| collect(item, slots, defects, limits, depth)),
+            None => defects.insert(Defect::OverLimit),
+        },
         _ => defects.insert(Defect::SlotUnreadable),
     }
 }

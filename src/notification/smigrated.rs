@@ -40,10 +40,17 @@ pub(super) fn read(
     if fields.is_empty() {
         moves.defects.insert(Defect::SlotsMissing);
     }
+    let mut nested = false;
     for field in fields {
         match field {
-            Value::Array(items) if moves.entry.is_empty() => moves.list(items),
+            Value::Array(items) if moves.entry.endpoints.is_empty() => {
+                nested = true;
+                moves.end();
+                moves.list(items);
+            }
             Value::Array(slots) => moves.slots(slots),
+            // After a list: surplus.
+            _ if nested => {}
             field => moves.word(field),
         }
     }
@@ -88,16 +95,18 @@ impl Moves<'_> {
         self.end();
     }
 
-    /// One entry; what comes after its slots is surplus.
+    /// One entry. After its slots, more text of slots belongs to it; all else is surplus.
     fn nested(&mut self, items: &[Value<'_>]) {
         self.end();
-        for (n, item) in items.iter().enumerate() {
+        for item in items {
             match item {
+                item if self.entry.complete => {
+                    if let Some(text) = item.as_text().filter(|text| are_slots(text)) {
+                        self.text(text);
+                    }
+                }
                 Value::Array(slots) => self.slots(slots),
                 item => self.word(item),
-            }
-            if n >= 2 && self.entry.complete {
-                break;
             }
         }
         self.end();
@@ -133,7 +142,7 @@ impl Moves<'_> {
     }
 
     fn text(&mut self, word: &[u8]) {
-        if word.iter().all(|b| b.is_ascii_digit() || b",-".contains(b)) {
+        if are_slots(word) {
             self.entry.slots.text(word, self.defects, self.limits.max_slot_ranges);
             self.entry.complete = true;
             return;
@@ -183,4 +192,9 @@ impl Moves<'_> {
         let slots = entry.slots.finish(self.defects, self.limits.max_slot_ranges);
         self.done.push(SlotMove { source: entry.endpoints.pop().flatten(), destination, slots });
     }
+}
+
+/// No endpoint is made of these alone.
+fn are_slots(text: &[u8]) -> bool {
+    text.iter().all(|b| b.is_ascii_digit() || b",- ".contains(b))
 }

@@ -141,6 +141,10 @@ fn streamed(mut rest: &[u8]) -> Sniff {
 
 /// Compares the beginning of a text with all names. `len` is how long the whole text is, if that is known.
 fn compare(text: &[u8], len: Option<usize>) -> Sniff {
+    // Most pushes are messages; they end here.
+    if text.first().is_some_and(|first| !b"MFS".contains(first)) {
+        return Sniff::NotOurs;
+    }
     let mut possible = false;
     for kind in Kind::ALL {
         let name = kind.name().as_bytes();
