@@ -1,1 +1,3 @@
 //! Bytes of RESP: frame boundaries, one bounded value, one outbound command. Knows no Redis command and no maintenance.
+
+pub mod command;
