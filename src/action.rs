@@ -6,6 +6,8 @@
 use crate::{endpoint::Endpoint, notification::SlotMove, time::Timestamp};
 use core::time::Duration;
 
+pub use crate::commands::Class;
+
 /// Names one transport (a socket) of a connection. Never reused, never 0.
 pub type TransportId = u64;
 
@@ -72,16 +74,6 @@ pub enum LostOutcome {
     NotExecuted = 2,
     /// It was never written whole: it did not run.
     NeverWritten = 3,
-}
-
-/// What a second run of a command would do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum Class {
-    /// Safe to send again.
-    ReadOnly = 1,
-    /// Running it twice may differ from running it once.
-    Write = 2,
 }
 
 /// How a handoff ended (H13).
@@ -283,7 +275,7 @@ pub enum Action {
         /// How.
         outcome: Outcome,
         /// The seq of its MOVING.
-        seq: Option<i64>,
+        seq: Option<u64>,
         /// From MOVING to here.
         duration: Duration,
         /// How long writes were held.
@@ -305,13 +297,13 @@ pub enum Action {
     /// SMIGRATED was read (C1).
     SlotsMoved {
         /// Its seq.
-        seq: Option<i64>,
+        seq: Option<u64>,
         /// Who gave what to whom.
         moves: Vec<SlotMove>,
     },
     /// SMIGRATED was read, but not all of it could be understood: load the slot map again.
     ReloadSlots {
         /// Its seq.
-        seq: Option<i64>,
+        seq: Option<u64>,
     },
 }

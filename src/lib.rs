@@ -1,6 +1,12 @@
 //! libsch: smart client handoffs for Redis drivers. A sans-IO core behind a C ABI.
 
+pub mod action;
+pub mod commands;
+pub mod config;
+pub mod conn;
 pub mod endpoint;
+pub mod error;
+pub mod log;
 pub mod notification;
 pub mod optin;
 pub mod resp;

@@ -1,0 +1,77 @@
+//! What a command does to the session once its reply says so: owned, because the reply comes later.
+//! Knows the meaning of commands, not the session.
+
+use crate::action::CommandNumber;
+use crate::commands::{Effect, Topic};
+
+/// A user's secret. Wiped when dropped, never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Credentials {
+    pub(super) user: Option<Vec<u8>>,
+    pub(super) password: Vec<u8>,
+}
+
+impl core::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Credentials(..)")
+    }
+}
+
+impl Drop for Credentials {
+    fn drop(&mut self) {
+        self.password.fill(0);
+        // The optimiser may not drop a store whose result is looked at.
+        core::hint::black_box(&self.password);
+    }
+}
+
+/// A pending change of the session.
+#[derive(Debug)]
+pub(super) enum Watched {
+    Hello { proto: Option<u64>, auth: Option<Credentials>, name: Option<Vec<u8>> },
+    Auth(Credentials),
+    Select(i64),
+    SetName(Vec<u8>),
+    SetInfo(Vec<u8>, Vec<u8>),
+    NoEvict(bool),
+    NoTouch(bool),
+    Tracking { on: bool, redirect: bool, command: Vec<u8> },
+    Capa(Vec<u8>),
+    ReadOnly(bool),
+    Maint { on: bool },
+    Reset,
+    Multi,
+    /// With the changes that were queued, and the WATCH it depends on.
+    Exec { changes: Vec<Watched>, watch: Option<CommandNumber> },
+    Discard,
+    Monitor,
+}
+
+/// How a command reaches beyond its own reply, apart from the session.
+pub(super) fn watched(effect: &Effect<'_>, command: impl FnOnce() -> Vec<u8>) -> Option<Watched> {
+    Some(match *effect {
+        Effect::Hello(h) => Watched::Hello {
+            proto: h.proto,
+            auth: h
+                .auth
+                .map(|(user, pass)| Credentials { user: Some(user.to_vec()), password: pass.0.to_vec() }),
+            name: h.name.map(<[u8]>::to_vec),
+        },
+        Effect::Auth { user, pass } => {
+            Watched::Auth(Credentials { user: user.map(<[u8]>::to_vec), password: pass.0.to_vec() })
+        }
+        Effect::Select(db) => Watched::Select(db?),
+        Effect::SetName(name) => Watched::SetName(name.to_vec()),
+        Effect::SetInfo { attribute, value } => Watched::SetInfo(attribute.to_vec(), value.to_vec()),
+        Effect::NoEvict(on) => Watched::NoEvict(on),
+        Effect::NoTouch(on) => Watched::NoTouch(on),
+        Effect::Tracking { on, redirect, .. } => Watched::Tracking { on, redirect, command: command() },
+        Effect::Capa(_) => Watched::Capa(command()),
+        Effect::ReadOnly => Watched::ReadOnly(true),
+        Effect::ReadWrite => Watched::ReadOnly(false),
+        Effect::Maint { on } => Watched::Maint { on },
+        Effect::Reset => Watched::Reset,
+        Effect::Monitor => Watched::Monitor,
+        _ => return None,
+    })
+}

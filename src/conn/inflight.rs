@@ -1,0 +1,305 @@
+//! Replies owed by one transport, in order: 4 bytes a command, and a side queue for the few whose reply must be read.
+//! Knows what a reply ends, not what it says.
+
+use crate::action::{Class, CommandNumber};
+use crate::commands::Topic;
+use crate::conn::effect::Watched;
+use std::collections::VecDeque;
+
+/// One command: length in bytes, class, kind, packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Entry(u32);
+
+const OWN: u32 = 1 << 31;
+const SPECIAL: u32 = 1 << 30;
+const READ: u32 = 1 << 29;
+const QUEUED: u32 = 1 << 28;
+/// Lengths above are kept as this; such a command is never taken back as unwritten.
+const MAX_LEN: u32 = (1 << 28) - 1;
+
+impl Entry {
+    pub(super) fn new(len: u64, class: Class) -> Self {
+        let len = u32::try_from(len).unwrap_or(MAX_LEN).min(MAX_LEN);
+        Self(len | if class == Class::ReadOnly { READ } else { 0 })
+    }
+    /// The command is queued in a transaction.
+    pub(super) fn queued(self) -> Self {
+        Self((self.0 | QUEUED) & !READ)
+    }
+    pub(super) fn is_queued(self) -> bool {
+        self.0 & QUEUED != 0
+    }
+    pub(super) fn len(self) -> usize {
+        (self.0 & MAX_LEN) as usize
+    }
+    pub(super) fn with_len(self, len: usize) -> Self {
+        Self((self.0 & !MAX_LEN) | (len as u32).min(MAX_LEN))
+    }
+    pub(super) fn is_len_known(self) -> bool {
+        self.0 & MAX_LEN != MAX_LEN
+    }
+    pub(super) fn class(self) -> Class {
+        if self.0 & READ != 0 { Class::ReadOnly } else { Class::Write }
+    }
+    pub(super) fn is_own(self) -> bool {
+        self.0 & OWN != 0
+    }
+    pub(super) fn is_special(self) -> bool {
+        self.0 & SPECIAL != 0
+    }
+}
+
+/// What is particular about the reply to one command.
+#[derive(Debug)]
+pub(super) enum Special {
+    /// There is none: the command ends as soon as all before it have.
+    Silent,
+    /// It passes, and is read for its effect.
+    Watched(Watched),
+    /// Confirmations come as pushes; `left` of them (`None`: as many as there are
+    /// subscriptions when its turn comes), or one error.
+    Pushes { topic: Topic, subscribe: bool, left: Option<u64> },
+    /// Libsch's own command: its reply is swallowed.
+    Own(Own),
+    /// The reply passes as the failed EXEC of a broken WATCH.
+    FailedExec,
+    /// Never written: answered by LOST when its turn comes.
+    Refused,
+}
+
+/// Libsch's own commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Own {
+    Hello,
+    Auth,
+    /// Its refusal is ignored and counted: SETINFO, SETNAME, NO-EVICT, NO-TOUCH.
+    Soft,
+    /// Its refusal fails the attempt: SELECT, READONLY, TRACKING, subscriptions.
+    Hard,
+    Optin,
+    Ping,
+}
+
+/// A run of lost commands of one class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Owed {
+    pub(super) number: CommandNumber,
+    pub(super) entry: Entry,
+    pub(super) refused: bool,
+}
+
+/// The queue.
+#[derive(Debug, Default)]
+pub(super) struct InFlight {
+    entries: VecDeque<Entry>,
+    /// Position of `entries[0]` in the life of this queue.
+    front: u64,
+    /// Number of the first host command in `entries`.
+    number: CommandNumber,
+    /// How many entries are libsch's own.
+    own: usize,
+    specials: VecDeque<(u64, Special)>,
+}
+
+impl InFlight {
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Adds a host command.
+    pub(super) fn push(&mut self, number: CommandNumber, entry: Entry, special: Option<Special>) {
+        if self.entries.len() == self.own {
+            self.number = number;
+        }
+        self.push_entry(entry, special);
+    }
+
+    /// The hot path of `push`: no special, and the queue's numbers go on.
+    pub(super) fn push_plain(&mut self, number: CommandNumber, entry: Entry) {
+        if self.entries.is_empty() {
+            self.number = number;
+            self.entries.push_back(entry);
+        } else if self.entries[self.entries.len() - 1].is_own() {
+            self.push(number, entry, None);
+        } else {
+            self.entries.push_back(entry);
+        }
+    }
+
+    /// Adds bytes that are no command (blank lines), so that lengths add up.
+    pub(super) fn push_blank(&mut self, len: usize) {
+        self.own += 1;
+        self.push_entry(Entry(Entry::new(len as u64, Class::ReadOnly).0 | OWN), Some(Special::Silent));
+    }
+
+    /// Adds a command of libsch's own.
+    pub(super) fn push_own(&mut self, len: usize, own: Own) {
+        let entry = Entry(Entry::new(len as u64, Class::ReadOnly).0 | OWN);
+        self.own += 1;
+        self.push_entry(entry, Some(Special::Own(own)));
+    }
+
+    fn push_entry(&mut self, entry: Entry, special: Option<Special>) {
+        let position = self.front + self.entries.len() as u64;
+        match special {
+            Some(special) => {
+                self.entries.push_back(Entry(entry.0 | SPECIAL));
+                self.specials.push_back((position, special));
+                self.skip_silent();
+            }
+            None => self.entries.push_back(entry),
+        }
+    }
+
+    /// How many replies can be counted off before one must be looked at.
+    pub(super) fn plain_run(&self) -> u64 {
+        match self.specials.front() {
+            Some((position, _)) => position - self.front,
+            None => self.entries.len() as u64,
+        }
+    }
+
+    /// Counts off `n` plain replies; `n` is at most `plain_run`.
+    pub(super) fn pop_plain(&mut self, n: u64) {
+        let n = n as usize;
+        if n == self.entries.len() {
+            self.entries.clear();
+        } else {
+            self.entries.drain(..n);
+        }
+        self.front += n as u64;
+        self.number += n as u64;
+        self.skip_silent();
+    }
+
+    /// Commands without a reply end when all before them have.
+    fn skip_silent(&mut self) {
+        while matches!(self.front_special(), Some(Special::Silent)) {
+            self.take_front();
+        }
+    }
+
+    /// The special reply that is next, if the next one is special.
+    pub(super) fn front_special(&mut self) -> Option<&mut Special> {
+        match self.specials.front_mut() {
+            Some((position, special)) if *position == self.front => Some(special),
+            _ => None,
+        }
+    }
+
+    /// Takes the next command off, whatever it is.
+    pub(super) fn pop(&mut self) -> Option<(Owed, Option<Special>)> {
+        let popped = self.take_front();
+        self.skip_silent();
+        popped
+    }
+
+    fn take_front(&mut self) -> Option<(Owed, Option<Special>)> {
+        let entry = self.entries.pop_front()?;
+        let special =
+            if entry.is_special() { self.specials.pop_front().map(|(_, special)| special) } else { None };
+        let owed = Owed { number: self.number, entry, refused: matches!(special, Some(Special::Refused)) };
+        self.front += 1;
+        if entry.is_own() {
+            self.own -= 1;
+        } else {
+            self.number += 1;
+        }
+        Some((owed, special))
+    }
+
+    /// Takes the newest command off: it was not written.
+    pub(super) fn pop_back(&mut self) -> Option<(Owed, Option<Special>)> {
+        let entry = self.entries.pop_back()?;
+        let special =
+            if entry.is_special() { self.specials.pop_back().map(|(_, special)| special) } else { None };
+        if entry.is_own() {
+            self.own -= 1;
+        }
+        let hosts_left = (self.entries.len() - self.own) as u64;
+        let owed = Owed {
+            number: self.number + hosts_left,
+            entry,
+            refused: matches!(special, Some(Special::Refused)),
+        };
+        Some((owed, special))
+    }
+
+    /// The newest entry, for a command that is still being submitted.
+    pub(super) fn back_entry(&self) -> Option<Entry> {
+        self.entries.back().copied()
+    }
+
+    /// Specials in order, to look for what is open.
+    pub(super) fn specials(&self) -> impl Iterator<Item = &Special> {
+        self.specials.iter().map(|(_, special)| special)
+    }
+
+    /// Gives memory back that a burst took (called when idle, not on the steady path).
+    pub(super) fn shrink(&mut self) {
+        if self.entries.is_empty() && self.entries.capacity() > 64 {
+            self.entries.shrink_to(16);
+        }
+        if self.specials.is_empty() {
+            self.specials.shrink_to_fit();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(len: u64) -> Entry {
+        Entry::new(len, Class::ReadOnly)
+    }
+
+    #[test]
+    fn l1_numbers_skip_own_commands() {
+        let mut q = InFlight::default();
+        q.push_own(14, Own::Ping);
+        q.push(5, read(10), None);
+        q.push_plain(6, Entry::new(11, Class::Write));
+        assert_eq!(q.plain_run(), 0);
+        assert!(matches!(q.pop(), Some((_, Some(Special::Own(Own::Ping))))));
+        assert_eq!(q.plain_run(), 2);
+        let (owed, _) = q.pop().unwrap();
+        assert_eq!((owed.number, owed.entry.len(), owed.entry.class()), (5, 10, Class::ReadOnly));
+        assert_eq!(q.pop().unwrap().0.number, 6);
+    }
+
+    #[test]
+    fn l1_plain_run_stops_at_a_special() {
+        let mut q = InFlight::default();
+        q.push_plain(1, read(1));
+        q.push_plain(2, read(1));
+        q.push(3, read(1), Some(Special::Refused));
+        q.push_plain(4, read(1));
+        assert_eq!(q.plain_run(), 2);
+        q.pop_plain(2);
+        assert!(matches!(q.front_special(), Some(Special::Refused)));
+        q.pop();
+        assert_eq!((q.plain_run(), q.number), (1, 4));
+    }
+
+    #[test]
+    fn e1_newest_first_when_unwritten() {
+        let mut q = InFlight::default();
+        for n in 1..=3 {
+            q.push_plain(n, read(n * 10));
+        }
+        let (owed, _) = q.pop_back().unwrap();
+        assert_eq!((owed.number, owed.entry.len()), (3, 30));
+        assert_eq!(q.len(), 2);
+    }
+
+    #[test]
+    fn s1_a_length_beyond_the_record_is_not_known() {
+        assert!(!Entry::new(u64::MAX, Class::Write).is_len_known());
+        assert!(Entry::new(1 << 20, Class::Write).is_len_known());
+    }
+}

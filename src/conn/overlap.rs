@@ -1,0 +1,87 @@
+//! Subscriptions while two transports deliver them (F2): what both bring is delivered once; in doubt, twice.
+//! Knows raw message pushes, not sockets.
+
+use std::collections::VecDeque;
+
+/// Which transport a message came on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    Old,
+    New,
+}
+
+/// What to do with a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// The host has not had it.
+    Deliver,
+    /// The host has it from the other transport.
+    Duplicate,
+    /// It could not be remembered: the other one will be delivered too.
+    Doubtful,
+}
+
+/// Messages that one side has brought and the other has not yet.
+#[derive(Debug, Default)]
+pub(super) struct Overlap {
+    /// The old transport answered a PING written after the candidate's confirmation: from then on both sides
+    /// see the same messages. Before, what the old one brings may be from before the candidate's subscription.
+    pub(super) aligned: bool,
+    old: VecDeque<Box<[u8]>>,
+    new: VecDeque<Box<[u8]>>,
+    bytes: usize,
+}
+
+impl Overlap {
+    pub(super) fn judge(&mut self, side: Side, raw: &[u8], max_messages: usize, max_bytes: usize) -> Verdict {
+        if side == Side::Old && !self.aligned {
+            return Verdict::Deliver;
+        }
+        let (mine, other) = match side {
+            Side::Old => (&mut self.old, &mut self.new),
+            Side::New => (&mut self.new, &mut self.old),
+        };
+        if let Some(found) = other.iter().position(|m| **m == *raw) {
+            other.remove(found);
+            self.bytes -= raw.len();
+            return Verdict::Duplicate;
+        }
+        if mine.len() >= max_messages || self.bytes + raw.len() > max_bytes {
+            return Verdict::Doubtful;
+        }
+        self.bytes += raw.len();
+        mine.push_back(raw.into());
+        Verdict::Deliver
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f2_same_message_on_both_is_delivered_once_and_counted() {
+        let mut o = Overlap { aligned: true, ..Default::default() };
+        assert_eq!(o.judge(Side::New, b"m", 8, 64), Verdict::Deliver);
+        assert_eq!(o.judge(Side::New, b"m", 8, 64), Verdict::Deliver);
+        assert_eq!(o.judge(Side::Old, b"m", 8, 64), Verdict::Duplicate);
+        assert_eq!(o.judge(Side::Old, b"m", 8, 64), Verdict::Duplicate);
+        assert_eq!(o.judge(Side::Old, b"m", 8, 64), Verdict::Deliver);
+        assert_eq!(o.bytes, 1);
+    }
+
+    #[test]
+    fn f2_before_both_are_aligned_the_old_one_is_delivered_and_forgotten() {
+        let mut o = Overlap::default();
+        assert_eq!(o.judge(Side::Old, b"m", 8, 64), Verdict::Deliver);
+        assert_eq!(o.judge(Side::New, b"m", 8, 64), Verdict::Deliver);
+    }
+
+    #[test]
+    fn s1_max_overlap_messages_and_bytes_deliver_in_doubt() {
+        let mut o = Overlap { aligned: true, ..Default::default() };
+        assert_eq!(o.judge(Side::New, b"a", 1, 64), Verdict::Deliver);
+        assert_eq!(o.judge(Side::New, b"b", 1, 64), Verdict::Doubtful);
+        assert_eq!(o.judge(Side::Old, b"cc", 8, 2), Verdict::Doubtful);
+    }
+}
