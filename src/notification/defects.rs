@@ -10,7 +10,7 @@ pub enum Defect {
     Truncated,
     /// An element is not RESP; it and all after it are lost.
     Malformed,
-    /// A limit of [`NotificationLimits`] was reached; what is beyond is lost.
+    /// A limit of [`NotificationLimits`](super::NotificationLimits) was reached; what is beyond is lost.
     OverLimit,
     /// There is no seq.
     SeqMissing,
