@@ -30,7 +30,8 @@ pub const SNIFF_LIMIT: usize = MAX_LINE + 4 + MAX_NAME * (MAX_LINE + 3) + MAX_LI
 /// and may go on with whatever follows.
 ///
 /// The name may be a simple, bulk, verbatim or streamed string, the push may be streamed. A name ends with its string, or
-/// at a blank: one old description of the protocol has the whole notification in one string.
+/// at a blank: one old description of the protocol has the whole notification in one string. An attribute inside the push
+/// and before its name makes it another push: nobody sends that, and it would have to be read to any length.
 pub fn sniff(prefix: &[u8]) -> Sniff {
     let rest = match prefix.split_first() {
         None => return Sniff::NeedMore,

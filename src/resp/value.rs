@@ -196,7 +196,7 @@ impl<'a> Reader<'a, '_> {
             }
             b'|' => {
                 self.many(line, 2, depth)?;
-                return self.value(depth);
+                return self.value(depth + 1);
             }
             _ => return Err(ValueError::Malformed),
         })
