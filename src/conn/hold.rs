@@ -27,14 +27,21 @@ impl Hold {
         self.bytes.is_empty() && self.commands.is_empty()
     }
 
-    /// Withdraws a held command: `None` if it is not here.
-    pub(super) fn withdraw(&mut self, number: CommandNumber) -> Option<HeldCommand> {
-        let index = self.commands.binary_search_by_key(&number, |c| c.number).ok()?;
+    /// Withdraws a held command; its number stays, without bytes and without a reply. False if it is not here, or if
+    /// others depend on it (a transaction, a change of the session).
+    pub(super) fn withdraw(&mut self, number: CommandNumber) -> bool {
+        let Ok(index) = self.commands.binary_search_by_key(&number, |c| c.number) else { return false };
         let start: usize = self.commands.iter().take(index).map(|c| c.entry.len()).sum();
-        let end = start + self.commands[index].entry.len();
+        let command = &mut self.commands[index];
+        if command.special.is_some() || command.entry.is_queued() {
+            return false;
+        }
+        let end = start + command.entry.len();
+        command.entry = command.entry.with_len(0);
+        command.special = Some(Special::Silent);
         let tail = self.bytes.split_off(end);
         self.bytes.truncate(start);
         self.bytes.unsplit(tail);
-        self.commands.remove(index)
+        true
     }
 }

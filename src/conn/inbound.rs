@@ -94,6 +94,8 @@ pub(super) struct Inbound {
     pub(super) uncounted: bool,
     /// Bytes pass untouched (S2).
     pub(super) raw: bool,
+    /// SCH is off: notifications pass like any push.
+    pub(super) uninterested: bool,
 }
 
 impl Inbound {
@@ -109,6 +111,7 @@ impl Inbound {
             read_messages: false,
             uncounted: false,
             raw: false,
+            uninterested: false,
         }
     }
 
@@ -345,7 +348,7 @@ impl Inbound {
             &joined[..early.len() + more]
         };
         match sniff(prefix) {
-            Sniff::Ours(kind) => Name::Known(Stage::Ours(kind)),
+            Sniff::Ours(kind) if !self.uninterested => Name::Known(Stage::Ours(kind)),
             Sniff::NeedMore if prefix.len() < SNIFF_LIMIT => Name::NeedMore,
             _ => match push_name(prefix) {
                 PushName::NeedMore if prefix.len() < SNIFF_LIMIT => Name::NeedMore,

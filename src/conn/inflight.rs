@@ -143,6 +143,20 @@ impl InFlight {
         self.push_entry(entry, Some(Special::Own(own)));
     }
 
+    /// Adds a SUBSCRIBE of libsch's own for `names` names.
+    pub(super) fn push_own_pushes(&mut self, len: usize, topic: Topic, names: u64) {
+        let special = Special::Pushes { topic, subscribe: true, left: Some(names) };
+        self.own += 1;
+        self.push_entry(Entry(Entry::new(len as u64, Class::ReadOnly).0 | OWN), Some(special));
+    }
+
+    /// Adds a SUBSCRIBE or UNSUBSCRIBE of libsch's own for one name.
+    pub(super) fn push_own_subscription(&mut self, len: usize, topic: Topic, subscribe: bool) {
+        let special = Special::Pushes { topic, subscribe, left: Some(1) };
+        self.own += 1;
+        self.push_entry(Entry(Entry::new(len as u64, Class::ReadOnly).0 | OWN), Some(special));
+    }
+
     fn push_entry(&mut self, entry: Entry, special: Option<Special>) {
         let position = self.front + self.entries.len() as u64;
         match special {

@@ -97,21 +97,25 @@ impl Session {
         self.topics[topic as usize].len()
     }
 
-    /// A confirmation of a subscription came, or of its end.
-    pub(super) fn confirmed(&mut self, topic: Topic, subscribe: bool, name: &[u8], limit: usize) {
+    /// A confirmation of a subscription came, or of its end. True if that changed anything.
+    pub(super) fn confirmed(&mut self, topic: Topic, subscribe: bool, name: &[u8], limit: usize) -> bool {
         let set = &mut self.topics[topic as usize];
         if !subscribe {
-            if set.remove(name) {
+            let known = set.remove(name);
+            if known {
                 self.bytes -= name.len();
             }
-        } else if !set.contains(name) {
-            if self.bytes + name.len() > limit {
-                self.overflow = true;
-                return;
-            }
-            self.bytes += name.len();
-            set.insert(name.to_vec());
+            return known;
         }
+        if set.contains(name) {
+            return false;
+        }
+        if self.bytes + name.len() > limit {
+            self.overflow = true;
+            return false;
+        }
+        self.bytes += name.len();
+        set.insert(name.to_vec())
     }
 
     /// Makes a change that the server has confirmed. Answers the steps that repeat it on a candidate whose session
@@ -194,6 +198,12 @@ impl Session {
         step(Own::Hard, &[name])
     }
 
+    /// The session without HELLO, for a server that has none.
+    pub(super) fn resp2_steps(&self) -> Vec<Step> {
+        let auth = self.credentials.as_ref().map(auth_step);
+        auth.into_iter().chain(self.steps(None).into_iter().filter(|s| s.own != Own::Hello)).collect()
+    }
+
     /// SUBSCRIBE for everything subscribed, in commands of up to 128 names.
     pub(super) fn subscribe_steps(&self) -> Vec<(Topic, usize, Vec<u8>)> {
         let commands: [(Topic, &[u8]); 3] =
@@ -248,6 +258,19 @@ impl Session {
         }
         out
     }
+}
+
+/// SUBSCRIBE or its like for one name.
+pub(super) fn subscription(topic: Topic, subscribe: bool, name: &[u8]) -> Vec<u8> {
+    let command: &[u8] = match (topic, subscribe) {
+        (Topic::Channel, true) => b"SUBSCRIBE",
+        (Topic::Pattern, true) => b"PSUBSCRIBE",
+        (Topic::Shard, true) => b"SSUBSCRIBE",
+        (Topic::Channel, false) => b"UNSUBSCRIBE",
+        (Topic::Pattern, false) => b"PUNSUBSCRIBE",
+        (Topic::Shard, false) => b"SUNSUBSCRIBE",
+    };
+    encode(&[command, name])
 }
 
 fn auth_step(credentials: &Credentials) -> Step {

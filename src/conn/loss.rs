@@ -1,0 +1,239 @@
+//! A transport is gone: every command on it ends in exactly one way (L1 to L4, E1).
+
+use super::*;
+use crate::action::{Class, LostOutcome};
+use crate::config::OnLoss;
+use crate::conn::effect::Watched;
+use crate::conn::hold::HeldCommand;
+use crate::conn::inflight::{Entry, Owed, Special};
+
+const DISCARD: &[u8] = b"*1\r\n$7\r\nDISCARD\r\n";
+/// An error reply in the place of one that never comes, by outcome.
+const UNKNOWN: &str = "-SCHLOST the connection was lost before the reply: the command may have run\r\n";
+const NOT_EXECUTED: &str = "-SCHLOST the transaction was broken by maintenance: the command was not executed\r\n";
+const NEVER_WRITTEN: &str = "-SCHLOST the connection was lost before the command was written: it did not run\r\n";
+
+/// Commands that were not written, and their bytes.
+#[derive(Default)]
+struct Unwritten {
+    commands: VecDeque<HeldCommand>,
+    bytes: Vec<u8>,
+    /// Bytes at the end of a command that is still being submitted.
+    partial: usize,
+}
+
+impl Connection {
+    /// One LOST, unless it joins the run before.
+    pub(super) fn lose_one(&mut self, number: CommandNumber, outcome: LostOutcome) {
+        self.lose(number, outcome, Class::Write);
+    }
+
+    fn lose(&mut self, number: CommandNumber, outcome: LostOutcome, class: Class) {
+        self.counters.commands_lost += 1;
+        if let Some(handoff) = &mut self.handoff {
+            handoff.lost += 1;
+        }
+        let text: &[u8] = match (self.config.on_loss, outcome) {
+            (OnLoss::Report | OnLoss::Close, _) => b"",
+            (_, LostOutcome::Unknown) => UNKNOWN.as_bytes(),
+            (_, LostOutcome::NotExecuted) => NOT_EXECUTED.as_bytes(),
+            (_, LostOutcome::NeverWritten) => NEVER_WRITTEN.as_bytes(),
+        };
+        if let Some(Action::Lost { first, count, outcome: o, class: c, replies }) = self.actions.back_mut()
+            && *first + *count == number
+            && *o == outcome
+            && *c == class
+        {
+            *count += 1;
+            replies.extend_from_slice(text);
+            return;
+        }
+        self.actions.push_back(Action::Lost { first: number, count: 1, outcome, class, replies: text.to_vec() });
+    }
+
+    /// Accounts for the transport that was current. `goes_on`: held and unwritten commands wait for the next one.
+    pub(super) fn account(&mut self, mut t: Transport, unwritten: &[u8], goes_on: bool) {
+        if t.inbound.is_partly_passed() {
+            self.emit(Action::ResetParser);
+        }
+        let (tail, cut) =
+            if self.is_managed() { self.take_unwritten(&mut t, unwritten) } else { Default::default() };
+        let mut written: Vec<(Owed, Option<Special>)> = Vec::new();
+        while let Some(one) = t.owed.pop() {
+            if !one.0.entry.is_own() {
+                written.push(one);
+            }
+        }
+        let open = open_transaction(&written, &tail, &self.out);
+        let mut lost = false;
+        for (index, (owed, _)) in written.iter().enumerate() {
+            let not_executed = owed.refused || open.is_some_and(|from| index >= from);
+            let (outcome, class) = if not_executed {
+                (LostOutcome::NotExecuted, Class::Write)
+            } else {
+                (LostOutcome::Unknown, owed.entry.class())
+            };
+            lost = true;
+            self.lose(owed.number, outcome, class);
+        }
+        for number in cut {
+            lost = true;
+            self.lose(number, LostOutcome::NeverWritten, Class::Write);
+        }
+        self.unsettled |= lost && self.config.on_loss == OnLoss::Report;
+        self.put_back(tail, open.is_some(), goes_on);
+    }
+
+    /// Takes the newest commands off that were not written, and the one that was written in part.
+    fn take_unwritten(&mut self, t: &mut Transport, unwritten: &[u8]) -> (Unwritten, Vec<CommandNumber>) {
+        let mut bytes = unwritten.to_vec();
+        bytes.extend_from_slice(&t.region);
+        let mut left = bytes.len();
+        let mut tail = Unwritten::default();
+        let mut cut = Vec::new();
+        // The command that is still being submitted is the last on the wire, unless its beginning is held.
+        if self.out.open.is_some() && self.hold.partial == 0 && !self.out.discarding && !self.out.broken {
+            let passed = self.out.reader.len() as usize;
+            if passed <= left {
+                tail.partial = passed;
+                left -= passed;
+            } else {
+                self.out.discarding = true;
+                left = 0;
+                bytes.clear();
+            }
+        }
+        let mut kept: Vec<(usize, usize)> = Vec::new();
+        while let Some(entry) = t.owed.back_entry() {
+            if !entry.is_len_known() || entry.len() > left {
+                break;
+            }
+            let Some((owed, special)) = t.owed.pop_back() else { break };
+            left -= entry.len();
+            if !owed.entry.is_own() {
+                kept.push((left, entry.len()));
+                tail.commands.push_front(HeldCommand { number: owed.number, entry: owed.entry, special });
+            }
+        }
+        if left > 0
+            && let Some((owed, _)) = t.owed.pop_back()
+            && !owed.entry.is_own()
+        {
+            cut.push(owed.number);
+        }
+        for (start, len) in kept.into_iter().rev() {
+            tail.bytes.extend_from_slice(&bytes[start..start + len]);
+        }
+        tail.bytes.extend_from_slice(&bytes[bytes.len() - tail.partial..]);
+        (tail, cut)
+    }
+
+    /// Unwritten commands go before what is held; a transaction or WATCH that was on the lost transport is broken.
+    fn put_back(&mut self, mut tail: Unwritten, open: bool, goes_on: bool) {
+        if goes_on {
+            self.break_transaction(&mut tail, open);
+        }
+        let mut bytes = bytes::BytesMut::from(&tail.bytes[..]);
+        bytes.unsplit(core::mem::take(&mut self.hold.bytes));
+        self.hold.bytes = bytes;
+        if self.hold.partial == 0 {
+            self.hold.partial = tail.partial;
+        }
+        let held = tail.commands.len() as u64;
+        for command in tail.commands.into_iter().rev() {
+            self.hold.commands.push_front(command);
+        }
+        if let Some(handoff) = &mut self.handoff {
+            handoff.held += held;
+        }
+        self.counters.commands_held += held;
+    }
+
+    fn break_transaction(&mut self, tail: &mut Unwritten, open: bool) {
+        let first = tail.commands.front().map_or(CommandNumber::MAX, |c| c.number);
+        let mut rebuilt = Vec::with_capacity(tail.bytes.len());
+        let (mut at, mut within) = (0, open);
+        for command in &mut tail.commands {
+            let bytes = &tail.bytes[at..at + command.entry.len()];
+            at += bytes.len();
+            let ends = matches!(
+                command.special,
+                Some(Special::Watched(Watched::Exec { .. } | Watched::Discard))
+            );
+            if within && command.entry.is_queued() {
+                within = !ends;
+                command.special = Some(Special::Refused);
+                command.entry = command.entry.with_len(0);
+                continue;
+            }
+            within = false;
+            if let Some(Special::Watched(Watched::Exec { watch: Some(watch), .. })) = command.special
+                && watch < first
+            {
+                command.special = Some(Special::FailedExec);
+                command.entry = command.entry.with_len(DISCARD.len());
+                rebuilt.extend_from_slice(DISCARD);
+                continue;
+            }
+            rebuilt.extend_from_slice(bytes);
+        }
+        rebuilt.extend_from_slice(&tail.bytes[at..]);
+        tail.bytes = rebuilt;
+        let tx = &mut self.out.tx;
+        if tx.multi.is_some_and(|m| m < first) {
+            *tx = Default::default();
+            tx.broken = true;
+        } else if tx.watch.is_some_and(|w| w < first) {
+            tx.watch = None;
+            tx.watch_broken = true;
+        }
+        self.out.prefix = false;
+    }
+
+    /// Held commands come back as never written.
+    pub(super) fn hand_back(&mut self) {
+        if self.hold.is_empty() {
+            return;
+        }
+        let first = self.hold.commands.front().map_or(self.out.next_number, |c| c.number);
+        let count = self.hold.commands.len() as u64;
+        let data = core::mem::take(&mut self.hold.bytes).to_vec();
+        if self.hold.partial > 0 {
+            self.out.discarding = true;
+        }
+        self.hold = Hold::default();
+        self.counters.commands_handed_back += count;
+        self.emit(Action::HandBack { first, count, data });
+    }
+}
+
+/// Where in `written` the commands begin that a transaction queued whose EXEC was not written.
+fn open_transaction(
+    written: &[(Owed, Option<Special>)],
+    tail: &Unwritten,
+    out: &outbound::Outbound,
+) -> Option<usize> {
+    let queued = |entry: &Entry| entry.is_queued();
+    let ended = matches!(
+        written.last(),
+        Some((_, Some(Special::Watched(Watched::Exec { .. } | Watched::Discard))))
+    );
+    let begins_anew =
+        matches!(tail.commands.front().and_then(|c| c.special.as_ref()), Some(Special::Watched(Watched::Multi)));
+    let goes_on = tail.commands.front().is_some_and(|c| queued(&c.entry)) && !begins_anew;
+    let open = match tail.commands.front() {
+        Some(_) => goes_on,
+        None => out.tx.multi.is_some(),
+    };
+    if !open || ended {
+        return None;
+    }
+    let mut from = written.len();
+    while from > 0 && queued(&written[from - 1].0.entry) {
+        from -= 1;
+        if matches!(written[from].1, Some(Special::Watched(Watched::Multi))) {
+            break;
+        }
+    }
+    Some(from)
+}

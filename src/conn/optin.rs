@@ -1,0 +1,232 @@
+//! The opt-in of a transport (O1 to O4, E7, E8): when it is asked for, where it is written, what its reply means.
+
+use super::*;
+use crate::conn::inflight::Own;
+use crate::endpoint::EndpointType;
+use crate::optin::{self, Mode, Reply};
+
+impl Connection {
+    /// The server at `endpoint` is to be asked.
+    pub(super) fn may_opt_in(&mut self, now: Timestamp, endpoint: &Endpoint) -> bool {
+        let memory = self.config.refusal_memory;
+        self.refused_at.retain(|(_, at)| now.since(*at) < memory);
+        match self.config.mode {
+            _ if self.off => false,
+            Mode::Disabled => false,
+            Mode::Enabled => true,
+            Mode::Auto => !self.refused_at.iter().any(|(e, _)| e == endpoint),
+        }
+    }
+
+    pub(super) fn optin_command(&self, peer: Option<PeerAddr>) -> bytes::Bytes {
+        let auto = || EndpointType::auto(peer.map(|p| p.ip()), self.config.tls);
+        optin::command(self.config.endpoint_type.unwrap_or_else(auto))
+    }
+
+    /// HELLO 3 has succeeded, with an authenticated user (E8).
+    pub(super) fn want_optin(&mut self) {
+        let now = self.clock.last();
+        let Some(endpoint) = self.current.as_ref().map(|t| t.endpoint.clone()) else { return };
+        let wanted = self.may_opt_in(now, &endpoint) && !self.out.hosts_optin;
+        if let Some(t) = &mut self.current
+            && t.optin == Optin::Off
+            && wanted
+        {
+            t.optin = Optin::Wanted;
+        }
+    }
+
+    /// AUTH has succeeded: what was refused for want of it is asked again.
+    pub(super) fn authenticated(&mut self) {
+        if self.session.resp3 {
+            self.want_optin();
+        }
+    }
+
+    pub(super) fn host_opted_in(&mut self) {
+        if let Some(t) = &mut self.current {
+            t.optin = Optin::On;
+        }
+    }
+
+    /// Writes what waits for a place in the host's stream, if this is one (E7).
+    pub(super) fn insert_own(&mut self, _now: Timestamp) {
+        let out = &self.out;
+        let place = out.at_boundary()
+            && out.tx.multi.is_none()
+            && !out.tx.broken
+            && !out.tx.watch_broken
+            && !out.prefix
+            && !out.reply_off
+            && !out.broken
+            && !self.unsettled
+            && !matches!(self.no_handoff, Some(OffReason::Stream | OffReason::Uncounted))
+            && self.phase != Phase::Swapping;
+        if !place || !self.is_managed() {
+            return;
+        }
+        let Some(t) = &self.current else { return };
+        let (optin, ping) = (t.optin == Optin::Wanted, self.want_ping);
+        if !optin && !ping {
+            return;
+        }
+        let (id, command) = (t.id, self.optin_command(t.peer));
+        let Some(t) = &mut self.current else { return };
+        if optin {
+            t.optin = Optin::Asked;
+            t.write_own(&session::Step { bytes: command.to_vec(), own: Own::Optin });
+        }
+        if ping {
+            t.write_ping();
+            self.want_ping = false;
+        }
+        self.emit(Action::Write { transport: id });
+    }
+
+    /// Levels 1 and 2: the host's handshake on `slot` is done, the opt-in follows.
+    pub(super) fn host_ready(&mut self, now: Timestamp, slot: Slot) {
+        if slot == Slot::Current {
+            self.end_handshake();
+        }
+        if self.is_managed() {
+            return;
+        }
+        let probe = slot == Slot::Candidate && self.handoff.as_ref().is_some_and(|h| h.is_null() && !h.as_it_is);
+        let Some(endpoint) = self.transport(slot).map(|t| t.endpoint.clone()) else { return };
+        let wanted = self.may_opt_in(now, &endpoint);
+        let tapped = self.config.level_in == LevelIn::Tapped;
+        let Some((id, peer)) = self.transport(slot).map(|t| (t.id, t.peer)) else { return };
+        let mut data = if wanted { self.optin_command(peer).to_vec() } else { Vec::new() };
+        let Some(t) = self.transport(slot) else { return };
+        t.ready = true;
+        if !wanted || t.optin != Optin::Off {
+            return;
+        }
+        t.optin = Optin::Asked;
+        let mut replies = 1;
+        if tapped {
+            t.owed.push_own(data.len(), Own::Optin);
+        }
+        if probe {
+            const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
+            replies = 2;
+            t.probed = false;
+            data.extend_from_slice(PING);
+            if tapped {
+                t.owed.push_own(PING.len(), Own::Ping);
+            }
+        }
+        if !tapped {
+            t.optin_replies = replies;
+        }
+        self.emit(Action::SendOptin { transport: id, data, replies });
+    }
+
+    /// Level 1: a reply to what SEND_OPTIN asked to write, in order; its first line is enough.
+    pub fn handle_optin_reply(&mut self, now: Timestamp, id: TransportId, raw: &[u8]) -> Result<()> {
+        let now = self.begin(now)?;
+        self.level("optin_reply", 1, self.config.level_in == LevelIn::Notified)?;
+        let slot = self.slot(id)?;
+        let Some(t) = self.transport(slot) else { return Err(Error::UnknownTransport(id)) };
+        if t.optin_replies == 0 {
+            return Err(Error::Unexpected {
+                call: "optin_reply",
+                hint: "report one reply for each that SEND_OPTIN announced",
+            });
+        }
+        t.optin_replies -= 1;
+        let first = t.optin == Optin::Asked;
+        self.trace.optin_reply(id, raw);
+        if first {
+            self.optin_answered(now, slot, raw);
+        } else {
+            self.probe_answered();
+        }
+        self.stirred = true;
+        self.finish(now);
+        Ok(())
+    }
+
+    /// The reply to the opt-in.
+    pub(super) fn optin_answered(&mut self, now: Timestamp, slot: Slot, raw: &[u8]) {
+        let reply = optin::classify(&raw[..raw.len().min(optin::CLASSIFY_LIMIT)]);
+        let Some(t) = self.transport(slot) else { return };
+        let endpoint = t.endpoint.clone();
+        if reply == Reply::Accepted {
+            t.optin = Optin::On;
+            self.optin_closed = 0;
+            self.log(Level::Debug, || format!("event=opted-in endpoint={endpoint}"));
+            return;
+        }
+        t.optin = Optin::Refused;
+        let again = !core::mem::replace(&mut t.optin_failed, true);
+        if reply == Reply::Refused {
+            self.remember_refusal(now, endpoint.clone());
+        }
+        let enabled = self.config.mode == Mode::Enabled;
+        self.log(Level::Debug, || format!("event=optin-refused endpoint={endpoint} reply={reply:?}"));
+        match (slot, reply) {
+            (Slot::Candidate, Reply::Refused | Reply::NoPermission) if !enabled => {}
+            (Slot::Candidate, _) => self.drop_candidate(now, "opt-in refused"),
+            (_, Reply::Refused) => self.turn_off(now, OffReason::Refused),
+            (_, Reply::NoPermission) => self.turn_off(now, OffReason::NoPermission),
+            (_, Reply::NoAuth) => self.reopen_optin(),
+            (_, _) if again => {
+                self.reopen_optin();
+                self.optin_retry_at = Some(now + self.config.optin_retry);
+            }
+            _ => self.turn_off(now, OffReason::OptinFailed),
+        }
+    }
+
+    fn reopen_optin(&mut self) {
+        if let Some(t) = &mut self.current {
+            t.optin = Optin::Off;
+        }
+    }
+
+    /// The second try after an error that may pass.
+    pub(super) fn retry_optin(&mut self, now: Timestamp) {
+        self.optin_retry_at = None;
+        if self.is_managed() {
+            self.want_optin();
+        } else {
+            self.host_ready(now, Slot::Current);
+        }
+    }
+
+    pub(super) fn end_optin_retry(&mut self) {
+        self.optin_retry_at = None;
+    }
+
+    fn remember_refusal(&mut self, now: Timestamp, endpoint: Endpoint) {
+        self.refused_at.retain(|(e, _)| *e != endpoint);
+        if self.refused_at.len() >= MAX_DIALS {
+            self.refused_at.remove(0);
+        }
+        self.refused_at.push((endpoint, now));
+    }
+
+    /// A server that closes on the opt-in, twice running, refuses it (O2).
+    pub(super) fn optin_lost(&mut self, now: Timestamp, t: &Transport) {
+        if t.optin != Optin::Asked {
+            return;
+        }
+        self.optin_closed += 1;
+        if self.optin_closed >= 2 {
+            self.optin_closed = 0;
+            self.remember_refusal(now, t.endpoint.clone());
+            let fatal = self.config.mode == Mode::Enabled;
+            self.tell_off(OffReason::Refused, fatal);
+        }
+    }
+
+    /// The host's handshake on the current transport has ended (E8).
+    pub(super) fn end_handshake(&mut self) {
+        self.out.handshaken = true;
+        if self.phase == Phase::Handshaking {
+            self.set_phase(Phase::Serving);
+        }
+        self.stirred = true;
+    }
+}

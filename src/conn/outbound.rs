@@ -1,0 +1,535 @@
+//! The commands that the host submits (E4): what is written now, what is held, what is not taken; transactions and other
+//! things that must not be split over two transports (F1, F4, F5). Knows no reply.
+
+use super::*;
+use crate::commands::{self, Effect, Facts, Replies};
+use crate::conn::effect::{Watched, watched};
+use crate::conn::hold::HeldCommand;
+use crate::conn::inflight::{Entry, Special};
+use crate::resp::command::Step;
+
+const DISCARD: &[u8] = b"*1\r\n$7\r\nDISCARD\r\n";
+
+/// An open transaction, as submitted.
+#[derive(Debug, Default)]
+pub(super) struct Transaction {
+    /// The number of its MULTI.
+    pub(super) multi: Option<CommandNumber>,
+    /// Changes of the session that wait for EXEC.
+    pub(super) changes: Vec<Watched>,
+    /// The first WATCH since the last EXEC.
+    pub(super) watch: Option<CommandNumber>,
+    /// MULTI was written to a transport that is lost: what follows is refused up to EXEC or DISCARD.
+    pub(super) broken: bool,
+    /// Likewise WATCH: the next EXEC must fail.
+    pub(super) watch_broken: bool,
+}
+
+/// The writing side.
+#[derive(Debug)]
+pub(super) struct Outbound {
+    pub(super) reader: CommandReader,
+    facts: Facts,
+    pub(super) next_number: CommandNumber,
+    /// The number of the command that is half submitted.
+    pub(super) open: Option<CommandNumber>,
+    /// Its first bytes were written to a transport that is lost: the rest is dropped.
+    pub(super) discarding: bool,
+    pub(super) tx: Transaction,
+    /// ASKING, CLIENT CACHING or CLIENT REPLY SKIP was the last command (F5).
+    pub(super) prefix: bool,
+    /// The reply to the next command is skipped.
+    skip_next: bool,
+    pub(super) reply_off: bool,
+    /// The bytes are not commands: they pass.
+    pub(super) broken: bool,
+    /// Blocking commands written or held since nothing was owed.
+    pub(super) blocking: bool,
+    /// The handshake that is seen has ended.
+    pub(super) handshaken: bool,
+    /// The host opted in itself.
+    pub(super) hosts_optin: bool,
+}
+
+impl Outbound {
+    pub(super) fn new(reader: CommandReader) -> Self {
+        Self {
+            reader,
+            facts: Facts::UNKNOWN,
+            next_number: 1,
+            open: None,
+            discarding: false,
+            tx: Transaction::default(),
+            prefix: false,
+            skip_next: false,
+            reply_off: false,
+            broken: false,
+            blocking: false,
+            handshaken: false,
+            hosts_optin: false,
+        }
+    }
+
+    /// A transport of the host's own dialling: nothing of the last one is left on the server.
+    pub(super) fn attach(&mut self) {
+        self.tx = Transaction::default();
+        self.prefix = false;
+        self.skip_next = false;
+        self.reply_off = false;
+        self.blocking = false;
+        self.handshaken = false;
+        self.hosts_optin = false;
+        if !self.discarding {
+            self.reader.reset();
+            self.open = None;
+            self.broken = false;
+        }
+    }
+
+    pub(super) fn at_boundary(&self) -> bool {
+        self.reader.at_boundary() && self.open.is_none()
+    }
+
+    /// Nothing plain is known against this command.
+    fn is_ordinary(&self) -> bool {
+        self.tx.multi.is_none() && !self.tx.broken && !self.prefix && !self.skip_next && !self.reply_off
+    }
+}
+
+impl Connection {
+    /// Bytes of commands, in any pieces (level 3). Answers what to do with them; bytes that are not taken are given
+    /// again after RESUME.
+    pub fn handle_submit(&mut self, now: Timestamp, data: &[u8]) -> Result<Submitted> {
+        let now = self.begin(now)?;
+        self.level("submit", 3, self.is_managed())?;
+        if self.current.is_none() && self.handoff.is_none() {
+            return Err(Error::NotConnected);
+        }
+        let answer = self.submit(now, data);
+        if !self.is_holding() && !self.hold.is_empty() {
+            self.release_hold();
+        }
+        self.finish(now);
+        Ok(answer)
+    }
+
+    /// Writes are kept back.
+    pub(super) fn is_holding(&self) -> bool {
+        self.current.is_none()
+            || matches!(self.phase, Phase::Draining | Phase::Swapping)
+            || (self.phase == Phase::Handshaking && self.config.handshake == Handshake::ByLibsch)
+    }
+
+    fn writes_directly(&self) -> bool {
+        !self.is_holding()
+            && self.hold.is_empty()
+            && !self.out.tx.broken
+            && !self.out.tx.watch_broken
+            && self.current.as_ref().is_some_and(|t| t.region.is_empty())
+    }
+
+    fn submit(&mut self, now: Timestamp, data: &[u8]) -> Submitted {
+        let mut direct = self.writes_directly();
+        let mut answer = Submitted {
+            transport: 0,
+            write_now: 0,
+            held: 0,
+            first: self.out.next_number,
+            count: 0,
+        };
+        let mut at = 0;
+        while at < data.len() {
+            if self.out.broken {
+                at += self.pass_broken(&data[at..], direct, &mut answer);
+                break;
+            }
+            let fresh = self.out.at_boundary();
+            if fresh && !self.has_room(direct) {
+                break;
+            }
+            let out = &mut self.out;
+            let facts = &mut out.facts;
+            let read = out.reader.read(&data[at..], |head| {
+                *facts = commands::lookup(head.name, head.second.unwrap_or_default());
+                facts.keep()
+            });
+            let chunk = &data[at..at + read.consumed];
+            if fresh && !direct && !chunk.is_empty() && !self.has_room_for(chunk.len()) {
+                self.out.reader.reset();
+                self.want_resume = true;
+                break;
+            }
+            if fresh && !chunk.is_empty() && matches!(read.step, Step::Command | Step::NeedMore) {
+                self.out.open = Some(self.out.next_number);
+                self.out.next_number += 1;
+                answer.count += 1;
+                self.counters.commands += 1;
+            }
+            match read.step {
+                Step::Command => {
+                    let number = self.out.open.take().unwrap_or(self.out.next_number);
+                    let was = direct;
+                    self.command(now, number, chunk, &mut direct);
+                    let written = was && direct;
+                    if written {
+                        answer.write_now += chunk.len();
+                    } else {
+                        answer.held += chunk.len();
+                    }
+                    self.out.facts = Facts::UNKNOWN;
+                    if self.phase == Phase::Ready && self.can_hold() {
+                        self.progress(now);
+                        direct = self.writes_directly();
+                    }
+                }
+                Step::NeedMore | Step::Blank => {
+                    let blank = read.step == Step::Blank;
+                    if self.out.discarding {
+                        answer.held += chunk.len();
+                    } else if direct {
+                        answer.write_now += chunk.len();
+                        if blank && let Some(t) = &mut self.current {
+                            t.owed.push_blank(chunk.len());
+                        }
+                    } else {
+                        answer.held += chunk.len();
+                        if !blank {
+                            self.hold.bytes.extend_from_slice(chunk);
+                            self.hold.partial += chunk.len();
+                        }
+                    }
+                }
+                Step::Error(_) => {
+                    self.out.broken = true;
+                    self.forbid_handoff(now, OffReason::BrokenCommands);
+                    at += self.pass_broken(&data[at..], direct, &mut answer);
+                    break;
+                }
+            }
+            at += read.consumed;
+            if read.step == Step::NeedMore {
+                break;
+            }
+        }
+        if at < data.len() {
+            self.want_resume = true;
+            self.stirred = true;
+        }
+        if answer.write_now > 0 {
+            answer.transport = self.current().unwrap_or(0);
+        }
+        answer
+    }
+
+    /// Bytes that are no commands keep their place.
+    fn pass_broken(&mut self, data: &[u8], direct: bool, answer: &mut Submitted) -> usize {
+        if direct && answer.held == 0 {
+            answer.write_now += data.len();
+            return data.len();
+        }
+        let room = self.config.limits.max_held_bytes.saturating_sub(self.held_bytes());
+        let taken = data.len().min(room);
+        self.hold.bytes.extend_from_slice(&data[..taken]);
+        self.hold.partial += taken;
+        answer.held += taken;
+        taken
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.hold.bytes.len() + self.current.as_ref().map_or(0, |t| t.region.len())
+    }
+
+    fn has_room(&mut self, direct: bool) -> bool {
+        let limits = &self.config.limits;
+        let room = if direct {
+            self.current.as_ref().is_some_and(|t| t.owed.len() < limits.max_in_flight)
+        } else {
+            (self.hold.commands.len() as u64) < limits.max_held_commands
+                && self.held_bytes() < limits.max_held_bytes
+        };
+        self.want_resume |= !room;
+        room
+    }
+
+    fn has_room_for(&self, bytes: usize) -> bool {
+        self.held_bytes() + bytes <= self.config.limits.max_held_bytes
+    }
+
+    /// One whole command. `chunk` is what of it came in this call.
+    fn command(&mut self, now: Timestamp, number: CommandNumber, chunk: &[u8], direct: &mut bool) {
+        if self.out.discarding {
+            // Its first bytes went to a transport that is lost: the rest has nowhere to go.
+            self.out.discarding = false;
+            self.lose_one(number, crate::action::LostOutcome::NeverWritten);
+            *direct = false;
+            return self.keep(number, Entry::new(0, commands::Class::Write), Some(Special::Silent), &[]);
+        }
+        let facts = self.out.facts;
+        let len = self.out.reader.len();
+        if facts.is_plain() && self.out.is_ordinary() {
+            if !self.out.handshaken {
+                self.end_handshake();
+            }
+            let entry = Entry::new(len, facts.class());
+            if *direct && let Some(t) = &mut self.current {
+                t.owed.push_plain(number, entry);
+                return;
+            }
+            return self.keep(number, entry, None, chunk);
+        }
+        let (entry, special, replaced) = self.uncommon(now, number, facts, len);
+        if matches!(special, Some(Special::Refused)) {
+            *direct = false;
+            self.hold.bytes.truncate(self.hold.bytes.len() - self.hold.partial);
+            self.hold.partial = 0;
+            return self.keep(number, entry.with_len(0), special, &[]);
+        }
+        if replaced {
+            *direct = false;
+            self.hold.bytes.truncate(self.hold.bytes.len() - self.hold.partial);
+            self.hold.partial = 0;
+            return self.keep(number, entry.with_len(DISCARD.len()), Some(Special::FailedExec), DISCARD);
+        }
+        if *direct && let Some(t) = &mut self.current {
+            t.owed.push(number, entry, special);
+            return;
+        }
+        self.keep(number, entry, special, chunk);
+    }
+
+    fn keep(&mut self, number: CommandNumber, entry: Entry, special: Option<Special>, chunk: &[u8]) {
+        self.hold.bytes.extend_from_slice(chunk);
+        self.hold.partial = 0;
+        self.hold.commands.push_back(HeldCommand { number, entry, special });
+        if self.is_holding() {
+            self.counters.commands_held += 1;
+            if let Some(handoff) = &mut self.handoff {
+                handoff.held += 1;
+            }
+        }
+    }
+
+    /// A command with more to it than one reply: its record, what its reply means, and whether it goes out as DISCARD.
+    fn uncommon(
+        &mut self,
+        now: Timestamp,
+        number: CommandNumber,
+        facts: Facts,
+        len: u64,
+    ) -> (Entry, Option<Special>, bool) {
+        let meaning = commands::meaning(facts, self.out.reader.args());
+        let effect = meaning.effect;
+        let tx = &mut self.out.tx;
+        let in_multi = tx.multi.is_some();
+        let mut entry = Entry::new(len, facts.class());
+        if tx.broken {
+            if matches!(effect, Effect::Exec | Effect::Discard | Effect::Reset) {
+                tx.broken = false;
+            }
+            return (entry, Some(Special::Refused), false);
+        }
+        if in_multi {
+            entry = entry.queued();
+        }
+        self.out.prefix = matches!(effect, Effect::Asking | Effect::Caching | Effect::ReplySkip);
+        let command = || {
+            let mut bytes = Vec::new();
+            self.out.reader.args().encode(&mut bytes);
+            bytes
+        };
+        let mut special = None;
+        let mut replaced = false;
+        match effect {
+            Effect::Multi if !in_multi => {
+                tx.multi = Some(number);
+                tx.changes.clear();
+                entry = entry.queued();
+                special = Some(Special::Watched(Watched::Multi));
+            }
+            Effect::Exec if in_multi => {
+                tx.multi = None;
+                replaced = core::mem::take(&mut tx.watch_broken);
+                let changes = core::mem::take(&mut tx.changes);
+                let watch = tx.watch.take();
+                special = Some(Special::Watched(Watched::Exec { changes, watch }));
+            }
+            Effect::Discard if in_multi => {
+                tx.multi = None;
+                tx.watch = None;
+                tx.watch_broken = false;
+                special = Some(Special::Watched(Watched::Discard));
+            }
+            Effect::Watch if !in_multi => tx.watch = tx.watch.or(Some(number)),
+            Effect::Unwatch if !in_multi => {
+                tx.watch = None;
+                tx.watch_broken = false;
+            }
+            _ => {
+                if let Some(change) = watched(&effect, command) {
+                    let immediate = matches!(change, Watched::Reset);
+                    if in_multi && !immediate {
+                        tx.changes.push(change);
+                    } else {
+                        special = Some(Special::Watched(change));
+                    }
+                }
+            }
+        }
+        match meaning.replies {
+            Replies::Pushes(_) | Replies::PushesUnknown if in_multi => {
+                self.forbid_handoff(now, OffReason::Uncounted);
+                if let Some(t) = &mut self.current {
+                    t.inbound.uncounted = true;
+                }
+            }
+            Replies::Pushes(n) => {
+                if let Effect::Subscribe { topic, .. } = effect {
+                    special = Some(Special::Pushes { topic, subscribe: true, left: Some(n.into()) });
+                } else if let Effect::Unsubscribe { topic, .. } = effect {
+                    special = Some(Special::Pushes { topic, subscribe: false, left: Some(n.into()) });
+                }
+            }
+            Replies::PushesUnknown => {
+                if let Effect::Unsubscribe { topic, .. } = effect {
+                    special = Some(Special::Pushes { topic, subscribe: false, left: None });
+                }
+            }
+            _ => {}
+        }
+        self.remember(now, &effect, in_multi);
+        if self.is_silent(&effect) {
+            special = Some(Special::Silent);
+        }
+        (entry, special, replaced)
+    }
+
+    /// What a command means for what comes after it.
+    fn remember(&mut self, now: Timestamp, effect: &Effect<'_>, in_multi: bool) {
+        match effect {
+            Effect::Blocking if !in_multi => self.out.blocking = true,
+            Effect::Monitor | Effect::Sync => self.forbid_handoff(now, OffReason::Stream),
+            Effect::Tracking { on: true, redirect: true, .. } => {
+                self.forbid_handoff(now, OffReason::TrackingRedirect)
+            }
+            Effect::ReplyOff => self.forbid_handoff(now, OffReason::ReplyOff),
+            Effect::Maint { on: true } => {
+                self.out.hosts_optin = true;
+                if let Some(t) = &mut self.current
+                    && t.optin == Optin::Wanted
+                {
+                    t.optin = Optin::Hosts;
+                }
+            }
+            Effect::Unreadable => self.forbid_handoff(now, OffReason::Uncounted),
+            Effect::Reset => {
+                self.out.tx = Transaction::default();
+                self.out.reply_off = false;
+                self.out.skip_next = false;
+            }
+            _ => {}
+        }
+        let handshake = matches!(
+            effect,
+            Effect::Hello(_)
+                | Effect::Auth { .. }
+                | Effect::Select(_)
+                | Effect::SetName(_)
+                | Effect::SetInfo { .. }
+                | Effect::NoEvict(_)
+                | Effect::NoTouch(_)
+                | Effect::Tracking { .. }
+                | Effect::Maint { .. }
+                | Effect::Capa(_)
+                | Effect::ReadOnly
+        );
+        if !handshake && !self.out.handshaken {
+            self.end_handshake();
+        }
+        if matches!(effect, Effect::Sync)
+            && let Some(t) = &mut self.current
+        {
+            t.inbound.uncounted = true;
+        }
+    }
+
+    /// The command has no reply, because of CLIENT REPLY.
+    fn is_silent(&mut self, effect: &Effect<'_>) -> bool {
+        let skipped = core::mem::take(&mut self.out.skip_next);
+        match effect {
+            Effect::ReplyOff => {
+                self.out.reply_off = true;
+                true
+            }
+            Effect::ReplyOn => {
+                self.out.reply_off = false;
+                if self.no_handoff == Some(OffReason::ReplyOff) {
+                    self.no_handoff = None;
+                }
+                false
+            }
+            Effect::ReplySkip if !self.out.reply_off => {
+                self.out.skip_next = true;
+                true
+            }
+            _ => self.out.reply_off || skipped,
+        }
+    }
+
+    /// Hands the held commands to the current transport (FLUSH).
+    pub(super) fn release_hold(&mut self) {
+        let Some(transport) = &mut self.current else { return };
+        if self.hold.is_empty() {
+            return;
+        }
+        let first = self.hold.commands.front().map_or(self.out.next_number, |c| c.number);
+        let count = self.hold.commands.len() as u64;
+        for command in self.hold.commands.drain(..) {
+            transport.owed.push(command.number, command.entry, command.special);
+        }
+        // What may still have to be replaced or refused stays until it is whole.
+        let undecided = self.out.tx.broken || self.out.tx.watch_broken;
+        let bytes = if undecided {
+            self.hold.bytes.split_to(self.hold.bytes.len() - self.hold.partial)
+        } else {
+            self.hold.partial = 0;
+            self.hold.bytes.split()
+        };
+        if bytes.is_empty() {
+            // Only refused commands: their turn comes without a byte.
+            self.stirred = true;
+            return;
+        }
+        if transport.region.is_empty() {
+            transport.region = bytes;
+        } else {
+            transport.region.unsplit(bytes);
+        }
+        let transport = transport.id;
+        self.emit(Action::Flush { transport, first, count });
+        self.stirred = true;
+    }
+
+    /// `len` bytes of the region of `id` have been written.
+    pub fn handle_wrote(&mut self, now: Timestamp, id: TransportId, len: usize) -> Result<()> {
+        let now = self.begin(now)?;
+        let slot = self.slot(id)?;
+        let Some(transport) = self.transport(slot) else { return Err(Error::UnknownTransport(id)) };
+        if len > transport.region.len() {
+            return Err(Error::WroteTooMuch { wrote: len, len: transport.region.len() });
+        }
+        let _ = bytes::Buf::advance(&mut transport.region, len);
+        self.trace.input(format_args!("wrote {id} {len}"));
+        self.stirred = true;
+        self.finish(now);
+        Ok(())
+    }
+
+    pub(super) fn withdraw(&mut self, number: CommandNumber) -> Cancelled {
+        if !self.hold.withdraw(number) {
+            return Cancelled::TooLate;
+        }
+        self.counters.commands_cancelled += 1;
+        self.stirred = true;
+        Cancelled::Withdrawn
+    }
+}

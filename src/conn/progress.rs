@@ -1,0 +1,535 @@
+//! The one place where a handoff goes forward (H1 to H13). [`Connection::progress`] is idempotent: it looks at where things
+//! are and takes the next step that is possible.
+
+use super::*;
+use crate::action::{waiting, WindowKind};
+use crate::config::BlockingPolicy;
+
+impl Connection {
+    // ---- beginning -------------------------------------------------------------------------------------------------
+
+    /// A MOVING that is not a duplicate: a new handoff, or instead of the running one (H8).
+    pub(super) fn start_or_replace(&mut self, now: Timestamp, wanted: Move) {
+        if let Some(handoff) = &mut self.handoff {
+            let too_late = matches!(self.phase, Phase::Draining | Phase::Swapping) || handoff.died_at.is_some();
+            if too_late {
+                handoff.newer = Some(wanted);
+                return;
+            }
+            self.close_candidate(CloseReason::Superseded);
+            self.end_handoff(now, Outcome::Superseded);
+        }
+        self.start(wanted);
+    }
+
+    fn start(&mut self, wanted: Move) {
+        self.counters.handoffs_started += 1;
+        let line = format!(
+            "event=handoff-started seq={:?} conn={} endpoint={} ttl_ms={}",
+            wanted.seq,
+            wanted.node,
+            wanted.endpoint.as_ref().map_or("null".to_owned(), ToString::to_string),
+            wanted.time.as_millis()
+        );
+        self.log(Level::Info, || line);
+        self.windows.set_end(handoff::WINDOW, Timestamp::from_nanos(u64::MAX));
+        self.handoff = Some(Handoff::new(wanted, &self.config));
+        self.set_phase(Phase::Waiting);
+    }
+
+    // ---- forward ---------------------------------------------------------------------------------------------------
+
+    /// Takes the handoff as far as it goes.
+    pub(super) fn progress(&mut self, now: Timestamp) {
+        self.answer_refused();
+        self.resume_if_room();
+        self.insert_own(now);
+        if self.handoff.is_none() {
+            return;
+        }
+        if self.phase == Phase::Waiting && self.is_due(now) {
+            if self.is_managed() && self.session.needs_credentials() {
+                self.want_credentials(0);
+            } else {
+                self.open_attempt(now);
+            }
+        }
+        if self.phase == Phase::Rebuilding && self.candidate_is_ready() {
+            self.set_phase(Phase::Ready);
+            self.begin_overlap();
+            self.insert_own(now);
+        }
+        if self.phase == Phase::Ready && self.candidate.as_ref().is_some_and(|c| !self.is_settled(c)) {
+            // A change of the session is being repeated.
+            return;
+        }
+        if self.phase == Phase::Ready && self.current.is_none() {
+            self.ask_swap(now);
+        }
+        if self.phase == Phase::Ready && self.can_hold() {
+            self.begin_hold(now);
+        }
+        if self.phase == Phase::Draining && self.is_drained() {
+            self.ask_swap(now);
+        }
+    }
+
+    fn is_due(&self, now: Timestamp) -> bool {
+        self.handoff.as_ref().is_some_and(|h| h.next_at.is_some_and(|at| at <= now))
+    }
+
+    fn open_attempt(&mut self, now: Timestamp) {
+        let alive = self.current.is_some();
+        let transport = self.lend_id();
+        let configured = self.configured();
+        let Some(handoff) = &mut self.handoff else { return };
+        let by = handoff.begin_attempt(now, alive, &self.config);
+        let attempt = handoff.attempts;
+        let endpoint = handoff.wanted.endpoint.clone().unwrap_or(configured);
+        self.counters.attempts += 1;
+        self.candidate = Some(Transport::new(transport, endpoint.clone(), &self.config.limits));
+        self.set_phase(Phase::Opening);
+        let tls_server_name = self.server_name(&endpoint);
+        self.emit(Action::Open { transport, endpoint, tls_server_name, attempt, by });
+    }
+
+    /// Everything that a swap needs of the candidate.
+    fn candidate_is_ready(&self) -> bool {
+        let Some(c) = &self.candidate else { return false };
+        if !c.connected || !self.is_settled(c) {
+            return false;
+        }
+        self.is_managed() || (c.ready && c.optin != Optin::Asked && c.optin_replies == 0)
+    }
+
+    /// Nothing of libsch's own is under way on it.
+    fn is_settled(&self, c: &Transport) -> bool {
+        c.region.is_empty() && c.owed.is_empty() && c.probed && !self.waits_for_credentials()
+    }
+
+    fn waits_for_credentials(&self) -> bool {
+        self.handoff.as_ref().is_some_and(|h| h.waits_for_credentials)
+    }
+
+    /// H4: the candidate is ready and nothing forbids a hold.
+    pub(super) fn can_hold(&self) -> bool {
+        self.phase == Phase::Ready && self.fences() == 0
+    }
+
+    /// Reasons why the hold cannot begin, as bits of [`waiting`].
+    fn fences(&self) -> u32 {
+        let mut bits = 0;
+        let tx = &self.out.tx;
+        if tx.multi.is_some() || tx.watch.is_some() || tx.watch_broken || tx.broken || self.host_fences[0] {
+            bits |= waiting::TRANSACTION;
+        }
+        if !self.out.at_boundary() || self.out.prefix {
+            bits |= waiting::HALF_WRITTEN;
+        }
+        if self.host_fences[1] || self.host_fences[2] {
+            bits |= waiting::HOST_FENCE;
+        }
+        if self.is_managed() && !self.out.handshaken && self.config.handshake == Handshake::Seen {
+            bits |= waiting::HANDSHAKE;
+        }
+        bits
+    }
+
+    fn begin_hold(&mut self, now: Timestamp) {
+        let Some(handoff) = &mut self.handoff else { return };
+        handoff.begin_pause(now);
+        handoff.asked_at = Some(now);
+        self.held = self.is_managed();
+        self.set_phase(Phase::Draining);
+        if let Some(t) = &self.current
+            && !self.is_managed()
+        {
+            let transport = t.id;
+            self.emit(Action::Hold { transport });
+        }
+    }
+
+    /// Nothing in flight, both directions on a frame boundary.
+    fn is_drained(&self) -> bool {
+        let Some(t) = &self.current else { return true };
+        self.held
+            && t.region.is_empty()
+            && t.owed.is_empty()
+            && (self.config.level_out != LevelOut::Notified || self.host_in_flight == 0)
+            && (self.config.level_in == LevelIn::Notified || t.inbound.at_boundary())
+    }
+
+    fn ask_swap(&mut self, now: Timestamp) {
+        if self.unsettled {
+            return; // L3: the losses first
+        }
+        let Some(new) = self.candidate.as_ref().map(|c| c.id) else { return };
+        if let Some(handoff) = &mut self.handoff {
+            handoff.asked_at = Some(now);
+            handoff.attempt_by = None;
+        }
+        self.set_phase(Phase::Swapping);
+        let old = self.current.as_ref().map(|t| t.id);
+        self.emit(Action::Swap { old, new, flush_tracking: self.session.is_tracking() });
+    }
+
+    /// The host uses the candidate: flush, and let the old one go (H9).
+    pub(super) fn swap_done(&mut self, now: Timestamp) {
+        let Some(new) = self.candidate.take() else { return };
+        let old = self.current.take();
+        let until = self.handoff.as_ref().map_or(now, Handoff::deadline);
+        let from = old.as_ref().map(|t| t.endpoint.clone());
+        if let Some(from) = from.or_else(|| self.moved.take().map(|m| m.from)) {
+            self.moved = (from != new.endpoint).then(|| Moved { to: new.endpoint.clone(), from, until });
+        }
+        let id = new.id;
+        self.current = Some(new);
+        self.out.blocking = false;
+        self.windows.open(
+            WindowKind::PostHandoff,
+            &[],
+            None,
+            now + self.config.post_handoff(),
+            self.config.limits.max_windows,
+        );
+        if let Some(old) = old {
+            self.retire(now, old);
+        }
+        self.set_phase(Phase::Serving);
+        if !self.is_managed() {
+            self.emit(Action::Release { transport: id });
+        }
+        self.release_hold();
+        let newer = self.handoff.as_mut().and_then(|h| h.newer.take());
+        self.end_handoff(now, Outcome::Swapped);
+        if let Some(newer) = newer {
+            self.start(newer);
+        }
+    }
+
+    /// The old transport after a swap: closed, or read on while both deliver subscriptions (F2).
+    fn retire(&mut self, now: Timestamp, old: Transport) {
+        let overlaps = self.is_managed() && self.session.has_subscriptions() && !self.config.overlap.is_zero();
+        if overlaps {
+            self.close_retired();
+            self.retired = Some(old);
+            self.retired_until = Some(now + self.config.overlap);
+        } else {
+            self.end_overlap();
+            self.emit(Action::Close { transport: old.id, reason: CloseReason::Swapped });
+        }
+    }
+
+    pub(super) fn close_retired(&mut self) {
+        if let Some(old) = self.retired.take() {
+            self.emit(Action::Close { transport: old.id, reason: CloseReason::Swapped });
+        }
+        self.retired_until = None;
+        self.end_overlap();
+    }
+
+    // ---- not forward -----------------------------------------------------------------------------------------------
+
+    /// The candidate is gone or no good: the hold ends, the current transport serves, the next attempt follows (H3).
+    pub(super) fn attempt_failed(&mut self, now: Timestamp, why: &str) {
+        let jitter = self.jitter();
+        let alive = self.current.is_some();
+        self.end_overlap();
+        self.counters.attempts_failed += 1;
+        let Some(handoff) = &mut self.handoff else { return };
+        handoff.waits_for_credentials = false;
+        handoff.end_attempt(now, alive, jitter, &self.config);
+        let (seq, attempt) = (handoff.wanted.seq, handoff.attempts);
+        self.log(Level::Info, || format!("event=attempt-failed seq={seq:?} attempt={attempt} why={why:?}"));
+        let was_holding = matches!(self.phase, Phase::Draining | Phase::Swapping);
+        self.set_phase(Phase::Waiting);
+        if alive && was_holding {
+            self.end_hold(now);
+        }
+        if attempt >= self.config.limits.max_attempts {
+            self.fail_handoff(now);
+        }
+    }
+
+    /// As above, and the candidate is to be closed.
+    pub(super) fn drop_candidate(&mut self, now: Timestamp, why: &str) {
+        if self.candidate.is_some() {
+            self.close_candidate(CloseReason::AttemptFailed);
+            self.attempt_failed(now, why);
+        }
+    }
+
+    pub(super) fn close_candidate(&mut self, reason: CloseReason) {
+        if let Some(c) = self.candidate.take() {
+            self.emit(Action::Close { transport: c.id, reason });
+        }
+    }
+
+    /// The current transport goes on: held commands are its own again.
+    fn end_hold(&mut self, now: Timestamp) {
+        if let Some(handoff) = &mut self.handoff {
+            handoff.end_pause(now);
+        }
+        self.held = false;
+        if let Some(t) = &self.current {
+            let transport = t.id;
+            if !self.is_managed() {
+                self.emit(Action::Release { transport });
+            }
+            self.release_hold();
+        }
+    }
+
+    /// No candidate: the current transport stays, or what is held comes back (H6).
+    pub(super) fn fail_handoff(&mut self, now: Timestamp) {
+        self.end_handoff(now, Outcome::Failed);
+    }
+
+    /// Every path out (H13): the hold ends, exactly one HANDOFF_FINISHED.
+    pub(super) fn end_handoff(&mut self, now: Timestamp, outcome: Outcome) {
+        let Some(mut handoff) = self.handoff.take() else { return };
+        handoff.end_pause(now);
+        if outcome != Outcome::Swapped {
+            let was_holding = matches!(self.phase, Phase::Draining | Phase::Swapping);
+            self.close_candidate(CloseReason::HandoffEnded);
+            self.end_overlap();
+            if self.current.is_none() {
+                self.hand_back();
+                self.set_phase(Phase::Detached);
+            } else {
+                let serving = if self.out.handshaken || self.phase == Phase::Failed {
+                    Phase::Serving
+                } else {
+                    Phase::Handshaking
+                };
+                self.set_phase(serving);
+                if was_holding {
+                    self.end_hold(now);
+                }
+            }
+        }
+        let c = &mut self.counters;
+        *match outcome {
+            Outcome::Swapped => &mut c.handoffs_swapped,
+            Outcome::Failed => &mut c.handoffs_failed,
+            Outcome::Refused => &mut c.handoffs_refused,
+            Outcome::Superseded => &mut c.handoffs_superseded,
+            Outcome::Closed => &mut c.handoffs_closed,
+        } += 1;
+        let window_end = handoff.deadline() + self.config.moving_extra;
+        self.windows.set_end(handoff::WINDOW, window_end);
+        self.counters.windows_expired += self.windows.expire(now) as u64;
+        let seq = handoff.wanted.seq;
+        let duration = now.since(handoff.wanted.arrived);
+        self.log(Level::Info, || {
+            format!("event=handoff-finished seq={seq:?} outcome={outcome:?} duration_ms={}", duration.as_millis())
+        });
+        self.emit(Action::HandoffFinished {
+            outcome,
+            seq,
+            duration,
+            pause: handoff.pause,
+            attempts: handoff.attempts,
+            held: handoff.held,
+            lost: handoff.lost,
+        });
+        self.stirred = true;
+    }
+
+    // ---- the current transport ends --------------------------------------------------------------------------------
+
+    /// H6, and losses without maintenance.
+    pub(super) fn current_closed(&mut self, now: Timestamp, unwritten: &[u8]) {
+        let Some(t) = self.current.take() else { return };
+        self.optin_lost(now, &t);
+        let goes_on = self.handoff.is_some() && self.survives_loss(&t);
+        self.account(t, unwritten, goes_on);
+        self.out.blocking = false;
+        self.end_optin_retry();
+        if !goes_on {
+            self.loss_without_handoff(now);
+            return;
+        }
+        let Some(handoff) = &mut self.handoff else { return };
+        handoff.died_at = Some(now);
+        handoff.begin_pause(now);
+        handoff.as_it_is = true;
+        match self.phase {
+            Phase::Waiting => handoff.next_at = Some(now),
+            Phase::Draining => self.phase = Phase::Ready,
+            _ => {}
+        }
+        self.stirred = true;
+    }
+
+    /// With `on_loss = close`, or a parser that cannot be reset, a loss ends the host's stream (L4).
+    fn survives_loss(&self, t: &Transport) -> bool {
+        let lost = t.owed.len() > 0 || t.inbound.is_partly_passed();
+        let stuck = t.inbound.is_partly_passed() && !self.config.can_reset_parser;
+        !(stuck || (lost && self.config.on_loss == crate::config::OnLoss::Close))
+    }
+
+    fn loss_without_handoff(&mut self, now: Timestamp) {
+        if self.handoff.is_some() {
+            self.emit(Action::Close { transport: 0, reason: CloseReason::Loss });
+            self.end_handoff(now, Outcome::Failed);
+        } else {
+            self.hand_back();
+        }
+        self.close_retired();
+        self.hold = Hold::default();
+        self.set_phase(Phase::Detached);
+    }
+
+    /// D + `drain_grace`: the swap is made over what still waits (H5).
+    pub(super) fn force_swap(&mut self, now: Timestamp) {
+        let blocked = self.out.blocking && self.current.as_ref().is_some_and(|t| !t.owed.is_empty());
+        if blocked && self.config.blocking == BlockingPolicy::WaitForClose {
+            return;
+        }
+        let fences = self.fences();
+        if fences & waiting::HANDSHAKE != 0 {
+            return;
+        }
+        if !self.is_managed() {
+            if fences & waiting::TRANSACTION != 0 {
+                self.host_fences[0] = false;
+                self.emit(Action::TransactionBroken);
+            }
+            if self.phase == Phase::Ready {
+                self.begin_hold(now);
+            }
+        }
+        let Some(t) = self.current.take() else { return };
+        let id = t.id;
+        if !self.survives_loss(&t) {
+            self.account(t, &[], false);
+            self.emit(Action::Close { transport: id, reason: CloseReason::Loss });
+            self.loss_without_handoff(now);
+            return;
+        }
+        self.account(t, &[], true);
+        self.emit(Action::Close { transport: id, reason: CloseReason::Swapped });
+        if let Some(handoff) = &mut self.handoff {
+            handoff.died_at = Some(now);
+            handoff.begin_pause(now);
+        }
+        self.out.blocking = false;
+        self.host_in_flight = 0;
+        self.phase = Phase::Ready;
+        self.stirred = true;
+    }
+
+    /// What the swap still waits for (H5).
+    pub(super) fn waiting_for(&self) -> u32 {
+        let mut bits = self.fences();
+        if !matches!(self.phase, Phase::Ready | Phase::Draining | Phase::Swapping) {
+            bits |= waiting::CANDIDATE;
+        }
+        if self.current.as_ref().is_some_and(|t| !t.owed.is_empty()) || self.host_in_flight > 0 {
+            bits |= waiting::REPLIES;
+            if self.out.blocking {
+                bits |= waiting::BLOCKING;
+            }
+        }
+        if self.phase == Phase::Swapping || (self.phase == Phase::Draining && !self.held) {
+            bits |= waiting::ANSWER;
+        }
+        bits
+    }
+
+    // ---- ends for good ---------------------------------------------------------------------------------------------
+
+    /// No handoff here from now on; relaxing goes on (F4, N7).
+    pub(super) fn forbid_handoff(&mut self, now: Timestamp, reason: OffReason) {
+        self.no_handoff = Some(reason);
+        self.tell_off(reason, false);
+        if self.handoff.is_some() && self.current.is_some() {
+            self.end_handoff(now, Outcome::Failed);
+        }
+        self.stirred = true;
+    }
+
+    pub(super) fn tell_off(&mut self, reason: OffReason, fatal: bool) {
+        let bit = 1 << reason as u32;
+        if self.told_off & bit == 0 {
+            self.told_off |= bit;
+            self.log(Level::Debug, || format!("event=sch-off reason={reason:?}"));
+            self.emit(Action::SchOff { reason, fatal });
+        }
+    }
+
+    /// SCH ends on this transport (O1, O2, F5).
+    pub(super) fn turn_off(&mut self, now: Timestamp, reason: OffReason) {
+        let fatal = self.config.mode == crate::optin::Mode::Enabled
+            && matches!(
+                reason,
+                OffReason::Resp2 | OffReason::Refused | OffReason::NoPermission | OffReason::OptinFailed
+            );
+        if let Some(t) = &mut self.current {
+            t.optin = Optin::Refused;
+        }
+        self.end_handoff(now, Outcome::Closed);
+        self.windows.clear();
+        self.update_relax(crate::action::RestoreReason::Ended);
+        self.tell_off(reason, fatal);
+        if fatal && let Some(t) = &self.current {
+            let transport = t.id;
+            self.emit(Action::Close { transport, reason: CloseReason::OptinRefused });
+            let t = self.current.take();
+            if let Some(t) = t {
+                self.account(t, &[], false);
+            }
+            self.hand_back();
+            self.set_phase(Phase::Detached);
+        }
+    }
+
+    /// The current transport does not speak RESP (S2).
+    pub(super) fn broken(&mut self, now: Timestamp, error: crate::resp::framer::FrameError) {
+        self.log(Level::Error, || format!("event=broken error={error}"));
+        if let Some(t) = &mut self.current {
+            t.inbound.raw = true;
+        }
+        self.end_handoff(now, Outcome::Closed);
+        self.off = true;
+        self.windows.clear();
+        self.update_relax(crate::action::RestoreReason::Ended);
+        self.tell_off(OffReason::Broken, false);
+        self.set_phase(Phase::Failed);
+        self.release_hold();
+    }
+
+    /// Everything that is open ends, for `close`.
+    pub(super) fn end_all(&mut self, now: Timestamp, reason: CloseReason) {
+        self.close_candidate(reason);
+        if let Some(handoff) = &mut self.handoff {
+            handoff.newer = None;
+        }
+        // `end_handoff` would flush to the current transport: the host closes, so held commands come back first.
+        self.hand_back();
+        self.end_handoff(now, Outcome::Closed);
+        if let Some(t) = self.current.take() {
+            self.account(t, &[], false);
+            self.hand_back();
+        }
+        self.close_retired();
+        self.dialing.clear();
+        self.retired_until = None;
+        self.unsettled = false;
+    }
+
+    fn resume_if_room(&mut self) {
+        if !self.want_resume || self.is_holding() {
+            return;
+        }
+        let limits = &self.config.limits;
+        let room = self.current.as_ref().is_some_and(|t| {
+            t.owed.len() <= limits.max_in_flight / 2 && t.region.len() <= limits.max_held_bytes / 2
+        });
+        if room {
+            self.want_resume = false;
+            self.emit(Action::Resume);
+        }
+    }
+}

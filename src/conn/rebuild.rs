@@ -1,0 +1,223 @@
+//! The session of a transport that libsch makes: of candidates, and of the first transport where the handshake is
+//! libsch's (H12, E7, E8). Knows what is written and what its replies mean.
+
+use super::*;
+use crate::conn::inflight::Own;
+use crate::conn::receive::hello_proto;
+use crate::conn::session::Step;
+
+impl Connection {
+    /// The candidate's socket is there.
+    pub(super) fn candidate_connected(&mut self, now: Timestamp, peer: Option<PeerAddr>) {
+        let Some(mut c) = self.candidate.take() else { return };
+        c.connected = true;
+        c.peer = peer;
+        c.inbound.uninterested = self.off;
+        let id = c.id;
+        let managed = self.is_managed();
+        if managed {
+            self.write_session(now, &mut c);
+            if self.handoff.as_ref().is_some_and(|h| h.is_null() && !h.as_it_is) {
+                c.probed = false;
+                c.write_ping();
+            }
+        }
+        self.candidate = Some(c);
+        self.set_phase(Phase::Rebuilding);
+        if managed {
+            self.emit(Action::Write { transport: id });
+        }
+    }
+
+    /// The commands that make the session, into the region of `t`.
+    pub(super) fn write_session(&mut self, now: Timestamp, t: &mut Transport) {
+        let optin = self.may_opt_in(now, &t.endpoint).then(|| self.optin_command(t.peer));
+        if optin.is_some() {
+            t.optin = Optin::Asked;
+        }
+        for step in self.session.steps(optin.as_deref()) {
+            t.write_own(&step);
+        }
+        let subscriptions = self.session.subscribe_steps();
+        t.inbound.read_messages = !subscriptions.is_empty();
+        for (topic, count, bytes) in subscriptions {
+            t.region.extend_from_slice(&bytes);
+            t.owed.push_own_pushes(bytes.len(), topic, count as u64);
+        }
+    }
+
+    /// A change of the session after the candidate's was made: the same there (H12).
+    pub(super) fn repeat_on_candidate(&mut self, steps: &[Step]) {
+        let Some(c) = &mut self.candidate else { return };
+        if !c.connected || steps.is_empty() || self.config.level_out != LevelOut::Managed {
+            return;
+        }
+        for step in steps {
+            c.write_own(step);
+        }
+        let transport = c.id;
+        self.emit(Action::Write { transport });
+        self.stirred = true;
+    }
+
+    /// The same for subscriptions.
+    pub(super) fn repeat_subscription(&mut self, topic: crate::commands::Topic, subscribe: bool, name: &[u8]) {
+        let Some(c) = &mut self.candidate else { return };
+        if !c.connected || self.config.level_out != LevelOut::Managed {
+            return;
+        }
+        let bytes = session::subscription(topic, subscribe, name);
+        c.region.extend_from_slice(&bytes);
+        c.inbound.read_messages = true;
+        c.owed.push_own_subscription(bytes.len(), topic, subscribe);
+        let transport = c.id;
+        self.emit(Action::Write { transport });
+        self.stirred = true;
+    }
+
+    /// A reply to one of the commands that make the session.
+    pub(super) fn rebuilt(&mut self, now: Timestamp, slot: Slot, own: Own, reply: &[u8]) {
+        let failed = reply.first().is_none_or(|b| matches!(b, b'-' | b'!'));
+        let resp2 = own == Own::Hello && !failed && hello_proto(reply) != Some(3);
+        if own == Own::Soft {
+            self.counters.rebuild_errors_ignored += u64::from(failed);
+        } else if failed || resp2 {
+            let text = String::from_utf8_lossy(&reply[..reply.len().min(96)]).trim_end().to_owned();
+            let auth = [b"-NOAUTH", b"-WRONGPASS".as_slice(), b"-NOPERM"].iter().any(|c| reply.starts_with(c));
+            match slot {
+                Slot::Candidate if auth => self.ask_credentials(now, &text),
+                Slot::Candidate => self.drop_candidate(now, &text),
+                _ if own == Own::Hello && !auth => self.fall_back_to_resp2(now),
+                _ if self.session.resp3 => self.handshake_failed(now, &text),
+                _ => {}
+            }
+        }
+        let done = self.current.as_ref().is_some_and(|t| t.owed.is_empty());
+        if slot == Slot::Current && done && self.config.handshake == Handshake::ByLibsch {
+            self.handshake_replied(now);
+        }
+    }
+
+    /// All replies of a handshake by libsch are in.
+    fn handshake_replied(&mut self, _now: Timestamp) {
+        if self.out.handshaken {
+            return;
+        }
+        if !self.session.resp3 && !self.told_fallback() {
+            let Some(t) = &mut self.current else { return };
+            let steps: Vec<Step> = self.session.resp2_steps();
+            t.optin = Optin::Refused;
+            self.out.handshaken = steps.is_empty();
+            self.told_off |= FALLBACK;
+            for step in &steps {
+                t.write_own(step);
+            }
+            let transport = t.id;
+            if !steps.is_empty() {
+                self.emit(Action::Write { transport });
+                return;
+            }
+        }
+        self.end_handshake();
+        self.release_hold();
+    }
+
+    fn told_fallback(&self) -> bool {
+        self.told_off & FALLBACK != 0
+    }
+
+    /// The server does not speak RESP3: the session is made without, and SCH is off (O1).
+    fn fall_back_to_resp2(&mut self, now: Timestamp) {
+        self.session.resp3 = false;
+        self.told_off &= !FALLBACK;
+        self.turn_off(now, OffReason::Resp2);
+    }
+
+    fn handshake_failed(&mut self, now: Timestamp, text: &str) {
+        self.log(Level::Error, || format!("event=handshake-failed reply={text:?}"));
+        let Some(t) = self.current.take() else { return };
+        let transport = t.id;
+        self.account(t, &[], false);
+        self.emit(Action::Close { transport, reason: CloseReason::HandshakeFailed });
+        if self.handoff.is_some() {
+            self.end_handoff(now, Outcome::Failed);
+        }
+        self.hand_back();
+        self.set_phase(Phase::Detached);
+    }
+
+    /// The server does not take the credentials: the host is asked once a handoff (H12).
+    fn ask_credentials(&mut self, now: Timestamp, text: &str) {
+        let Some(c) = &self.candidate else { return };
+        let transport = c.id;
+        let asked = self.handoff.as_ref().is_none_or(|h| h.asked_credentials);
+        self.drop_candidate(now, text);
+        if asked {
+            self.fail_handoff(now);
+            return;
+        }
+        self.want_credentials(transport);
+    }
+
+    /// The handoff waits for the host's `credentials`.
+    pub(super) fn want_credentials(&mut self, transport: TransportId) {
+        if let Some(handoff) = &mut self.handoff {
+            handoff.asked_credentials = true;
+            handoff.waits_for_credentials = true;
+            handoff.next_at = None;
+            self.emit(Action::NeedCredentials { transport });
+        }
+    }
+
+    pub(super) fn credentials_came(&mut self, now: Timestamp) {
+        if let Some(handoff) = &mut self.handoff
+            && core::mem::take(&mut handoff.waits_for_credentials)
+        {
+            handoff.next_at = Some(now);
+        }
+    }
+
+    /// The PING on a candidate for a null endpoint has been answered (H7).
+    pub(super) fn probe_answered(&mut self) {
+        if let Some(c) = &mut self.candidate {
+            c.probed = true;
+        }
+        let old = self.handoff.as_ref().is_some_and(|h| h.old_proxy && !h.as_it_is);
+        if old {
+            let now = self.clock.last();
+            self.drop_candidate(now, "it is the old proxy: the same MOVING came on it");
+        }
+    }
+
+    // ---- subscriptions on two transports (F2) -----------------------------------------------------------------------
+
+    /// The candidate's subscriptions are confirmed: from here on both are read.
+    pub(super) fn begin_overlap(&mut self) {
+        if !self.is_managed() || !self.session.has_subscriptions() {
+            return;
+        }
+        if let Some(t) = &mut self.current
+            && !t.inbound.read_messages
+        {
+            t.inbound.read_messages = true;
+            self.overlap = Overlap::default();
+            self.want_ping = true;
+        }
+    }
+
+    /// The old transport has answered the PING: from here on both bring the same messages.
+    pub(super) fn aligned(&mut self) {
+        self.overlap.aligned = true;
+    }
+
+    pub(super) fn end_overlap(&mut self) {
+        self.overlap = Overlap::default();
+        self.want_ping = false;
+        for t in [&mut self.current, &mut self.candidate].into_iter().flatten() {
+            t.inbound.read_messages = false;
+        }
+    }
+}
+
+/// Bit of `told_off` beyond all reasons: the RESP2 session has been written.
+const FALLBACK: u32 = 1 << 31;

@@ -1,0 +1,463 @@
+//! What comes in (E3, L3): spans for the host, and the meaning of replies and pushes for the rest of the connection.
+
+use super::*;
+use crate::action::LostOutcome;
+use crate::commands::Topic;
+use crate::conn::effect::Watched;
+use crate::conn::inbound::{Event, Pass, Raw};
+use crate::conn::inflight::{Own, Special};
+use crate::conn::overlap::{Side, Verdict};
+use crate::resp::value::{self, Value, ValueLimits};
+
+/// A step gives at most this many spans.
+const SPANS_A_STEP: usize = 2;
+
+/// The caller's array, being filled.
+struct Spans<'a> {
+    out: &'a mut [Span],
+    len: usize,
+}
+
+impl Spans<'_> {
+    fn input(&mut self, start: usize, len: usize) {
+        if len == 0 {
+            return;
+        }
+        if let Some(last) = self.len.checked_sub(1).map(|i| &mut self.out[i])
+            && last.source == Source::Input
+            && last.start + last.len == start
+        {
+            last.len += len;
+            return;
+        }
+        self.out[self.len] = Span { source: Source::Input, start, len };
+        self.len += 1;
+    }
+
+    fn owned(&mut self, owned: &mut Vec<u8>, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        self.out[self.len] = Span { source: Source::Owned, start: owned.len(), len: bytes.len() };
+        self.len += 1;
+        owned.extend_from_slice(bytes);
+    }
+
+    fn has_room(&self) -> bool {
+        self.len + SPANS_A_STEP <= self.out.len()
+    }
+}
+
+impl Connection {
+    /// Bytes of transport `id` (levels 2 and 3). Fills `spans` (at least 2) with what to give to the parser of that
+    /// transport, in order. Takes less than all when the host must act first: drain the actions, then give the rest.
+    pub fn handle_receive(
+        &mut self,
+        now: Timestamp,
+        id: TransportId,
+        data: &[u8],
+        spans: &mut [Span],
+    ) -> Result<Received> {
+        let now = self.begin(now)?;
+        self.level("receive", 2, self.config.level_in == LevelIn::Tapped)?;
+        let mut slot = self.slot(id)?;
+        if spans.len() < SPANS_A_STEP {
+            return Err(Error::Limit {
+                limit: "spans",
+                value: SPANS_A_STEP as u64,
+                hint: "give an array of at least as many spans; 16 is a good number",
+            });
+        }
+        if slot == Slot::Current && self.unsettled {
+            return Err(Error::Unexpected {
+                call: "receive",
+                hint: "settle the losses first: tell their callers, then `losses_settled`",
+            });
+        }
+        self.owned.clear();
+        let mut out = Spans { out: spans, len: 0 };
+        let mut at = 0;
+        while out.has_room() {
+            if self.deliver_stash(slot, &mut out) {
+                continue;
+            }
+            if at == data.len() || self.waits_for_host(slot) {
+                break;
+            }
+            let from = at;
+            at += self.step(now, slot, &data[at..], from, &mut out);
+            // The event may have made the candidate the current one, or ended the transport.
+            match self.slot(id) {
+                Ok(now_in) => slot = now_in,
+                Err(_) => {
+                    at = data.len();
+                    break;
+                }
+            }
+        }
+        self.trace.received(id, &data[..at]);
+        if self.handoff.is_some() || self.want_resume {
+            self.stirred = true;
+        }
+        let received = Received { consumed: at, spans: out.len };
+        self.finish(now);
+        Ok(received)
+    }
+
+    /// The next bytes of `slot` wait until the host has acted.
+    fn waits_for_host(&mut self, slot: Slot) -> bool {
+        match slot {
+            Slot::Current => {
+                self.answer_refused();
+                false
+            }
+            Slot::Candidate => self.phase == Phase::Swapping,
+            Slot::Retired => self.stash_bytes > self.config.limits.max_overlap_bytes,
+        }
+    }
+
+    /// Messages of another transport go out where the current one is between frames.
+    fn deliver_stash(&mut self, slot: Slot, out: &mut Spans<'_>) -> bool {
+        if self.stash.is_empty() || !self.main_at_boundary() {
+            return false;
+        }
+        let _ = slot;
+        let Some(message) = self.stash.pop_front() else { return false };
+        self.stash_bytes -= message.len();
+        out.owned(&mut self.owned, &message);
+        true
+    }
+
+    fn main_at_boundary(&self) -> bool {
+        self.current.as_ref().is_none_or(|t| t.inbound.at_boundary())
+    }
+
+    fn step(&mut self, now: Timestamp, slot: Slot, data: &[u8], from: usize, out: &mut Spans<'_>) -> usize {
+        let limits = &self.config.limits;
+        let transport = match slot {
+            Slot::Current => &mut self.current,
+            Slot::Candidate => &mut self.candidate,
+            Slot::Retired => &mut self.retired,
+        };
+        let Some(t) = transport else { return data.len() };
+        let next = t.inbound.next(data, &mut t.owed, limits);
+        let consumed = next.consumed;
+        // At level 3 only the current transport speaks to the host's parser; a host with a handshake of its own
+        // has a parser for its candidate.
+        let passes = slot == Slot::Current || self.config.level_out != LevelOut::Managed;
+        if next.event == Event::None {
+            match next.pass {
+                _ if !passes => {
+                    if next.pass == Pass::AfterKept {
+                        t.inbound.clear_kept();
+                    }
+                }
+                Pass::Yes => out.input(from, consumed),
+                Pass::No => {}
+                Pass::AfterKept => {
+                    out.owned(&mut self.owned, t.inbound.kept());
+                    t.inbound.clear_kept();
+                    out.input(from, consumed);
+                }
+            }
+            return consumed;
+        }
+        self.event(now, slot, &data[..consumed], from, next.pass, next.event, passes, out);
+        consumed
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn event(
+        &mut self,
+        now: Timestamp,
+        slot: Slot,
+        data: &[u8],
+        from: usize,
+        pass: Pass,
+        event: Event,
+        passes: bool,
+        out: &mut Spans<'_>,
+    ) {
+        // Bytes of a whole push that was kept, and where in them the push itself begins.
+        let taken = |t: Option<&mut Transport>, raw: &Raw| match (t, raw) {
+            (Some(t), Raw::Kept(start)) => {
+                let kept = t.inbound.kept().to_vec();
+                t.inbound.clear_kept();
+                Some((kept, *start))
+            }
+            _ => None,
+        };
+        match event {
+            Event::None => {}
+            Event::Notification(kind, raw) => {
+                let kept = raw.as_ref().and_then(|raw| taken(self.transport(slot), raw));
+                match (&raw, &kept) {
+                    (_, Some((kept, start))) => self.notified(now, slot, kind, Some(&kept[*start..])),
+                    (Some(Raw::Data(range)), None) => {
+                        self.notified(now, slot, kind, Some(&data[range.clone()]))
+                    }
+                    _ => self.notified(now, slot, kind, None),
+                }
+            }
+            Event::Confirmation(raw) | Event::Message(raw) => {
+                let kept = taken(self.transport(slot), &raw);
+                let (whole, push) = match (&raw, &kept) {
+                    (_, Some((kept, start))) => (&kept[..], &kept[*start..]),
+                    (Raw::Data(range), None) => (data, &data[range.clone()]),
+                    _ => return,
+                };
+                if self.read_push(slot, push) && passes {
+                    match &kept {
+                        Some(_) => out.owned(&mut self.owned, whole),
+                        None => out.input(from, whole.len()),
+                    }
+                }
+            }
+            Event::Special => {
+                if pass == Pass::Yes && passes {
+                    out.input(from, data.len());
+                }
+                if let Some(instead) = self.special_reply(now, slot) {
+                    out.owned(&mut self.owned, instead);
+                }
+            }
+            Event::TooLong { confirmation } => {
+                self.pass_all(slot, data, from, passes, out);
+                if confirmation && slot == Slot::Current {
+                    self.uncounted(now);
+                } else {
+                    self.counters.overlap_doubtful += 1;
+                }
+            }
+            Event::Unexpected => match slot {
+                Slot::Current => self.uncounted(now),
+                Slot::Candidate if self.is_managed() => self.drop_candidate(now, "a reply nobody asked for"),
+                Slot::Candidate => {
+                    if let Some(t) = &mut self.candidate {
+                        t.inbound.uncounted = true;
+                    }
+                }
+                Slot::Retired => self.close_retired(),
+            },
+            Event::Broken(error) => {
+                self.pass_all(slot, data, from, passes, out);
+                match slot {
+                    Slot::Current => self.broken(now, error),
+                    Slot::Candidate => self.drop_candidate(now, "not RESP"),
+                    Slot::Retired => self.close_retired(),
+                }
+            }
+        }
+    }
+
+    fn pass_all(&mut self, slot: Slot, data: &[u8], from: usize, passes: bool, out: &mut Spans<'_>) {
+        let transport = match slot {
+            Slot::Current => &mut self.current,
+            Slot::Candidate => &mut self.candidate,
+            Slot::Retired => &mut self.retired,
+        };
+        let Some(t) = transport else { return };
+        if passes {
+            out.owned(&mut self.owned, t.inbound.kept());
+            out.input(from, data.len());
+        }
+        t.inbound.clear_kept();
+    }
+
+    /// Replies can no longer be counted (N7).
+    fn uncounted(&mut self, now: Timestamp) {
+        if let Some(t) = &mut self.current {
+            t.inbound.uncounted = true;
+        }
+        self.forbid_handoff(now, OffReason::Uncounted);
+    }
+
+    /// A confirmation or a message, whole. True if it goes to the host.
+    fn read_push(&mut self, slot: Slot, push: &[u8]) -> bool {
+        let limits = ValueLimits { max_bytes: self.config.limits.max_push_bytes, ..ValueLimits::default() };
+        let Ok((Value::Array(elements), _)) = value::parse(push, &limits) else { return true };
+        let name = elements.first().and_then(Value::as_text).unwrap_or_default().to_ascii_lowercase();
+        let channel = elements.get(1).and_then(Value::as_text);
+        match topic_of(&name) {
+            Some((topic, subscribe)) => {
+                if let Some(channel) = channel
+                    && slot == Slot::Current
+                {
+                    let limit = self.config.limits.max_session_bytes;
+                    let new = self.session.confirmed(topic, subscribe, channel, limit);
+                    if new {
+                        self.repeat_subscription(topic, subscribe, channel);
+                    }
+                    self.stirred |= self.handoff.is_some();
+                }
+                self.count_confirmation(slot, topic, subscribe);
+                true
+            }
+            None => self.message(slot, push),
+        }
+    }
+
+    fn count_confirmation(&mut self, slot: Slot, topic: Topic, subscribe: bool) {
+        let now_subscribed = self.session.subscriptions(topic) as u64;
+        let Some(t) = self.transport(slot) else { return };
+        let Some(Special::Pushes { topic: wanted, subscribe: kind, left }) = t.owed.front_special() else {
+            return;
+        };
+        if (*wanted, *kind) != (topic, subscribe) {
+            return; // unsolicited: servers send sunsubscribe when slots move
+        }
+        // UNSUBSCRIBE without names: one for each subscription. This one is already taken off.
+        let remaining = left.unwrap_or(now_subscribed + 1).saturating_sub(1);
+        *left = Some(remaining);
+        if remaining == 0 {
+            t.owed.pop();
+        }
+    }
+
+    /// A message while two transports deliver them. True if it goes out right here.
+    fn message(&mut self, slot: Slot, push: &[u8]) -> bool {
+        let side = match (slot, self.retired.is_some()) {
+            (Slot::Retired, _) | (Slot::Current, false) => Side::Old,
+            (Slot::Candidate, _) | (Slot::Current, true) => Side::New,
+        };
+        let limits = &self.config.limits;
+        match self.overlap.judge(side, push, limits.max_overlap_messages, limits.max_overlap_bytes) {
+            Verdict::Duplicate => {
+                self.counters.overlap_duplicates += 1;
+                false
+            }
+            verdict => {
+                self.counters.overlap_doubtful += u64::from(verdict == Verdict::Doubtful);
+                if slot != Slot::Current {
+                    self.stash_bytes += push.len();
+                    self.stash.push_back(push.to_vec());
+                }
+                slot == Slot::Current
+            }
+        }
+    }
+
+    /// The reply to a special command has come. Answers bytes that go to the host instead of it.
+    fn special_reply(&mut self, now: Timestamp, slot: Slot) -> Option<&'static [u8]> {
+        let t = self.transport(slot)?;
+        let reply = core::mem::take(&mut t.inbound.capture);
+        let (owed, special) = t.owed.pop()?;
+        let ok = reply.first().is_some_and(|b| !matches!(b, b'-' | b'!'));
+        let mut instead: Option<&'static [u8]> = None;
+        match special {
+            Some(Special::Own(own)) => self.own_reply(now, slot, own, &reply),
+            Some(Special::FailedExec) => instead = Some(b"_\r\n"),
+            Some(Special::Watched(change)) if slot == Slot::Current => {
+                self.confirmed(now, owed.number, change, ok, &reply);
+            }
+            // An error instead of the confirmations is one reply, and it has come.
+            Some(Special::Pushes { .. }) if !ok && slot == Slot::Candidate => {
+                self.drop_candidate(now, "a subscription was refused");
+            }
+            Some(Special::Pushes { .. }) if !ok => {}
+            Some(Special::Pushes { .. }) => self.uncounted(now),
+            _ => {}
+        }
+        if let Some(t) = self.transport(slot) {
+            t.inbound.capture = reply;
+        }
+        self.answer_refused();
+        self.stirred = true;
+        instead
+    }
+
+    /// The host's own command has changed the session, or has not.
+    fn confirmed(&mut self, now: Timestamp, number: CommandNumber, change: Watched, ok: bool, reply: &[u8]) {
+        match change {
+            Watched::Multi => {
+                if !ok && self.out.tx.multi == Some(number) {
+                    self.out.tx.multi = None;
+                }
+            }
+            Watched::Exec { changes, .. } => {
+                // Null is a failed WATCH, an error an aborted transaction: nothing has changed.
+                if reply.first() == Some(&b'*') && !reply.starts_with(b"*-1") {
+                    for change in changes {
+                        self.changed(now, change, true, reply);
+                    }
+                }
+            }
+            Watched::Discard => {}
+            change => self.changed(now, change, ok, reply),
+        }
+    }
+
+    fn changed(&mut self, now: Timestamp, change: Watched, ok: bool, reply: &[u8]) {
+        if !ok {
+            return;
+        }
+        match &change {
+            Watched::Hello { proto, .. } => {
+                let now_resp3 = hello_proto(reply) == Some(3) || (reply.is_empty() && *proto == Some(3));
+                if *proto == Some(2) || (proto.is_some() && !now_resp3) {
+                    self.turn_off(now, OffReason::Resp2);
+                } else if now_resp3 {
+                    self.want_optin();
+                }
+            }
+            Watched::Auth(_) => self.authenticated(),
+            Watched::Maint { on: true } => self.host_opted_in(),
+            Watched::Maint { on: false } => self.turn_off(now, OffReason::OptedOut),
+            Watched::Reset => self.turn_off(now, OffReason::OptedOut),
+            Watched::Monitor => {
+                if let Some(t) = &mut self.current {
+                    t.inbound.uncounted = true;
+                }
+            }
+            _ => {}
+        }
+        let steps = self.session.apply(change, self.config.keep_credentials);
+        self.repeat_on_candidate(&steps);
+    }
+
+    /// Refused commands whose turn has come get their LOST.
+    pub(super) fn answer_refused(&mut self) {
+        let Some(t) = &mut self.current else { return };
+        let mut numbers = Vec::new();
+        while matches!(t.owed.front_special(), Some(Special::Refused)) {
+            if let Some((owed, _)) = t.owed.pop() {
+                numbers.push(owed.number);
+            }
+        }
+        for number in numbers {
+            self.lose_one(number, LostOutcome::NotExecuted);
+        }
+    }
+
+    /// What a reply to one of libsch's own commands means.
+    fn own_reply(&mut self, now: Timestamp, slot: Slot, own: Own, reply: &[u8]) {
+        match (own, slot) {
+            (Own::Optin, _) => self.optin_answered(now, slot, reply),
+            (Own::Ping, Slot::Candidate) => self.probe_answered(),
+            (Own::Ping, Slot::Current) => self.aligned(),
+            (_, Slot::Retired) => {}
+            (own, slot) => self.rebuilt(now, slot, own, reply),
+        }
+    }
+}
+
+fn topic_of(name: &[u8]) -> Option<(Topic, bool)> {
+    Some(match name {
+        b"subscribe" => (Topic::Channel, true),
+        b"psubscribe" => (Topic::Pattern, true),
+        b"ssubscribe" => (Topic::Shard, true),
+        b"unsubscribe" => (Topic::Channel, false),
+        b"punsubscribe" => (Topic::Pattern, false),
+        b"sunsubscribe" => (Topic::Shard, false),
+        _ => return None,
+    })
+}
+
+/// The protocol that a HELLO reply tells: a map with `proto`, or its RESP2 form.
+pub(super) fn hello_proto(reply: &[u8]) -> Option<i64> {
+    let (value, _) = value::parse(reply, &ValueLimits::default()).ok()?;
+    match value {
+        Value::Map(pairs) => pairs.iter().find(|(k, _)| k.as_text() == Some(b"proto")).and_then(|(_, v)| v.as_i64()),
+        _ => None,
+    }
+}

@@ -1,0 +1,76 @@
+//! The phases of a connection and every transition between them; nothing else changes the phase. Knows no bytes.
+//!
+//! | from | to |
+//! |---|---|
+//! | Detached | Handshaking, Closed |
+//! | Handshaking | Serving, Waiting, Opening, Detached, Failed, Closed |
+//! | Serving | Handshaking, Waiting, Opening, Detached, Failed, Closed |
+//! | Waiting | Opening, Serving, Handshaking, Detached, Failed, Closed |
+//! | Opening | Rebuilding, Waiting, Serving, Handshaking, Detached, Failed, Closed |
+//! | Rebuilding | Ready, Waiting, Serving, Handshaking, Detached, Failed, Closed |
+//! | Ready | Draining, Swapping, Waiting, Rebuilding, Serving, Handshaking, Detached, Failed, Closed |
+//! | Draining | Swapping, Ready, Waiting, Serving, Handshaking, Detached, Failed, Closed |
+//! | Swapping | Serving, Waiting, Handshaking, Detached, Failed, Closed |
+//! | Failed | Detached, Closed |
+//! | Closed | |
+
+use super::types::Phase;
+use Phase::*;
+
+/// Where each phase may lead.
+pub(super) const fn successors(from: Phase) -> &'static [Phase] {
+    match from {
+        Detached => &[Handshaking, Closed],
+        Handshaking => &[Serving, Waiting, Opening, Detached, Failed, Closed],
+        Serving => &[Handshaking, Waiting, Opening, Detached, Failed, Closed],
+        Waiting => &[Opening, Serving, Handshaking, Detached, Failed, Closed],
+        Opening => &[Rebuilding, Waiting, Serving, Handshaking, Detached, Failed, Closed],
+        Rebuilding => &[Ready, Waiting, Serving, Handshaking, Detached, Failed, Closed],
+        Ready => &[Draining, Swapping, Waiting, Rebuilding, Serving, Handshaking, Detached, Failed, Closed],
+        Draining => &[Swapping, Ready, Waiting, Serving, Handshaking, Detached, Failed, Closed],
+        Swapping => &[Serving, Waiting, Handshaking, Detached, Failed, Closed],
+        Failed => &[Detached, Closed],
+        Closed => &[],
+    }
+}
+
+pub(super) const ALL: [Phase; 11] =
+    [Detached, Handshaking, Serving, Waiting, Opening, Rebuilding, Ready, Draining, Swapping, Failed, Closed];
+
+impl Phase {
+    pub(super) fn may_become(self, to: Phase) -> bool {
+        self == to || successors(self).contains(&to)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_in_the_docs_is_the_table_in_the_code() {
+        let source = include_str!("state.rs");
+        for from in ALL {
+            let row = source
+                .lines()
+                .find(|l| l.starts_with(&format!("//! | {from:?} |")))
+                .unwrap_or_else(|| panic!("no row for {from:?}"));
+            let documented: Vec<&str> = row
+                .trim_start_matches("//! |")
+                .split('|')
+                .nth(1)
+                .unwrap()
+                .split(',')
+                .map(str::trim)
+                .filter(|s| !s.is_empty())
+                .collect();
+            let coded: Vec<String> = successors(from).iter().map(|p| format!("{p:?}")).collect();
+            assert_eq!(documented, coded, "{from:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_leaves_closed() {
+        assert!(ALL.iter().all(|to| *to == Closed || !Closed.may_become(*to)));
+    }
+}

@@ -1,0 +1,112 @@
+//! When something is due, and what then. Timers are derived from the parts: none can be forgotten.
+
+use super::*;
+use crate::action::RestoreReason;
+
+impl Connection {
+    /// The earliest deadline.
+    pub(super) fn earliest(&self) -> Option<Timestamp> {
+        let mut times = [self.windows.deadline(), self.retired_until, self.optin_retry_at, None, None, None];
+        if let Some(h) = &self.handoff {
+            times[3] = h.next_at.filter(|_| self.phase == Phase::Waiting);
+            times[4] = h.attempt_by.filter(|_| matches!(self.phase, Phase::Opening | Phase::Rebuilding));
+            times[5] = self.handoff_deadlines(h).into_iter().flatten().min();
+        }
+        // A window that stays until its handoff ends is no deadline.
+        times.into_iter().flatten().filter(|t| t.as_nanos() != u64::MAX).min()
+    }
+
+    /// Told overdue, forced, given up; each `None` once it is behind.
+    fn handoff_deadlines(&self, h: &Handoff) -> [Option<Timestamp>; 4] {
+        let alive = self.current.is_some();
+        let ready = matches!(self.phase, Phase::Ready | Phase::Draining);
+        let force = h.deadline() + self.config.drain_grace;
+        let stuck = h.stuck_force.is_none();
+        [
+            (!h.told_overdue && alive).then(|| h.deadline()),
+            (alive && ready && stuck).then_some(force),
+            match (h.died_at, h.hold_since) {
+                (Some(died), since) => Some(since.unwrap_or(died) + self.config.hold_limit()),
+                (None, _) if !ready && self.phase != Phase::Swapping => {
+                    Some(h.deadline() + self.config.keep_trying)
+                }
+                _ => None,
+            },
+            // A SWAP that is never answered is refused (levels 1 to 3), a HOLD too.
+            (self.phase == Phase::Swapping)
+                .then(|| h.asked_at.map(|at| at + self.config.hold_limit() + self.config.drain_grace))
+                .flatten(),
+        ]
+    }
+
+    /// Fires everything that is due.
+    pub(super) fn fire_timers(&mut self, now: Timestamp) {
+        self.stirred = true;
+        let expired = self.windows.expire(now);
+        if expired > 0 {
+            self.counters.windows_expired += expired as u64;
+            self.update_relax(RestoreReason::Expired);
+        }
+        if self.retired_until.is_some_and(|at| at <= now) {
+            self.close_retired();
+        }
+        if self.optin_retry_at.is_some_and(|at| at <= now) {
+            self.retry_optin(now);
+        }
+        self.fire_handoff(now);
+        self.progress(now);
+        self.wake = self.earliest();
+    }
+
+    fn fire_handoff(&mut self, now: Timestamp) {
+        let Some(h) = &self.handoff else { return };
+        if h.attempt_by.is_some_and(|at| at <= now)
+            && matches!(self.phase, Phase::Opening | Phase::Rebuilding)
+        {
+            self.drop_candidate(now, "not ready in time");
+        }
+        let Some(h) = &self.handoff else { return };
+        let [overdue, force, give_up, unanswered] = self.handoff_deadlines(h);
+        let due = |t: Option<Timestamp>| t.is_some_and(|t| t <= now);
+        if due(give_up) {
+            self.fail_handoff(now);
+            return;
+        }
+        if due(unanswered) {
+            self.end_handoff(now, Outcome::Refused);
+            return;
+        }
+        if due(overdue) {
+            let waiting_for = self.waiting_for();
+            if let Some(h) = &mut self.handoff {
+                h.told_overdue = true;
+            }
+            self.emit(Action::Overdue { waiting_for });
+        }
+        if due(force) {
+            if let Some(h) = &mut self.handoff {
+                h.stuck_force = Some(now);
+            }
+            self.force_swap(now);
+        }
+    }
+
+    /// Memory that a burst took goes back when nothing is going on.
+    pub(super) fn give_memory_back(&mut self) {
+        if self.handoff.is_some() {
+            return;
+        }
+        if let Some(t) = &mut self.current {
+            t.owed.shrink();
+            if t.region.is_empty() && t.region.capacity() > 0 {
+                t.region = bytes::BytesMut::new();
+            }
+        }
+        if self.owned.capacity() > 1024 {
+            self.owned = Vec::new();
+        }
+        if self.hold.is_empty() && self.hold.bytes.capacity() > 0 {
+            self.hold = Hold::default();
+        }
+    }
+}

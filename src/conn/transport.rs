@@ -1,0 +1,78 @@
+//! One socket, as the connection sees it. Knows no other transport.
+
+use crate::action::TransportId;
+use crate::config::Limits;
+use crate::conn::inbound::Inbound;
+use crate::conn::inflight::{InFlight, Own};
+use crate::conn::session::Step;
+use crate::endpoint::{Endpoint, PeerAddr};
+use bytes::BytesMut;
+
+/// Where the opt-in of a transport is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Optin {
+    /// Not asked, and nothing to ask for.
+    Off,
+    /// To be asked at the next place for it.
+    Wanted,
+    /// Written, or handed to the host.
+    Asked,
+    /// The host opted in itself.
+    Hosts,
+    /// Notifications are on.
+    On,
+    /// Not here.
+    Refused,
+}
+
+/// A transport.
+#[derive(Debug)]
+pub(super) struct Transport {
+    pub(super) id: TransportId,
+    pub(super) endpoint: Endpoint,
+    pub(super) peer: Option<PeerAddr>,
+    pub(super) connected: bool,
+    pub(super) inbound: Inbound,
+    pub(super) owed: InFlight,
+    /// Bytes to write that libsch keeps.
+    pub(super) region: BytesMut,
+    pub(super) optin: Optin,
+    /// The opt-in has failed once in a way that may pass.
+    pub(super) optin_failed: bool,
+    /// Replies that a level 1 host still has to report for SEND_OPTIN.
+    pub(super) optin_replies: u32,
+    /// The PING that tells an old proxy has been answered, or none was sent.
+    pub(super) probed: bool,
+    /// The host has reported its handshake (levels 1 and 2).
+    pub(super) ready: bool,
+}
+
+impl Transport {
+    pub(super) fn new(id: TransportId, endpoint: Endpoint, limits: &Limits) -> Self {
+        Self {
+            id,
+            endpoint,
+            peer: None,
+            connected: false,
+            inbound: Inbound::new(limits),
+            owed: InFlight::default(),
+            region: BytesMut::new(),
+            optin: Optin::Off,
+            optin_failed: false,
+            optin_replies: 0,
+            probed: true,
+            ready: false,
+        }
+    }
+
+    /// Puts a command of libsch's own into the region.
+    pub(super) fn write_own(&mut self, step: &Step) {
+        self.region.extend_from_slice(&step.bytes);
+        self.owed.push_own(step.bytes.len(), step.own);
+    }
+
+    /// PING, to learn that all before it has been answered.
+    pub(super) fn write_ping(&mut self) {
+        self.write_own(&Step { bytes: b"*1\r\n$4\r\nPING\r\n".to_vec(), own: Own::Ping });
+    }
+}
