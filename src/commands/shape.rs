@@ -174,7 +174,8 @@ pub struct Meaning<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Plain,
-    Container,
+    /// Its second word belongs to the name. The number is the lookup's.
+    Container(u8),
     Blocking,
     XRead,
     Hello,
@@ -212,7 +213,7 @@ pub(super) enum Kind {
 impl Kind {
     pub(super) const fn keep(self) -> Keep {
         match self {
-            Kind::Container => Keep::Second,
+            Kind::Container(_) => Keep::Second,
             Kind::Plain
             | Kind::Blocking
             | Kind::Reset
@@ -363,7 +364,7 @@ pub fn meaning<'a>(facts: Facts, args: Args<'a>) -> Meaning<'a> {
     use Replies::One;
     let one = |effect| Meaning { replies: One, effect };
     match facts.kind {
-        Kind::Plain | Kind::Container => one(Effect::None),
+        Kind::Plain | Kind::Container(_) => one(Effect::None),
         Kind::Blocking => one(Effect::Blocking),
         Kind::Reset => one(Effect::Reset),
         Kind::Quit => Meaning { replies: Replies::Closes, effect: Effect::Quit },
