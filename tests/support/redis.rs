@@ -19,16 +19,17 @@ pub struct Redis {
 impl Redis {
     /// Panics if there is no redis-server: what is not probed is not known.
     pub fn start() -> Redis {
-        let number = STARTED.fetch_add(1, Ordering::Relaxed);
-        let directory =
-            PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("redis-{}-{number}", std::process::id()));
-        std::fs::create_dir_all(&directory).expect("a directory for redis-server");
-        // Another process may take the port between our finding it free and the server's binding it: then once more.
-        for _ in 0..5 {
-            let port = TcpListener::bind("127.0.0.1:0")
-                .and_then(|probe| probe.local_addr())
-                .expect("a free port")
-                .port();
+        // Below the range that the system gives to outgoing connections, and different for every server of every test
+        // process; if somebody else is faster all the same, once more.
+        for _ in 0..20 {
+            let number = STARTED.fetch_add(1, Ordering::Relaxed);
+            let port = 12_000 + (std::process::id().wrapping_mul(101).wrapping_add(number) % 20_000) as u16;
+            if TcpListener::bind(("127.0.0.1", port)).is_err() {
+                continue;
+            }
+            let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+                .join(format!("redis-{}-{number}", std::process::id()));
+            std::fs::create_dir_all(&directory).expect("a directory for redis-server");
             let child = Command::new("redis-server")
                 .args([
                     "--port",
@@ -48,7 +49,7 @@ impl Redis {
                 .unwrap_or_else(|error| {
                     panic!("redis-server is needed for this test and does not start: {error}")
                 });
-            let mut redis = Redis { child, port, directory: directory.clone() };
+            let mut redis = Redis { child, port, directory };
             if redis.wait() {
                 return redis;
             }
@@ -62,12 +63,20 @@ impl Redis {
             if self.child.try_wait().expect("redis-server's state").is_some() {
                 return false;
             }
-            if TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
-                return true;
+            if let Ok(stream) = TcpStream::connect(("127.0.0.1", self.port)) {
+                return self.is_ours(stream);
             }
             std::thread::sleep(Duration::from_millis(5));
         }
         panic!("redis-server does not listen within 10 s");
+    }
+
+    /// Whether the one that answers is our child, and not one that was faster to take the port.
+    fn is_ours(&self, mut stream: TcpStream) -> bool {
+        let mut info = Vec::new();
+        let asked = stream.write_all(b"INFO server\r\nQUIT\r\n").and_then(|()| stream.read_to_end(&mut info));
+        let process = format!("\r\nprocess_id:{}\r\n", self.child.id());
+        asked.is_ok() && text(&info).contains(&process)
     }
 
     /// A connection in RESP2.
