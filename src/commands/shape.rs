@@ -61,6 +61,9 @@ pub struct Hello<'a> {
 }
 
 /// What a command does to the session if the server answers that it did it. Borrows from the command's arguments.
+///
+/// One exception: a HELLO that is refused may have set the user and the name all the same, as the server (7.0) carries its options
+/// out one by one.
 #[derive(Clone, Copy, Debug)]
 pub enum Effect<'a> {
     /// Nothing.
@@ -78,7 +81,8 @@ pub enum Effect<'a> {
     },
     /// SELECT; none if that is no number (and the server will refuse it).
     Select(Option<i64>),
-    /// RESET: RESP2, no user, database 0, no name kept from before but the connection's, no subscription, no transaction.
+    /// RESET, at once also within MULTI: RESP2, the default user, database 0, no name, no subscription (and no push about it), no
+    /// tracking, no transaction, replies on. NO-EVICT stays (7.0).
     Reset,
     /// QUIT.
     Quit,
