@@ -660,3 +660,20 @@ fn the_end_of_an_argument_is_not_checked_by_the_server() {
     client.receives("$1\r\na\r\n");
     client.is_drained();
 }
+
+/// docs/PROBES.md has every test of this file in a row, and no other.
+#[test]
+fn the_document_has_every_probe() {
+    let names = |text: &str, before: &str, after: char| {
+        let mut names: Vec<String> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix(before)?.split_once(after))
+            .map(|(name, _)| name.to_owned())
+            .collect();
+        names.sort();
+        names
+    };
+    let mut tests = names(include_str!("probes.rs"), "fn ", '(');
+    tests.retain(|name| name != "pushed" && name != "the_document_has_every_probe");
+    assert_eq!(names(include_str!("../docs/PROBES.md"), "| `", '`'), tests);
+}

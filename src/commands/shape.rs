@@ -237,6 +237,24 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// Whether the command takes no argument.
+    fn stands_alone(self) -> bool {
+        matches!(
+            self,
+            Kind::Reset
+                | Kind::Multi
+                | Kind::Exec
+                | Kind::Discard
+                | Kind::Unwatch
+                | Kind::Monitor
+                | Kind::ReadOnly
+                | Kind::ReadWrite
+                | Kind::Asking
+        )
+    }
+}
+
 /// Container (or empty), name, and how to read it. Laid over the server's table, which may be older than the command.
 pub(super) const SPECIAL: &[(&str, &str, Kind)] = &[
     ("", "HELLO", Kind::Hello),
@@ -363,12 +381,14 @@ pub(super) const SAFE: &[(&str, &str)] = &[
 ];
 
 /// What a command means. Called for commands that are not plain, with the arguments that [`Facts::keep`] asked for.
-/// With the wrong number of arguments a command is an error of the server: one reply, no effect.
+/// A command with the wrong number of arguments, where it matters here, is an error of the server: one reply, no effect.
 pub fn meaning<'a>(facts: Facts, args: Args<'a>) -> Meaning<'a> {
     use Replies::One;
     let one = |effect| Meaning { replies: One, effect };
     match facts.kind {
         Kind::Plain | Kind::Container(_) => one(Effect::None),
+        kind if kind.stands_alone() && args.argc() > 1 => one(Effect::None),
+        Kind::Watch if args.argc() == 1 => one(Effect::None),
         Kind::Blocking => one(Effect::Blocking),
         Kind::Reset => one(Effect::Reset),
         Kind::Quit => Meaning { replies: Replies::Closes, effect: Effect::Quit },
