@@ -214,6 +214,7 @@ fn replies_by_shape() {
         ("SUNSUBSCRIBE", Replies::PushesUnknown),
         ("UNSUBSCRIBE a b c", Replies::Pushes(3)),
         ("MONITOR", Replies::Stream),
+        ("MONITOR x", Replies::One),
         ("SYNC", Replies::NotResp),
         ("PSYNC ? -1", Replies::NotResp),
         ("REPLCONF ACK 1", Replies::None),
@@ -287,6 +288,10 @@ fn effects_are_read_from_the_arguments() {
         ("SELECT 01", "Select(None)"),
         ("SELECT", "None"),
         ("RESET", "Reset"),
+        ("RESET x", "None"),
+        ("MULTI x", "None"),
+        ("MONITOR x", "None"),
+        ("WATCH", "None"),
         ("QUIT", "Quit"),
         ("multi", "Multi"),
         ("EXEC", "Exec"),
@@ -396,8 +401,7 @@ fn measure() {
         [&["SET"][..], &["GET", "SET", "HGETALL", "ZREVRANGEBYSCORE", "INCR", "EXPIRE", "LPUSH", "MGET"]]
     {
         report(&format!("lookup of {names:?}"), || {
-            for round in 0..ROUNDS {
-                let name = names[round as usize % names.len()];
+            for name in names.iter().cycle().take(ROUNDS as usize) {
                 black_box(lookup(black_box(name.as_bytes()), b""));
             }
             ROUNDS

@@ -92,9 +92,14 @@ class Server:
                 if self.process.poll() is not None:
                     break
                 try:
-                    return Client(self.port)
+                    client = Client(self.port)
                 except OSError:
                     time.sleep(0.02)
+                    continue
+                # Another server may have been faster to take the port.
+                if f"process_id:{self.process.pid}\r\n" in client.call("INFO", "server"):
+                    return client
+                break
             self.__exit__()
         sys.exit(f"{self.program} does not start")
 

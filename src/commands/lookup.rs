@@ -41,7 +41,7 @@ impl Facts {
     /// One reply, no effect on the session: nothing else needs to be known of it.
     #[inline]
     pub fn is_plain(self) -> bool {
-        matches!(self.kind, Kind::Plain | Kind::Container)
+        matches!(self.kind, Kind::Plain | Kind::Container(_))
     }
 
     /// What must be kept of it: for CLIENT and its like the second word, which makes the name whole (look that up then);
@@ -56,28 +56,29 @@ impl Facts {
 /// looked at only for the commands that are containers.
 #[inline]
 pub fn lookup(name: &[u8], second: &[u8]) -> Facts {
-    let Some(index) = INDEX.find(0, name) else { return Facts::UNKNOWN };
-    let facts = INDEX.entries[index].facts;
-    if matches!(facts.kind, Kind::Container) && !second.is_empty() {
-        lookup_second(index, second)
-    } else {
-        facts
+    let Some(slot) = INDEX.find(0, name) else { return Facts::UNKNOWN };
+    let facts = INDEX.slots[slot].facts;
+    match facts.kind {
+        Kind::Container(container) if !second.is_empty() => lookup_second(container, second),
+        _ => facts,
     }
 }
 
 #[inline(never)]
-fn lookup_second(container: usize, second: &[u8]) -> Facts {
+fn lookup_second(container: u8, second: &[u8]) -> Facts {
     // An unknown sub-command is an error of the server: one reply.
-    match INDEX.find(container as u16 + 1, second) {
-        Some(index) => INDEX.entries[index].facts,
+    match INDEX.find(container, second) {
+        Some(slot) => INDEX.slots[slot].facts,
         None => Facts::UNKNOWN,
     }
 }
 
-/// Names longer than this are told apart by a comparison of what lies between the first and the last eight bytes.
+/// Names longer than this are told apart by what lies between the first and the last eight bytes, too.
 const TWO_WORDS: usize = 16;
+/// More than twice as many as there are entries: most are found at the first try.
 const SLOTS: usize = 1024;
-const FREE: u16 = u16::MAX;
+const FREE: Slot =
+    Slot { key: Key { head: 0, tail: 0 }, len: u8::MAX, container: 0, name: 0, facts: Facts::UNKNOWN };
 const ENTRIES: usize = table::ROWS.len() + missing();
 
 #[derive(Clone, Copy)]
@@ -106,7 +107,7 @@ impl Key {
     }
 
     #[inline]
-    const fn slot(self, container: u16, len: usize) -> usize {
+    const fn slot(self, container: u8, len: usize) -> usize {
         const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
         let salt = (container as u64) << 8 | len as u64;
         let mixed = (self.head ^ self.tail.rotate_left(23) ^ salt.wrapping_mul(MIX)).wrapping_mul(MIX);
@@ -115,77 +116,83 @@ impl Key {
 }
 
 #[derive(Clone, Copy)]
-struct Entry {
+struct Slot {
     key: Key,
-    name: &'static str,
-    /// The index of the container + 1, or 0.
-    container: u16,
+    /// Of the name, which is longer than none: `u8::MAX` if the slot is free.
+    len: u8,
+    /// The number of the container, or 0.
+    container: u8,
+    /// Where the name is.
+    name: u16,
     facts: Facts,
 }
 
-/// Open addressing over slots that are twice as many as the entries and more.
+/// Open addressing.
 struct Index {
-    slots: [u16; SLOTS],
-    entries: [Entry; ENTRIES],
+    slots: [Slot; SLOTS],
+    names: [&'static str; ENTRIES],
 }
 
 static INDEX: Index = Index::build();
 
 impl Index {
     #[inline]
-    const fn find(&self, container: u16, name: &[u8]) -> Option<usize> {
+    const fn find(&self, container: u8, name: &[u8]) -> Option<usize> {
         let key = Key::new(name);
-        let mut slot = key.slot(container, name.len());
+        let mut at = key.slot(container, name.len());
         loop {
-            let index = self.slots[slot];
-            if index == FREE {
+            let slot = &self.slots[at % SLOTS];
+            if slot.key.head == key.head
+                && slot.key.tail == key.tail
+                && slot.len as usize == name.len()
+                && slot.container == container
+                && (name.len() <= TWO_WORDS
+                    || self.names[slot.name as usize].as_bytes().eq_ignore_ascii_case(name))
+            {
+                return Some(at % SLOTS);
+            }
+            if slot.len == FREE.len {
                 return None;
             }
-            let entry = &self.entries[index as usize];
-            if entry.key.head == key.head
-                && entry.key.tail == key.tail
-                && entry.name.len() == name.len()
-                && entry.container == container
-                && (name.len() <= TWO_WORDS || entry.name.as_bytes().eq_ignore_ascii_case(name))
-            {
-                return Some(index as usize);
-            }
-            slot = (slot + 1) % SLOTS;
+            at += 1;
         }
     }
 
-    const fn add(&mut self, index: usize, container: u16, name: &'static str, facts: Facts) {
+    const fn add(&mut self, index: usize, container: u8, name: &'static str, facts: Facts) {
         let key = Key::new(name.as_bytes());
-        let mut slot = key.slot(container, name.len());
-        while self.slots[slot] != FREE {
-            slot = (slot + 1) % SLOTS;
+        let mut at = key.slot(container, name.len());
+        while self.slots[at % SLOTS].len != FREE.len {
+            at += 1;
         }
-        self.slots[slot] = index as u16;
-        self.entries[index] = Entry { key, name, container, facts };
+        assert!(name.len() < FREE.len as usize);
+        self.slots[at % SLOTS] = Slot { key, len: name.len() as u8, container, name: index as u16, facts };
+        self.names[index] = name;
     }
 
-    const fn container(&self, name: &str) -> u16 {
+    /// The number of a container, given to it (after the last one) if it has none.
+    const fn container(&mut self, name: &str, last: &mut u8) -> u8 {
         if name.is_empty() {
             return 0;
         }
-        match self.find(0, name.as_bytes()) {
-            Some(index) => index as u16 + 1,
-            None => panic!("a sub-command without its container"),
+        let Some(slot) = self.find(0, name.as_bytes()) else {
+            panic!("a sub-command without its container");
+        };
+        let facts = &mut self.slots[slot].facts;
+        if let Kind::Container(number) = facts.kind {
+            return number;
         }
+        *last += 1;
+        *facts = Facts::new(facts.class, Kind::Container(*last));
+        *last
     }
 
     const fn build() -> Index {
-        const NONE: Entry =
-            Entry { key: Key { head: 0, tail: 0 }, name: "", container: 0, facts: Facts::UNKNOWN };
-        let mut index = Index { slots: [FREE; SLOTS], entries: [NONE; ENTRIES] };
+        let mut index = Index { slots: [FREE; SLOTS], names: [""; ENTRIES] };
+        let mut containers = 0;
         let mut count = 0;
         while count < table::ROWS.len() {
             let row = &table::ROWS[count];
-            let container = index.container(row.container);
-            if container != 0 {
-                let facts = &mut index.entries[container as usize - 1].facts;
-                *facts = Facts::new(facts.class, Kind::Container);
-            }
+            let container = index.container(row.container, &mut containers);
             let class = if row.flags & table::READONLY != 0 { Class::ReadOnly } else { Class::Write };
             let kind = if row.flags & table::BLOCKING != 0 { Kind::Blocking } else { Kind::Plain };
             index.add(count, container, row.name, Facts::new(class, kind));
@@ -194,10 +201,10 @@ impl Index {
         let mut at = 0;
         while at < SPECIAL.len() {
             let (container, name, kind) = SPECIAL[at];
-            let container = index.container(container);
+            let container = index.container(container, &mut containers);
             match index.find(container, name.as_bytes()) {
-                Some(found) => {
-                    let facts = &mut index.entries[found].facts;
+                Some(slot) => {
+                    let facts = &mut index.slots[slot].facts;
                     *facts = Facts::new(facts.class, kind);
                 }
                 None => {
@@ -210,8 +217,9 @@ impl Index {
         let mut at = 0;
         while at < SAFE.len() {
             let (container, name) = SAFE[at];
-            match index.find(index.container(container), name.as_bytes()) {
-                Some(found) => index.entries[found].facts.class = Class::ReadOnly,
+            let container = index.container(container, &mut containers);
+            match index.find(container, name.as_bytes()) {
+                Some(slot) => index.slots[slot].facts.class = Class::ReadOnly,
                 None => panic!("a command in SAFE that the server does not know"),
             }
             at += 1;

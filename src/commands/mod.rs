@@ -2,12 +2,17 @@
 //! it does to the session. Knows no state: whether a MULTI is open or replies are off is the connection's to know, and it has to
 //! read what follows in that light:
 //!
-//! * **Within MULTI** every command but EXEC, DISCARD, WATCH (an error), RESET and QUIT is answered by one frame, `+QUEUED` or an error,
-//!   and its effect waits for EXEC; blocking commands do not block. CLIENT REPLY and the SUBSCRIBE family are queued
-//!   as well, then act within EXEC's reply: see `docs/PROBES.md`. Such a connection cannot be counted (N7).
-//! * **Under CLIENT REPLY OFF** no command is answered, whatever is said here, until CLIENT REPLY ON (whose reply comes). SKIP is
-//!   without effect then.
+//! * **Within MULTI** every command but EXEC, DISCARD, RESET and QUIT is answered by one frame, `+QUEUED` or an error (MULTI and WATCH:
+//!   always an error), and its effect waits for EXEC; blocking commands do not block. SUBSCRIBE and its like, CLIENT
+//!   REPLY and HELLO 2 are queued as well, and then EXEC's reply has not the frames that its array announces:
+//!   such a connection cannot be counted (N7).
+//! * **Under CLIENT REPLY OFF** no command is answered but CLIENT REPLY ON and RESET, which end it; SKIP is without effect.
+//!   **After SKIP** the next command is not answered. In both, pushes come as ever, so that [`Replies::Pushes`] and
+//!   [`Replies::PushesUnknown`] hold; only their error does not come.
 //! * **In RESP2** the confirmations of the SUBSCRIBE family are ordinary arrays; their number is the same.
+//! * **While MONITOR runs** replies stand among its simple strings.
+//!
+//! What a real server does in each of these is in `docs/PROBES.md`, with the test that proves it.
 //!
 //! Hot path: [`lookup`] once, and if [`Facts::is_plain`] nothing more. Only for the others [`meaning`] reads arguments.
 //!

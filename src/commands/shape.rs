@@ -61,6 +61,9 @@ pub struct Hello<'a> {
 }
 
 /// What a command does to the session if the server answers that it did it. Borrows from the command's arguments.
+///
+/// One exception: a HELLO that is refused may have set the user and the name all the same, as the server (7.0) carries its options
+/// out one by one.
 #[derive(Clone, Copy, Debug)]
 pub enum Effect<'a> {
     /// Nothing.
@@ -78,7 +81,8 @@ pub enum Effect<'a> {
     },
     /// SELECT; none if that is no number (and the server will refuse it).
     Select(Option<i64>),
-    /// RESET: RESP2, no user, database 0, no name kept from before but the connection's, no subscription, no transaction.
+    /// RESET, at once also within MULTI: RESP2, the default user, database 0, no name, no subscription (and no push about it), no
+    /// tracking, no transaction, replies on. NO-EVICT stays (7.0).
     Reset,
     /// QUIT.
     Quit,
@@ -174,7 +178,8 @@ pub struct Meaning<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Plain,
-    Container,
+    /// Its second word belongs to the name. The number is the lookup's.
+    Container(u8),
     Blocking,
     XRead,
     Hello,
@@ -212,7 +217,7 @@ pub(super) enum Kind {
 impl Kind {
     pub(super) const fn keep(self) -> Keep {
         match self {
-            Kind::Container => Keep::Second,
+            Kind::Container(_) => Keep::Second,
             Kind::Plain
             | Kind::Blocking
             | Kind::Reset
@@ -229,6 +234,24 @@ impl Kind {
             | Kind::Asking => Keep::Nothing,
             _ => Keep::Args,
         }
+    }
+}
+
+impl Kind {
+    /// Whether the command takes no argument.
+    fn stands_alone(self) -> bool {
+        matches!(
+            self,
+            Kind::Reset
+                | Kind::Multi
+                | Kind::Exec
+                | Kind::Discard
+                | Kind::Unwatch
+                | Kind::Monitor
+                | Kind::ReadOnly
+                | Kind::ReadWrite
+                | Kind::Asking
+        )
     }
 }
 
@@ -358,12 +381,14 @@ pub(super) const SAFE: &[(&str, &str)] = &[
 ];
 
 /// What a command means. Called for commands that are not plain, with the arguments that [`Facts::keep`] asked for.
-/// With the wrong number of arguments a command is an error of the server: one reply, no effect.
+/// A command with the wrong number of arguments, where it matters here, is an error of the server: one reply, no effect.
 pub fn meaning<'a>(facts: Facts, args: Args<'a>) -> Meaning<'a> {
     use Replies::One;
     let one = |effect| Meaning { replies: One, effect };
     match facts.kind {
-        Kind::Plain | Kind::Container => one(Effect::None),
+        Kind::Plain | Kind::Container(_) => one(Effect::None),
+        kind if kind.stands_alone() && args.argc() > 1 => one(Effect::None),
+        Kind::Watch if args.argc() == 1 => one(Effect::None),
         Kind::Blocking => one(Effect::Blocking),
         Kind::Reset => one(Effect::Reset),
         Kind::Quit => Meaning { replies: Replies::Closes, effect: Effect::Quit },

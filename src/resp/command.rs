@@ -521,7 +521,7 @@ impl CommandReader {
             .then_some((body, body + len as usize + 2))
     }
 
-    /// Takes the name from the beginning of `data`. Up to 16 bytes are taken in one go where there are as many.
+    /// Takes the name from the beginning of `data`: a short one, which most are, in one go.
     #[inline]
     fn set_name(&mut self, data: &[u8], len: usize) {
         self.name_len = len as u64;
