@@ -309,7 +309,9 @@ impl Config {
         }
         let l = &self.limits;
         if l.max_push_bytes < 1024 || l.max_reply_bytes < 256 || l.max_windows == 0 || l.max_marks == 0 {
-            return Err(Error::Config("max_push_bytes >= 1024, max_reply_bytes >= 256, max_windows and max_marks >= 1"));
+            return Err(Error::Config(
+                "max_push_bytes >= 1024, max_reply_bytes >= 256, max_windows and max_marks >= 1",
+            ));
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 //! Knows the meaning of commands, not the session.
 
 use crate::action::CommandNumber;
-use crate::commands::{Effect, Topic};
+use crate::commands::Effect;
 
 /// A user's secret. Wiped when dropped, never printed.
 #[derive(Clone, PartialEq, Eq)]
@@ -28,21 +28,33 @@ impl Drop for Credentials {
 /// A pending change of the session.
 #[derive(Debug)]
 pub(super) enum Watched {
-    Hello { proto: Option<u64>, auth: Option<Credentials>, name: Option<Vec<u8>> },
+    Hello {
+        proto: Option<u64>,
+        auth: Option<Credentials>,
+        name: Option<Vec<u8>>,
+    },
     Auth(Credentials),
     Select(i64),
     SetName(Vec<u8>),
     SetInfo(Vec<u8>, Vec<u8>),
     NoEvict(bool),
     NoTouch(bool),
-    Tracking { on: bool, redirect: bool, command: Vec<u8> },
+    Tracking {
+        on: bool,
+        command: Vec<u8>,
+    },
     Capa(Vec<u8>),
     ReadOnly(bool),
-    Maint { on: bool },
+    Maint {
+        on: bool,
+    },
     Reset,
     Multi,
     /// With the changes that were queued, and the WATCH it depends on.
-    Exec { changes: Vec<Watched>, watch: Option<CommandNumber> },
+    Exec {
+        changes: Vec<Watched>,
+        watch: Option<CommandNumber>,
+    },
     Discard,
     Monitor,
 }
@@ -65,7 +77,7 @@ pub(super) fn watched(effect: &Effect<'_>, command: impl FnOnce() -> Vec<u8>) ->
         Effect::SetInfo { attribute, value } => Watched::SetInfo(attribute.to_vec(), value.to_vec()),
         Effect::NoEvict(on) => Watched::NoEvict(on),
         Effect::NoTouch(on) => Watched::NoTouch(on),
-        Effect::Tracking { on, redirect, .. } => Watched::Tracking { on, redirect, command: command() },
+        Effect::Tracking { on, .. } => Watched::Tracking { on, command: command() },
         Effect::Capa(_) => Watched::Capa(command()),
         Effect::ReadOnly => Watched::ReadOnly(true),
         Effect::ReadWrite => Watched::ReadOnly(false),

@@ -83,8 +83,7 @@ impl Handoff {
             lost: 0,
             newer: None,
         };
-        handoff.next_at =
-            Some(if handoff.is_null() { handoff.null_time() } else { handoff.wanted.arrived });
+        handoff.next_at = Some(if handoff.is_null() { handoff.null_time() } else { handoff.wanted.arrived });
         handoff
     }
 

@@ -1,8 +1,8 @@
 //! The bytes that one transport brings: what passes, what is swallowed, what must be read (E3, N5, N6).
 //! Keeps back no more than it takes to know. Knows frames and what is owed, not what a notification means.
 
-use crate::conn::inflight::{InFlight, Special};
 use crate::config::Limits;
+use crate::conn::inflight::{InFlight, Special};
 use crate::notification::{Kind, SNIFF_LIMIT, Sniff, sniff};
 use crate::resp::framer::{FrameError, Framer, Stop};
 use core::ops::Range;
@@ -39,7 +39,9 @@ pub(super) enum Event {
     /// A published message, while two transports deliver them. The host decides with `Pass`.
     Message(Raw),
     /// A push that must be read was over its limit and passes.
-    TooLong { confirmation: bool },
+    TooLong {
+        confirmation: bool,
+    },
     /// A reply that nothing is owed for.
     Unexpected,
     /// Not RESP from `consumed` on.
@@ -69,7 +71,9 @@ enum Stage {
     /// Within a notification of ours.
     Ours(Kind),
     /// Within a push that is read before it passes.
-    Read { confirmation: bool },
+    Read {
+        confirmation: bool,
+    },
     /// Within a push that passes.
     Passing,
 }

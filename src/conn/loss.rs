@@ -10,8 +10,10 @@ use crate::conn::inflight::{Entry, Owed, Special};
 const DISCARD: &[u8] = b"*1\r\n$7\r\nDISCARD\r\n";
 /// An error reply in the place of one that never comes, by outcome.
 const UNKNOWN: &str = "-SCHLOST the connection was lost before the reply: the command may have run\r\n";
-const NOT_EXECUTED: &str = "-SCHLOST the transaction was broken by maintenance: the command was not executed\r\n";
-const NEVER_WRITTEN: &str = "-SCHLOST the connection was lost before the command was written: it did not run\r\n";
+const NOT_EXECUTED: &str =
+    "-SCHLOST the transaction was broken by maintenance: the command was not executed\r\n";
+const NEVER_WRITTEN: &str =
+    "-SCHLOST the connection was lost before the command was written: it did not run\r\n";
 
 /// Commands that were not written, and their bytes.
 #[derive(Default)]
@@ -48,7 +50,13 @@ impl Connection {
             replies.extend_from_slice(text);
             return;
         }
-        self.actions.push_back(Action::Lost { first: number, count: 1, outcome, class, replies: text.to_vec() });
+        self.actions.push_back(Action::Lost {
+            first: number,
+            count: 1,
+            outcome,
+            class,
+            replies: text.to_vec(),
+        });
     }
 
     /// Accounts for the transport that was current. `goes_on`: held and unwritten commands wait for the next one.
@@ -156,10 +164,8 @@ impl Connection {
         for command in &mut tail.commands {
             let bytes = &tail.bytes[at..at + command.entry.len()];
             at += bytes.len();
-            let ends = matches!(
-                command.special,
-                Some(Special::Watched(Watched::Exec { .. } | Watched::Discard))
-            );
+            let ends =
+                matches!(command.special, Some(Special::Watched(Watched::Exec { .. } | Watched::Discard)));
             if within && command.entry.is_queued() {
                 within = !ends;
                 command.special = Some(Special::Refused);
@@ -214,12 +220,12 @@ fn open_transaction(
     out: &outbound::Outbound,
 ) -> Option<usize> {
     let queued = |entry: &Entry| entry.is_queued();
-    let ended = matches!(
-        written.last(),
-        Some((_, Some(Special::Watched(Watched::Exec { .. } | Watched::Discard))))
+    let ended =
+        matches!(written.last(), Some((_, Some(Special::Watched(Watched::Exec { .. } | Watched::Discard)))));
+    let begins_anew = matches!(
+        tail.commands.front().and_then(|c| c.special.as_ref()),
+        Some(Special::Watched(Watched::Multi))
     );
-    let begins_anew =
-        matches!(tail.commands.front().and_then(|c| c.special.as_ref()), Some(Special::Watched(Watched::Multi)));
     let goes_on = tail.commands.front().is_some_and(|c| queued(&c.entry)) && !begins_anew;
     let open = match tail.commands.front() {
         Some(_) => goes_on,

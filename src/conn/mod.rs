@@ -16,9 +16,9 @@ mod optin;
 mod outbound;
 mod overlap;
 mod progress;
+mod rebuild;
 mod receive;
 mod relax;
-mod rebuild;
 mod session;
 mod state;
 mod timers;
@@ -315,7 +315,12 @@ impl Connection {
     }
 
     /// The socket `id` is connected, TLS included. `peer` is its address where known: it decides the endpoint type (O4).
-    pub fn handle_connected(&mut self, now: Timestamp, id: TransportId, peer: Option<PeerAddr>) -> Result<()> {
+    pub fn handle_connected(
+        &mut self,
+        now: Timestamp,
+        id: TransportId,
+        peer: Option<PeerAddr>,
+    ) -> Result<()> {
         let now = self.begin(now)?;
         if let Some(index) = self.dialing.iter().position(|(dialed, _)| *dialed == id) {
             if self.current.is_some() {
@@ -502,7 +507,12 @@ impl Connection {
     }
 
     /// Newer credentials, at any time: for candidates from now on, and as the answer to NEED_CREDENTIALS (H12).
-    pub fn handle_credentials(&mut self, now: Timestamp, username: Option<&str>, password: &[u8]) -> Result<()> {
+    pub fn handle_credentials(
+        &mut self,
+        now: Timestamp,
+        username: Option<&str>,
+        password: &[u8],
+    ) -> Result<()> {
         let now = self.begin(now)?;
         self.level("credentials", 3, self.is_managed())?;
         self.trace.input(format_args!("credentials"));
@@ -666,9 +676,11 @@ impl Connection {
     /// Fills in the transports to wait on and says how many there are (at most 3).
     pub fn wait_on(&self, out: &mut [Wait]) -> usize {
         let mut n = 0;
-        for (slot, transport) in
-            [(Slot::Current, &self.current), (Slot::Candidate, &self.candidate), (Slot::Retired, &self.retired)]
-        {
+        for (slot, transport) in [
+            (Slot::Current, &self.current),
+            (Slot::Candidate, &self.candidate),
+            (Slot::Retired, &self.retired),
+        ] {
             let Some(t) = transport else { continue };
             let wait = Wait {
                 transport: t.id,

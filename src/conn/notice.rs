@@ -42,7 +42,7 @@ impl Connection {
         let malformed = parsed.as_ref().is_none_or(|p| !p.defects.is_empty());
         let Parsed { notification, defects } = parsed.unwrap_or_else(|| Parsed {
             notification: Notification { kind, seq: None, time: None, body: empty_body(kind) },
-            defects: notification::Defect::OverLimit.into_iter_one(),
+            defects: core::iter::once(notification::Defect::OverLimit).collect(),
         });
         self.count(kind);
         let conn = self.transport(slot).map_or(0, |t| t.id);
@@ -178,7 +178,11 @@ impl Connection {
             let endpoint = wanted.endpoint.as_ref();
             return self.marks.judge_move(now, wanted.seq, endpoint, wanted.node) != Seen::New;
         };
-        if slot == Slot::Candidate && handoff.is_null() && wanted.endpoint.is_none() && wanted.seq == handoff.wanted.seq {
+        if slot == Slot::Candidate
+            && handoff.is_null()
+            && wanted.endpoint.is_none()
+            && wanted.seq == handoff.wanted.seq
+        {
             handoff.old_proxy = true;
             return true;
         }

@@ -91,7 +91,8 @@ impl Connection {
         if self.is_managed() {
             return;
         }
-        let probe = slot == Slot::Candidate && self.handoff.as_ref().is_some_and(|h| h.is_null() && !h.as_it_is);
+        let probe =
+            slot == Slot::Candidate && self.handoff.as_ref().is_some_and(|h| h.is_null() && !h.as_it_is);
         let Some(endpoint) = self.transport(slot).map(|t| t.endpoint.clone()) else { return };
         let wanted = self.may_opt_in(now, &endpoint);
         let tapped = self.config.level_in == LevelIn::Tapped;

@@ -130,13 +130,8 @@ impl Connection {
 
     fn submit(&mut self, now: Timestamp, data: &[u8]) -> Submitted {
         let mut direct = self.writes_directly();
-        let mut answer = Submitted {
-            transport: 0,
-            write_now: 0,
-            held: 0,
-            first: self.out.next_number,
-            count: 0,
-        };
+        let mut answer =
+            Submitted { transport: 0, write_now: 0, held: 0, first: self.out.next_number, count: 0 };
         let mut at = 0;
         while at < data.len() {
             if self.out.broken {
@@ -277,7 +272,11 @@ impl Connection {
             }
             return self.keep(number, entry, None, chunk);
         }
-        let (entry, special, replaced) = self.uncommon(now, number, facts, len);
+        // The arguments are the reader's: it steps aside while the connection changes by them.
+        let aside = CommandReader::new(self.config.limits.command);
+        let reader = core::mem::replace(&mut self.out.reader, aside);
+        let (entry, special, replaced) = self.uncommon(now, number, facts, &reader);
+        self.out.reader = reader;
         if matches!(special, Some(Special::Refused)) {
             *direct = false;
             self.hold.bytes.truncate(self.hold.bytes.len() - self.hold.partial);
@@ -315,9 +314,10 @@ impl Connection {
         now: Timestamp,
         number: CommandNumber,
         facts: Facts,
-        len: u64,
+        reader: &CommandReader,
     ) -> (Entry, Option<Special>, bool) {
-        let meaning = commands::meaning(facts, self.out.reader.args());
+        let len = reader.len();
+        let meaning = commands::meaning(facts, reader.args());
         let effect = meaning.effect;
         let tx = &mut self.out.tx;
         let in_multi = tx.multi.is_some();
@@ -334,7 +334,7 @@ impl Connection {
         self.out.prefix = matches!(effect, Effect::Asking | Effect::Caching | Effect::ReplySkip);
         let command = || {
             let mut bytes = Vec::new();
-            self.out.reader.args().encode(&mut bytes);
+            reader.args().encode(&mut bytes);
             bytes
         };
         let mut special = None;
@@ -375,13 +375,11 @@ impl Connection {
                 }
             }
         }
+        let ends = matches!(effect, Effect::Exec) && in_multi;
         match meaning.replies {
-            Replies::Pushes(_) | Replies::PushesUnknown if in_multi => {
-                self.forbid_handoff(now, OffReason::Uncounted);
-                if let Some(t) = &mut self.current {
-                    t.inbound.uncounted = true;
-                }
-            }
+            // Confirmations, and messages to itself, stand inside the reply of EXEC without being counted in it.
+            Replies::Pushes(_) | Replies::PushesUnknown if in_multi => self.uncounted(now),
+            _ if ends && self.may_have_subscriptions() => self.uncounted(now),
             Replies::Pushes(n) => {
                 if let Effect::Subscribe { topic, .. } = effect {
                     special = Some(Special::Pushes { topic, subscribe: true, left: Some(n.into()) });
@@ -401,6 +399,11 @@ impl Connection {
             special = Some(Special::Silent);
         }
         (entry, special, replaced)
+    }
+
+    fn may_have_subscriptions(&self) -> bool {
+        let pending = |t: &Transport| t.owed.specials().any(|s| matches!(s, Special::Pushes { .. }));
+        self.session.has_subscriptions() || self.current.as_ref().is_some_and(pending)
     }
 
     /// What a command means for what comes after it.

@@ -2,7 +2,7 @@
 //! are and takes the next step that is possible.
 
 use super::*;
-use crate::action::{waiting, WindowKind};
+use crate::action::{WindowKind, waiting};
 use crate::config::BlockingPolicy;
 
 impl Connection {
@@ -11,7 +11,8 @@ impl Connection {
     /// A MOVING that is not a duplicate: a new handoff, or instead of the running one (H8).
     pub(super) fn start_or_replace(&mut self, now: Timestamp, wanted: Move) {
         if let Some(handoff) = &mut self.handoff {
-            let too_late = matches!(self.phase, Phase::Draining | Phase::Swapping) || handoff.died_at.is_some();
+            let too_late =
+                matches!(self.phase, Phase::Draining | Phase::Swapping) || handoff.died_at.is_some();
             if too_late {
                 handoff.newer = Some(wanted);
                 return;
@@ -209,7 +210,8 @@ impl Connection {
 
     /// The old transport after a swap: closed, or read on while both deliver subscriptions (F2).
     fn retire(&mut self, now: Timestamp, old: Transport) {
-        let overlaps = self.is_managed() && self.session.has_subscriptions() && !self.config.overlap.is_zero();
+        let overlaps =
+            self.is_managed() && self.session.has_subscriptions() && !self.config.overlap.is_zero();
         if overlaps {
             self.close_retired();
             self.retired = Some(old);
@@ -322,7 +324,10 @@ impl Connection {
         let seq = handoff.wanted.seq;
         let duration = now.since(handoff.wanted.arrived);
         self.log(Level::Info, || {
-            format!("event=handoff-finished seq={seq:?} outcome={outcome:?} duration_ms={}", duration.as_millis())
+            format!(
+                "event=handoff-finished seq={seq:?} outcome={outcome:?} duration_ms={}",
+                duration.as_millis()
+            )
         });
         self.emit(Action::HandoffFinished {
             outcome,

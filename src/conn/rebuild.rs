@@ -61,7 +61,12 @@ impl Connection {
     }
 
     /// The same for subscriptions.
-    pub(super) fn repeat_subscription(&mut self, topic: crate::commands::Topic, subscribe: bool, name: &[u8]) {
+    pub(super) fn repeat_subscription(
+        &mut self,
+        topic: crate::commands::Topic,
+        subscribe: bool,
+        name: &[u8],
+    ) {
         let Some(c) = &mut self.candidate else { return };
         if !c.connected || self.config.level_out != LevelOut::Managed {
             return;
@@ -83,7 +88,8 @@ impl Connection {
             self.counters.rebuild_errors_ignored += u64::from(failed);
         } else if failed || resp2 {
             let text = String::from_utf8_lossy(&reply[..reply.len().min(96)]).trim_end().to_owned();
-            let auth = [b"-NOAUTH", b"-WRONGPASS".as_slice(), b"-NOPERM"].iter().any(|c| reply.starts_with(c));
+            let auth =
+                [b"-NOAUTH", b"-WRONGPASS".as_slice(), b"-NOPERM"].iter().any(|c| reply.starts_with(c));
             match slot {
                 Slot::Candidate if auth => self.ask_credentials(now, &text),
                 Slot::Candidate => self.drop_candidate(now, &text),

@@ -265,7 +265,7 @@ impl Connection {
     }
 
     /// Replies can no longer be counted (N7).
-    fn uncounted(&mut self, now: Timestamp) {
+    pub(super) fn uncounted(&mut self, now: Timestamp) {
         if let Some(t) = &mut self.current {
             t.inbound.uncounted = true;
         }
@@ -457,7 +457,9 @@ fn topic_of(name: &[u8]) -> Option<(Topic, bool)> {
 pub(super) fn hello_proto(reply: &[u8]) -> Option<i64> {
     let (value, _) = value::parse(reply, &ValueLimits::default()).ok()?;
     match value {
-        Value::Map(pairs) => pairs.iter().find(|(k, _)| k.as_text() == Some(b"proto")).and_then(|(_, v)| v.as_i64()),
+        Value::Map(pairs) => {
+            pairs.iter().find(|(k, _)| k.as_text() == Some(b"proto")).and_then(|(_, v)| v.as_i64())
+        }
         _ => None,
     }
 }

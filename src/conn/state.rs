@@ -34,6 +34,7 @@ pub(super) const fn successors(from: Phase) -> &'static [Phase] {
     }
 }
 
+#[cfg(test)]
 pub(super) const ALL: [Phase; 11] =
     [Detached, Handshaking, Serving, Waiting, Opening, Rebuilding, Ready, Draining, Swapping, Failed, Closed];
 
