@@ -1,6 +1,7 @@
 //! libsch: smart client handoffs for Redis drivers. A sans-IO core behind a C ABI.
 
 pub mod action;
+mod action_text;
 pub mod commands;
 pub mod config;
 pub mod conn;

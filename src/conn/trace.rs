@@ -74,7 +74,7 @@ impl Trace {
 
     pub(super) fn action(&mut self, action: &Action) {
         if self.on {
-            self.line(format!("  {action:?}"));
+            self.line(format!("  {action}"));
         }
     }
 

@@ -1,0 +1,78 @@
+//! Replays every file in `tests/scenarios/`, whole and byte by byte. `SCH_BLESS=1` rewrites what is expected.
+#![allow(clippy::disallowed_methods)] // asks the environment whether to bless
+
+#[path = "support/scenario.rs"]
+mod scenario;
+
+use scenario::{Split, replay};
+
+#[test]
+fn every_scenario_gives_the_actions_that_its_file_says() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/scenarios");
+    let bless = std::env::var("SCH_BLESS").is_ok();
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .expect("tests/scenarios")
+        .map(|f| f.unwrap().path())
+        .filter(|p| p.extension().is_some_and(|e| e == "txt"))
+        .collect();
+    files.sort();
+    assert!(!files.is_empty());
+    let mut failed = Vec::new();
+    for path in files {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let expected = std::fs::read_to_string(&path).unwrap();
+        let got = match std::panic::catch_unwind(|| replay(&expected, Split::Whole)) {
+            Ok(got) => got,
+            Err(_) => {
+                failed.push(format!("{name}: panicked"));
+                continue;
+            }
+        };
+        if bless {
+            std::fs::write(&path, &got).unwrap();
+        } else if got != expected {
+            failed.push(format!("{name}:\n{}", difference(&expected, &got)));
+        }
+        let bytewise = replay(&got, Split::ByteByByte);
+        if bytewise != got {
+            failed.push(format!("{name}, byte by byte:\n{}", difference(&got, &bytewise)));
+        }
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+#[test]
+fn every_scenario_names_the_rule_it_proves() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/scenarios");
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_some_and(|e| e == "txt") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let first = text.lines().next().unwrap_or_default();
+            let rule = first.trim_start_matches("# ").split([' ', ':', ',']).next().unwrap_or_default();
+            let named = rule.len() >= 2
+                && rule.as_bytes()[0].is_ascii_uppercase()
+                && rule.ends_with(|c: char| c.is_ascii_digit());
+            assert!(named, "{}: the first line must begin with a rule, as `# H2: ...`", path.display());
+        }
+    }
+}
+
+fn difference(expected: &str, got: &str) -> String {
+    let (mut e, mut g) = (expected.lines(), got.lines());
+    let mut line = 0;
+    loop {
+        line += 1;
+        match (e.next(), g.next()) {
+            (None, None) => return "only line ends differ".into(),
+            (a, b) if a == b => {}
+            (a, b) => {
+                return format!(
+                    "  line {line}\n  expected: {}\n  got:      {}",
+                    a.unwrap_or("(end)"),
+                    b.unwrap_or("(end)")
+                );
+            }
+        }
+    }
+}
