@@ -145,11 +145,10 @@ impl Inbound {
         if self.raw {
             return Next { consumed: data.len(), pass: Pass::Yes, event: Event::None };
         }
-        if self.stage == Stage::Flow {
-            if let Some(next) = self.flow(data, owed, limits) {
+        if self.stage == Stage::Flow
+            && let Some(next) = self.flow(data, owed, limits) {
                 return next;
             }
-        }
         self.undecided(data, limits)
     }
 

@@ -520,7 +520,7 @@ impl Connection {
         if len > transport.region.len() {
             return Err(Error::WroteTooMuch { wrote: len, len: transport.region.len() });
         }
-        let _ = bytes::Buf::advance(&mut transport.region, len);
+        bytes::Buf::advance(&mut transport.region, len);
         self.trace.input(format_args!("wrote {id} {len}"));
         self.stirred = true;
         self.finish(now);

@@ -369,7 +369,7 @@ impl Connection {
 
     /// With `on_loss = close`, or a parser that cannot be reset, a loss ends the host's stream (L4).
     fn survives_loss(&self, t: &Transport) -> bool {
-        let lost = t.owed.len() > 0 || t.inbound.is_partly_passed();
+        let lost = !t.owed.is_empty() || t.inbound.is_partly_passed();
         let stuck = t.inbound.is_partly_passed() && !self.config.can_reset_parser;
         !(stuck || (lost && self.config.on_loss == crate::config::OnLoss::Close))
     }

@@ -634,3 +634,24 @@ fn quick_odd(data: &[u8], at: usize, kind: u8) -> Quick {
     }
     Quick::Cut
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One of everything that can be cut.
+    const STREAM: &[u8] = b"+a line that is longer than sixteen bytes\r\n:12\r\n$12\r\nhello\r\nworld\r\n*3\r\n$3\r\nabc\r\n%1\r\n+k\r\n#t\r\n*?\r\n_\r\n.\r\n$?\r\n;2\r\nhi\r\n;0\r\n*-1\r\n";
+
+    #[test]
+    fn each_byte_is_examined_at_most_twice_however_the_input_is_split() {
+        for step in 1..STREAM.len() {
+            let mut framer = Framer::new(FramerLimits::default());
+            for piece in STREAM.chunks(step) {
+                let scan = framer.scan(piece, u64::MAX);
+                assert_eq!(scan.stop, Stop::NeedMore, "steps of {step}");
+            }
+            let (examined, len) = (framer.examined, STREAM.len() as u64);
+            assert!(examined <= 2 * len, "steps of {step}: {examined} of {len}");
+        }
+    }
+}
