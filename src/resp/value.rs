@@ -1,4 +1,4 @@
-//! One bounded RESP value. Minimal form, to be replaced by the framer's own at merge.
+//! One bounded RESP value, for notifications and the few replies that must be read. Knows no Redis command.
 
 use std::borrow::Cow;
 

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Everything that is tested, in one command. Fails at the first thing that is wrong; skips nothing.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+step() { printf '\n== %s\n' "$*"; }
+
+step "format and lints"
+cargo fmt --all --check
+cargo clippy --workspace --all-targets --locked -- -D warnings
+
+step "build"
+cargo build --release --locked --workspace
+make --no-print-directory clients
+
+step "unit tests, scenarios, probes, C ABI, simulator"
+cargo test --locked --workspace --no-fail-fast
+
+step "end to end against redis-server, plain and TLS"
+make --no-print-directory e2e
