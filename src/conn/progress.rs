@@ -530,7 +530,7 @@ impl Connection {
         }
         let limits = &self.config.limits;
         let room = self.current.as_ref().is_some_and(|t| {
-            t.owed.len() <= limits.max_in_flight / 2 && t.region.len() <= limits.max_held_bytes / 2
+            (t.owed.len() <= limits.max_in_flight / 2 || !t.inbound.counts()) && t.region.len() <= limits.max_held_bytes / 2
         });
         if room {
             self.want_resume = false;
