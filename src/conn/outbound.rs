@@ -109,6 +109,8 @@ impl Connection {
         if !self.is_holding() && !self.hold.is_empty() {
             self.release_hold();
         }
+        // This may have been the place that libsch's own commands wait for (E7).
+        self.stirred |= self.want_ping || self.current.as_ref().is_some_and(|t| t.optin == Optin::Wanted);
         self.finish(now);
         Ok(answer)
     }
