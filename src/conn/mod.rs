@@ -192,7 +192,8 @@ impl Connection {
         if self.stirred {
             self.stirred = false;
             self.progress(now);
-            self.update_relax(crate::action::RestoreReason::Terminated);
+            // Terminators have told theirs: what is left is a handoff's window that ended with it.
+            self.update_relax(crate::action::RestoreReason::Expired);
             self.wake = self.earliest();
         }
     }

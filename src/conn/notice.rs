@@ -93,13 +93,12 @@ impl Connection {
             _ => (Kind::Migrated, WindowKind::Migration, self.config.migration_window),
         };
         if self.judge(now, n, Some(ender)) {
-            self.open_window(now, window, &keys(n), n.seq, now + lasts);
+            self.open_window(window, &keys(n), n.seq, now + lasts);
         }
     }
 
     fn open_window(
         &mut self,
-        _now: Timestamp,
         kind: WindowKind,
         keys: &[u64],
         seq: Option<u64>,
@@ -151,7 +150,7 @@ impl Connection {
             self.counters.endpoints_refused += 1;
             let line = format!("event=endpoint-refused endpoint={e} conn={}", wanted.node);
             self.log(Level::Warn, || line);
-            self.relax_for_move(now, &wanted, false);
+            self.relax_for_move(&wanted, false);
             return;
         }
         self.marks.remember_move(
@@ -162,10 +161,10 @@ impl Connection {
             self.config.limits.max_marks,
         );
         if self.no_handoff.is_some() || self.off || self.session.overflow {
-            self.relax_for_move(now, &wanted, false);
+            self.relax_for_move(&wanted, false);
             return;
         }
-        self.relax_for_move(now, &wanted, true);
+        self.relax_for_move(&wanted, true);
         self.start_or_replace(now, wanted);
     }
 
@@ -193,9 +192,9 @@ impl Connection {
         }
     }
 
-    fn relax_for_move(&mut self, now: Timestamp, wanted: &Move, handoff: bool) {
+    pub(super) fn relax_for_move(&mut self, wanted: &Move, handoff: bool) {
         let until = if handoff { UNTIL_THE_END } else { wanted.deadline() + self.config.moving_extra };
-        self.open_window(now, handoff::WINDOW, &[], wanted.seq, until);
+        self.open_window(handoff::WINDOW, &[], wanted.seq, until);
     }
 
     // ---- RELAX and RESTORE ---------------------------------------------------------------------------------------
