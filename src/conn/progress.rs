@@ -512,13 +512,12 @@ impl Connection {
         if let Some(handoff) = &mut self.handoff {
             handoff.newer = None;
         }
-        // `end_handoff` would flush to the current transport: the host closes, so held commands come back first.
-        self.hand_back();
-        self.end_handoff(now, Outcome::Closed);
+        // What was written comes first, then what is held comes back: in order of submission.
         if let Some(t) = self.current.take() {
             self.account(t, &[], false);
-            self.hand_back();
         }
+        self.hand_back();
+        self.end_handoff(now, Outcome::Closed);
         self.close_retired();
         self.dialing.clear();
         self.retired_until = None;
