@@ -363,7 +363,8 @@ impl Connection {
         self.no_handoff = if self.host_no_handoff() { self.no_handoff } else { None };
         // What was off was so on the last transport; a refusal is remembered by address.
         self.off = self.config.mode == crate::optin::Mode::Disabled;
-        self.told_off &= 1 << OffReason::Refused as u32;
+        let asks = self.may_opt_in(now, &transport.endpoint);
+        self.told_off &= if asks { 0 } else { 1 << OffReason::Refused as u32 };
         transport.inbound.uninterested = self.off;
         match self.config.handshake {
             Handshake::ByLibsch => {

@@ -49,6 +49,20 @@ impl Connection {
         }
     }
 
+    /// `enabled`, and the host's handshake has ended without a HELLO 3: an error, not silence (O1).
+    pub(super) fn end_without_resp3(&mut self, now: Timestamp) {
+        let seen = self.is_managed() && self.config.handshake == Handshake::Seen && self.out.handshaken;
+        if self.config.mode != Mode::Enabled || !seen || self.session.resp3 {
+            return;
+        }
+        let hello =
+            |s: &inflight::Special| matches!(s, inflight::Special::Watched(effect::Watched::Hello { .. }));
+        let pending = self.current.as_ref().is_some_and(|t| t.owed.specials().any(hello));
+        if self.current.is_some() && !pending {
+            self.turn_off(now, OffReason::Resp2);
+        }
+    }
+
     /// Writes what waits for a place in the host's stream, if this is one (E7).
     pub(super) fn insert_own(&mut self, _now: Timestamp) {
         let out = &self.out;

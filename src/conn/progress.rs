@@ -45,6 +45,7 @@ impl Connection {
     pub(super) fn progress(&mut self, now: Timestamp) {
         self.answer_refused();
         self.resume_if_room();
+        self.end_without_resp3(now);
         self.insert_own(now);
         if self.handoff.is_none() {
             return;

@@ -389,6 +389,10 @@ impl Connection {
 
     fn changed(&mut self, now: Timestamp, change: Watched, ok: bool, reply: &[u8]) {
         if !ok {
+            let unknown = [b"-NOPROTO".as_slice(), b"-ERR unknown command"].iter().any(|e| reply.starts_with(e));
+            if unknown && matches!(change, Watched::Hello { .. }) {
+                self.turn_off(now, OffReason::Resp2);
+            }
             return;
         }
         match &change {
