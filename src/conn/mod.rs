@@ -60,7 +60,7 @@ enum Slot {
     Retired,
 }
 
-/// The last swap, for "where to dial" (H10).
+/// Where the last MOVING leads, for "where to dial" (H10).
 #[derive(Clone, Debug)]
 struct Moved {
     to: Endpoint,

@@ -160,6 +160,10 @@ impl Connection {
             wanted.deadline(),
             self.config.limits.max_marks,
         );
+        if let (Some(to), Some(t)) = (&wanted.endpoint, self.transport(slot)) {
+            let from = t.endpoint.clone();
+            self.moved = Some(Moved { to: to.clone(), from, until: wanted.deadline() });
+        }
         if self.no_handoff.is_some() || self.off || self.session.overflow {
             self.relax_for_move(&wanted, false);
             return;

@@ -180,10 +180,11 @@ impl Connection {
     pub(super) fn swap_done(&mut self, now: Timestamp) {
         let Some(new) = self.candidate.take() else { return };
         let old = self.current.take();
-        let until = self.handoff.as_ref().map_or(now, Handoff::deadline);
-        let from = old.as_ref().map(|t| t.endpoint.clone());
-        if let Some(from) = from.or_else(|| self.moved.take().map(|m| m.from)) {
-            self.moved = (from != new.endpoint).then(|| Moved { to: new.endpoint.clone(), from, until });
+        // A MOVING without an endpoint leads to the configured address, which was not known to move.
+        if self.handoff.as_ref().is_some_and(|h| h.is_null() && h.newer.is_none()) {
+            let until = self.handoff.as_ref().map_or(now, Handoff::deadline);
+            let from = old.as_ref().map(|t| t.endpoint.clone()).filter(|from| *from != new.endpoint);
+            self.moved = from.map(|from| Moved { to: new.endpoint.clone(), from, until });
         }
         let id = new.id;
         self.current = Some(new);
