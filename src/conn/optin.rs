@@ -174,7 +174,7 @@ impl Connection {
             return;
         }
         t.optin = Optin::Refused;
-        let again = !core::mem::replace(&mut t.optin_failed, true);
+        let again = reply == Reply::Other && !core::mem::replace(&mut t.optin_failed, true);
         if reply == Reply::Refused {
             self.remember_refusal(now, endpoint.clone());
         }
