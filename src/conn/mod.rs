@@ -31,6 +31,7 @@ pub use types::{
 };
 
 use crate::action::{Action, CloseReason, CommandNumber, OffReason, Outcome, TransportId};
+use crate::action_text::{Seq, Word};
 use crate::config::{Config, Handshake, LevelIn, LevelOut};
 use crate::endpoint::{Endpoint, PeerAddr};
 use crate::error::{Error, Result};

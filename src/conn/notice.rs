@@ -48,9 +48,9 @@ impl Connection {
         let conn = self.transport(slot).map_or(0, |t| t.id);
         if malformed {
             self.counters.notifications_malformed += 1;
-            self.log(Level::Warn, || format!("event=malformed conn={conn} what={defects} {notification}"));
+            self.log(Level::Warn, || format!("event=malformed conn={conn} what={defects} type={notification}"));
         } else {
-            self.log(Level::Info, || format!("event=notification conn={conn} {notification}"));
+            self.log(Level::Info, || format!("event=notification conn={conn} type={notification}"));
         }
         match kind {
             Kind::Moving => self.moving(now, slot, &notification),
@@ -82,7 +82,7 @@ impl Connection {
             Seen::Stale => self.counters.notifications_stale += 1,
         }
         let (kind, seq) = (n.kind, n.seq);
-        self.log(Level::Debug, || format!("event=ignored type={kind} seq={seq:?}"));
+        self.log(Level::Debug, || format!("event=ignored{} type={kind}", Seq(seq)));
         false
     }
 

@@ -179,7 +179,7 @@ impl Connection {
             self.remember_refusal(now, endpoint.clone());
         }
         let enabled = self.config.mode == Mode::Enabled;
-        self.log(Level::Debug, || format!("event=optin-refused endpoint={endpoint} reply={reply:?}"));
+        self.log(Level::Debug, || format!("event=optin-refused endpoint={endpoint} reply={}", Word(reply)));
         match (slot, reply) {
             (Slot::Candidate, Reply::Refused | Reply::NoPermission) if !enabled => {}
             (Slot::Candidate, _) => self.drop_candidate(now, "opt-in refused"),
@@ -232,6 +232,8 @@ impl Connection {
             self.optin_closed = 0;
             self.remember_refusal(now, t.endpoint.clone());
             let fatal = self.config.mode == Mode::Enabled;
+            let endpoint = t.endpoint.clone();
+            self.log(Level::Debug, || format!("event=optin-refused endpoint={endpoint} reply=closed"));
             self.tell_off(OffReason::Refused, fatal);
         }
     }

@@ -26,8 +26,8 @@ impl Connection {
     fn start(&mut self, wanted: Move) {
         self.counters.handoffs_started += 1;
         let line = format!(
-            "event=handoff-started seq={:?} conn={} endpoint={} ttl_ms={}",
-            wanted.seq,
+            "event=handoff-started{} conn={} endpoint={} ttl_ms={}",
+            Seq(wanted.seq),
             wanted.node,
             wanted.endpoint.as_ref().map_or("null".to_owned(), ToString::to_string),
             wanted.time.as_millis()
@@ -245,7 +245,7 @@ impl Connection {
         handoff.waits_for_credentials = false;
         handoff.end_attempt(now, alive, jitter, &self.config);
         let (seq, attempt) = (handoff.wanted.seq, handoff.attempts);
-        self.log(Level::Info, || format!("event=attempt-failed seq={seq:?} attempt={attempt} why={why:?}"));
+        self.log(Level::Info, || format!("event=attempt-failed{} attempt={attempt} why={why:?}", Seq(seq)));
         let was_holding = matches!(self.phase, Phase::Draining | Phase::Swapping);
         self.set_phase(Phase::Waiting);
         if alive && was_holding {
@@ -328,7 +328,9 @@ impl Connection {
         let duration = now.since(handoff.wanted.arrived);
         self.log(Level::Info, || {
             format!(
-                "event=handoff-finished seq={seq:?} outcome={outcome:?} duration_ms={}",
+                "event=handoff-finished{} outcome={} duration_ms={}",
+                Seq(seq),
+                Word(outcome),
                 duration.as_millis()
             )
         });
@@ -462,7 +464,14 @@ impl Connection {
         let bit = 1 << reason as u32;
         if self.told_off & bit == 0 {
             self.told_off |= bit;
-            self.log(Level::Debug, || format!("event=sch-off reason={reason:?}"));
+            // Of an opt-in that failed there is a line already (O2).
+            let logged = matches!(
+                reason,
+                OffReason::Refused | OffReason::NoPermission | OffReason::OptinFailed
+            );
+            if !logged {
+                self.log(Level::Debug, || format!("event=sch-off reason={}", Word(reason)));
+            }
             self.emit(Action::SchOff { reason, fatal });
         }
     }
