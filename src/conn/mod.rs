@@ -411,7 +411,9 @@ impl Connection {
         match slot {
             Slot::Current => self.current_closed(now, unwritten),
             Slot::Candidate => {
-                self.candidate = None;
+                if let Some(t) = self.candidate.take() {
+                    self.optin_lost(now, &t, slot);
+                }
                 self.attempt_failed(now, "candidate closed");
             }
             Slot::Retired => {

@@ -222,9 +222,12 @@ impl Connection {
         self.refused_at.push((endpoint, now));
     }
 
-    /// A server that closes on the opt-in, twice running, refuses it (O2).
-    pub(super) fn optin_lost(&mut self, now: Timestamp, t: &Transport) {
-        if t.optin != Optin::Asked {
+    /// A server that closes on the opt-in, twice running, refuses it (O2). One that has not yet answered what came
+    /// before the opt-in is not closing on it.
+    pub(super) fn optin_lost(&mut self, now: Timestamp, t: &Transport, slot: Slot) {
+        let next = t.owed.plain_run() == 0
+            && matches!(t.owed.specials().next(), Some(inflight::Special::Own(Own::Optin)));
+        if t.optin != Optin::Asked || !(next || t.owed.is_empty()) {
             return;
         }
         self.optin_closed += 1;
@@ -234,7 +237,9 @@ impl Connection {
             let fatal = self.config.mode == Mode::Enabled;
             let endpoint = t.endpoint.clone();
             self.log(Level::Debug, || format!("event=optin-refused endpoint={endpoint} reply=closed"));
-            self.tell_off(OffReason::Refused, fatal);
+            if slot == Slot::Current {
+                self.tell_off(OffReason::Refused, fatal);
+            }
         }
     }
 

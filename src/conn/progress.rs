@@ -351,7 +351,7 @@ impl Connection {
     /// H6, and losses without maintenance.
     pub(super) fn current_closed(&mut self, now: Timestamp, unwritten: &[u8]) {
         let Some(t) = self.current.take() else { return };
-        self.optin_lost(now, &t);
+        self.optin_lost(now, &t, Slot::Current);
         let goes_on = self.handoff.is_some() && self.survives_loss(&t);
         self.account(t, unwritten, goes_on);
         self.out.blocking = false;
