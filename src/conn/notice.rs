@@ -48,7 +48,9 @@ impl Connection {
         let conn = self.transport(slot).map_or(0, |t| t.id);
         if malformed {
             self.counters.notifications_malformed += 1;
-            self.log(Level::Warn, || format!("event=malformed conn={conn} what={defects} type={notification}"));
+            self.log(Level::Warn, || {
+                format!("event=malformed conn={conn} what={defects} type={notification}")
+            });
         } else {
             self.log(Level::Info, || format!("event=notification conn={conn} type={notification}"));
         }
@@ -97,13 +99,7 @@ impl Connection {
         }
     }
 
-    fn open_window(
-        &mut self,
-        kind: WindowKind,
-        keys: &[u64],
-        seq: Option<u64>,
-        until: Timestamp,
-    ) {
+    fn open_window(&mut self, kind: WindowKind, keys: &[u64], seq: Option<u64>, until: Timestamp) {
         if self.windows.open(kind, keys, seq, until, self.config.limits.max_windows) == Opened::Evicted {
             self.counters.windows_evicted += 1;
         }

@@ -206,6 +206,10 @@ impl Connection {
         self.release_hold();
         let newer = self.handoff.as_mut().and_then(|h| h.newer.take());
         self.end_handoff(now, Outcome::Swapped);
+        if !self.off && self.current.as_ref().is_some_and(|t| matches!(t.optin, Optin::Off | Optin::Refused))
+        {
+            self.tell_off(OffReason::Refused, false); // `auto` has swapped without SCH
+        }
         if let Some(newer) = newer {
             self.start(newer);
         }
@@ -465,10 +469,8 @@ impl Connection {
         if self.told_off & bit == 0 {
             self.told_off |= bit;
             // Of an opt-in that failed there is a line already (O2).
-            let logged = matches!(
-                reason,
-                OffReason::Refused | OffReason::NoPermission | OffReason::OptinFailed
-            );
+            let logged =
+                matches!(reason, OffReason::Refused | OffReason::NoPermission | OffReason::OptinFailed);
             if !logged {
                 self.log(Level::Debug, || format!("event=sch-off reason={}", Word(reason)));
             }
@@ -541,7 +543,8 @@ impl Connection {
         }
         let limits = &self.config.limits;
         let room = self.current.as_ref().is_some_and(|t| {
-            (t.owed.len() <= limits.max_in_flight / 2 || !t.inbound.counts()) && t.region.len() <= limits.max_held_bytes / 2
+            (t.owed.len() <= limits.max_in_flight / 2 || !t.inbound.counts())
+                && t.region.len() <= limits.max_held_bytes / 2
         });
         if room {
             self.want_resume = false;

@@ -389,7 +389,8 @@ impl Connection {
 
     fn changed(&mut self, now: Timestamp, change: Watched, ok: bool, reply: &[u8]) {
         if !ok {
-            let unknown = [b"-NOPROTO".as_slice(), b"-ERR unknown command"].iter().any(|e| reply.starts_with(e));
+            let unknown =
+                [b"-NOPROTO".as_slice(), b"-ERR unknown command"].iter().any(|e| reply.starts_with(e));
             if unknown && matches!(change, Watched::Hello { .. }) {
                 self.turn_off(now, OffReason::Resp2);
             }
@@ -465,9 +466,7 @@ pub(super) fn hello_proto(reply: &[u8]) -> Option<i64> {
         }
         Ok(_) => None,
         // Only the head of a long reply is kept (modules come last and may be many).
-        Err(_) if reply.first() == Some(&b'%') => {
-            memchr::memmem::find(reply, b"proto\r\n:3\r\n").map(|_| 3)
-        }
+        Err(_) if reply.first() == Some(&b'%') => memchr::memmem::find(reply, b"proto\r\n:3\r\n").map(|_| 3),
         Err(_) => None,
     }
 }
