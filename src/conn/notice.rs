@@ -173,10 +173,9 @@ impl Connection {
         if slot == Slot::Retired {
             return true;
         }
-        let Some(handoff) = &mut self.handoff else {
-            let endpoint = wanted.endpoint.as_ref();
-            return self.marks.judge_move(now, wanted.seq, endpoint, wanted.node) != Seen::New;
-        };
+        let marked =
+            self.marks.judge_move(now, wanted.seq, wanted.endpoint.as_ref(), wanted.node) != Seen::New;
+        let Some(handoff) = &mut self.handoff else { return marked };
         if slot == Slot::Candidate
             && handoff.is_null()
             && wanted.endpoint.is_none()
@@ -187,7 +186,11 @@ impl Connection {
         }
         let latest = handoff.newer.as_ref().unwrap_or(&handoff.wanted);
         match (wanted.seq, latest.seq) {
-            (Some(a), Some(b)) => a <= b,
+            // Several nodes may move in one event: to another endpoint it is another MOVING (N3).
+            (Some(a), Some(b)) if a == b => {
+                marked || wanted.endpoint.is_none() || wanted.endpoint == latest.endpoint
+            }
+            (Some(a), Some(b)) => a < b,
             _ => wanted.endpoint == latest.endpoint,
         }
     }
