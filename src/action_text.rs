@@ -36,7 +36,8 @@ impl<T: fmt::Debug> fmt::Display for Word<T> {
     }
 }
 
-struct Seq(Option<u64>);
+/// ` seq=7`, or nothing.
+pub(crate) struct Seq(pub(crate) Option<u64>);
 
 impl fmt::Display for Seq {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

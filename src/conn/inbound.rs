@@ -119,6 +119,11 @@ impl Inbound {
         }
     }
 
+    /// What is owed is known: commands wait for room when too much of it is.
+    pub(super) fn counts(&self) -> bool {
+        !self.uncounted && !self.raw
+    }
+
     /// Nothing of a frame is open: the next byte begins one.
     pub(super) fn at_boundary(&self) -> bool {
         self.stage == Stage::Flow && self.framer.at_boundary()
@@ -163,7 +168,9 @@ impl Inbound {
         let run = if self.uncounted { u64::MAX } else { owed.plain_run() };
         if run > 0 {
             let scan = self.framer.scan(data, run);
-            if !self.uncounted && scan.frames > 0 {
+            if self.uncounted {
+                owed.pop_about(scan.frames);
+            } else if scan.frames > 0 {
                 owed.pop_plain(scan.frames);
             }
             self.partly_passed = !self.framer.at_boundary();

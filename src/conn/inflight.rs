@@ -190,6 +190,15 @@ impl InFlight {
         self.skip_silent();
     }
 
+    /// Counts off about as many as `n` frames answer, where it cannot be told (N7).
+    pub(super) fn pop_about(&mut self, n: u64) {
+        for _ in 0..n {
+            if self.pop().is_none() {
+                return;
+            }
+        }
+    }
+
     /// Commands without a reply end when all before them have.
     fn skip_silent(&mut self) {
         while matches!(self.front_special(), Some(Special::Silent)) {

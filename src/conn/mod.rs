@@ -31,6 +31,7 @@ pub use types::{
 };
 
 use crate::action::{Action, CloseReason, CommandNumber, OffReason, Outcome, TransportId};
+use crate::action_text::{Seq, Word};
 use crate::config::{Config, Handshake, LevelIn, LevelOut};
 use crate::endpoint::{Endpoint, PeerAddr};
 use crate::error::{Error, Result};
@@ -60,7 +61,7 @@ enum Slot {
     Retired,
 }
 
-/// The last swap, for "where to dial" (H10).
+/// Where the last MOVING leads, for "where to dial" (H10).
 #[derive(Clone, Debug)]
 struct Moved {
     to: Endpoint,
@@ -192,7 +193,8 @@ impl Connection {
         if self.stirred {
             self.stirred = false;
             self.progress(now);
-            self.update_relax(crate::action::RestoreReason::Terminated);
+            // Terminators have told theirs: what is left is a handoff's window that ended with it.
+            self.update_relax(crate::action::RestoreReason::Expired);
             self.wake = self.earliest();
         }
     }
@@ -362,7 +364,8 @@ impl Connection {
         self.no_handoff = if self.host_no_handoff() { self.no_handoff } else { None };
         // What was off was so on the last transport; a refusal is remembered by address.
         self.off = self.config.mode == crate::optin::Mode::Disabled;
-        self.told_off &= 1 << OffReason::Refused as u32;
+        let asks = self.may_opt_in(now, &transport.endpoint);
+        self.told_off &= if asks { 0 } else { 1 << OffReason::Refused as u32 };
         transport.inbound.uninterested = self.off;
         match self.config.handshake {
             Handshake::ByLibsch => {
@@ -408,7 +411,9 @@ impl Connection {
         match slot {
             Slot::Current => self.current_closed(now, unwritten),
             Slot::Candidate => {
-                self.candidate = None;
+                if let Some(t) = self.candidate.take() {
+                    self.optin_lost(now, &t, slot);
+                }
                 self.attempt_failed(now, "candidate closed");
             }
             Slot::Retired => {
@@ -553,7 +558,7 @@ impl Connection {
         let slot = self.slot(id)?;
         let (limit, mut next) = (self.config.limits.max_in_flight as u64, self.out.next_number);
         if let Some(transport) = self.transport(slot) {
-            if transport.owed.len() as u64 + replies > limit {
+            if !transport.has_room(replies, limit as usize) {
                 return Err(Error::Limit {
                     limit: "max_in_flight",
                     value: limit,

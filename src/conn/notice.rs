@@ -48,9 +48,11 @@ impl Connection {
         let conn = self.transport(slot).map_or(0, |t| t.id);
         if malformed {
             self.counters.notifications_malformed += 1;
-            self.log(Level::Warn, || format!("event=malformed conn={conn} what={defects} {notification}"));
+            self.log(Level::Warn, || {
+                format!("event=malformed conn={conn} what={defects} type={notification}")
+            });
         } else {
-            self.log(Level::Info, || format!("event=notification conn={conn} {notification}"));
+            self.log(Level::Info, || format!("event=notification conn={conn} type={notification}"));
         }
         match kind {
             Kind::Moving => self.moving(now, slot, &notification),
@@ -82,7 +84,7 @@ impl Connection {
             Seen::Stale => self.counters.notifications_stale += 1,
         }
         let (kind, seq) = (n.kind, n.seq);
-        self.log(Level::Debug, || format!("event=ignored type={kind} seq={seq:?}"));
+        self.log(Level::Debug, || format!("event=ignored{} type={kind}", Seq(seq)));
         false
     }
 
@@ -93,18 +95,11 @@ impl Connection {
             _ => (Kind::Migrated, WindowKind::Migration, self.config.migration_window),
         };
         if self.judge(now, n, Some(ender)) {
-            self.open_window(now, window, &keys(n), n.seq, now + lasts);
+            self.open_window(window, &keys(n), n.seq, now + lasts);
         }
     }
 
-    fn open_window(
-        &mut self,
-        _now: Timestamp,
-        kind: WindowKind,
-        keys: &[u64],
-        seq: Option<u64>,
-        until: Timestamp,
-    ) {
+    fn open_window(&mut self, kind: WindowKind, keys: &[u64], seq: Option<u64>, until: Timestamp) {
         if self.windows.open(kind, keys, seq, until, self.config.limits.max_windows) == Opened::Evicted {
             self.counters.windows_evicted += 1;
         }
@@ -151,7 +146,7 @@ impl Connection {
             self.counters.endpoints_refused += 1;
             let line = format!("event=endpoint-refused endpoint={e} conn={}", wanted.node);
             self.log(Level::Warn, || line);
-            self.relax_for_move(now, &wanted, false);
+            self.relax_for_move(&wanted, false);
             return;
         }
         self.marks.remember_move(
@@ -161,11 +156,15 @@ impl Connection {
             wanted.deadline(),
             self.config.limits.max_marks,
         );
+        if let (Some(to), Some(t)) = (&wanted.endpoint, self.transport(slot)) {
+            let from = t.endpoint.clone();
+            self.moved = Some(Moved { to: to.clone(), from, until: wanted.deadline() });
+        }
         if self.no_handoff.is_some() || self.off || self.session.overflow {
-            self.relax_for_move(now, &wanted, false);
+            self.relax_for_move(&wanted, false);
             return;
         }
-        self.relax_for_move(now, &wanted, true);
+        self.relax_for_move(&wanted, true);
         self.start_or_replace(now, wanted);
     }
 
@@ -174,10 +173,9 @@ impl Connection {
         if slot == Slot::Retired {
             return true;
         }
-        let Some(handoff) = &mut self.handoff else {
-            let endpoint = wanted.endpoint.as_ref();
-            return self.marks.judge_move(now, wanted.seq, endpoint, wanted.node) != Seen::New;
-        };
+        let marked =
+            self.marks.judge_move(now, wanted.seq, wanted.endpoint.as_ref(), wanted.node) != Seen::New;
+        let Some(handoff) = &mut self.handoff else { return marked };
         if slot == Slot::Candidate
             && handoff.is_null()
             && wanted.endpoint.is_none()
@@ -188,14 +186,18 @@ impl Connection {
         }
         let latest = handoff.newer.as_ref().unwrap_or(&handoff.wanted);
         match (wanted.seq, latest.seq) {
-            (Some(a), Some(b)) => a <= b,
+            // Several nodes may move in one event: to another endpoint it is another MOVING (N3).
+            (Some(a), Some(b)) if a == b => {
+                marked || wanted.endpoint.is_none() || wanted.endpoint == latest.endpoint
+            }
+            (Some(a), Some(b)) => a < b,
             _ => wanted.endpoint == latest.endpoint,
         }
     }
 
-    fn relax_for_move(&mut self, now: Timestamp, wanted: &Move, handoff: bool) {
+    pub(super) fn relax_for_move(&mut self, wanted: &Move, handoff: bool) {
         let until = if handoff { UNTIL_THE_END } else { wanted.deadline() + self.config.moving_extra };
-        self.open_window(now, handoff::WINDOW, &[], wanted.seq, until);
+        self.open_window(handoff::WINDOW, &[], wanted.seq, until);
     }
 
     // ---- RELAX and RESTORE ---------------------------------------------------------------------------------------

@@ -49,6 +49,20 @@ impl Connection {
         }
     }
 
+    /// `enabled`, and the host's handshake has ended without a HELLO 3: an error, not silence (O1).
+    pub(super) fn end_without_resp3(&mut self, now: Timestamp) {
+        let seen = self.is_managed() && self.config.handshake == Handshake::Seen && self.out.handshaken;
+        if self.config.mode != Mode::Enabled || !seen || self.session.resp3 {
+            return;
+        }
+        let hello =
+            |s: &inflight::Special| matches!(s, inflight::Special::Watched(effect::Watched::Hello { .. }));
+        let pending = self.current.as_ref().is_some_and(|t| t.owed.specials().any(hello));
+        if self.current.is_some() && !pending {
+            self.turn_off(now, OffReason::Resp2);
+        }
+    }
+
     /// Writes what waits for a place in the host's stream, if this is one (E7).
     pub(super) fn insert_own(&mut self, _now: Timestamp) {
         let out = &self.out;
@@ -160,12 +174,12 @@ impl Connection {
             return;
         }
         t.optin = Optin::Refused;
-        let again = !core::mem::replace(&mut t.optin_failed, true);
+        let again = reply == Reply::Other && !core::mem::replace(&mut t.optin_failed, true);
         if reply == Reply::Refused {
             self.remember_refusal(now, endpoint.clone());
         }
         let enabled = self.config.mode == Mode::Enabled;
-        self.log(Level::Debug, || format!("event=optin-refused endpoint={endpoint} reply={reply:?}"));
+        self.log(Level::Debug, || format!("event=optin-refused endpoint={endpoint} reply={}", Word(reply)));
         match (slot, reply) {
             (Slot::Candidate, Reply::Refused | Reply::NoPermission) if !enabled => {}
             (Slot::Candidate, _) => self.drop_candidate(now, "opt-in refused"),
@@ -208,9 +222,12 @@ impl Connection {
         self.refused_at.push((endpoint, now));
     }
 
-    /// A server that closes on the opt-in, twice running, refuses it (O2).
-    pub(super) fn optin_lost(&mut self, now: Timestamp, t: &Transport) {
-        if t.optin != Optin::Asked {
+    /// A server that closes on the opt-in, twice running, refuses it (O2). One that has not yet answered what came
+    /// before the opt-in is not closing on it.
+    pub(super) fn optin_lost(&mut self, now: Timestamp, t: &Transport, slot: Slot) {
+        let next = t.owed.plain_run() == 0
+            && matches!(t.owed.specials().next(), Some(inflight::Special::Own(Own::Optin)));
+        if t.optin != Optin::Asked || !(next || t.owed.is_empty()) {
             return;
         }
         self.optin_closed += 1;
@@ -218,7 +235,11 @@ impl Connection {
             self.optin_closed = 0;
             self.remember_refusal(now, t.endpoint.clone());
             let fatal = self.config.mode == Mode::Enabled;
-            self.tell_off(OffReason::Refused, fatal);
+            let endpoint = t.endpoint.clone();
+            self.log(Level::Debug, || format!("event=optin-refused endpoint={endpoint} reply=closed"));
+            if slot == Slot::Current {
+                self.tell_off(OffReason::Refused, fatal);
+            }
         }
     }
 

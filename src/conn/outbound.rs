@@ -109,6 +109,8 @@ impl Connection {
         if !self.is_holding() && !self.hold.is_empty() {
             self.release_hold();
         }
+        // This may have been the place that libsch's own commands wait for (E7).
+        self.stirred |= self.want_ping || self.current.as_ref().is_some_and(|t| t.optin == Optin::Wanted);
         self.finish(now);
         Ok(answer)
     }
@@ -237,7 +239,7 @@ impl Connection {
     fn has_room(&mut self, direct: bool) -> bool {
         let limits = &self.config.limits;
         let room = if direct {
-            self.current.as_ref().is_some_and(|t| t.owed.len() < limits.max_in_flight)
+            self.current.as_mut().is_some_and(|t| t.has_room(1, limits.max_in_flight))
         } else {
             (self.hold.commands.len() as u64) < limits.max_held_commands
                 && self.held_bytes() < limits.max_held_bytes

@@ -26,14 +26,15 @@ impl Connection {
     fn start(&mut self, wanted: Move) {
         self.counters.handoffs_started += 1;
         let line = format!(
-            "event=handoff-started seq={:?} conn={} endpoint={} ttl_ms={}",
-            wanted.seq,
+            "event=handoff-started{} conn={} endpoint={} ttl_ms={}",
+            Seq(wanted.seq),
             wanted.node,
             wanted.endpoint.as_ref().map_or("null".to_owned(), ToString::to_string),
             wanted.time.as_millis()
         );
         self.log(Level::Info, || line);
-        self.windows.set_end(handoff::WINDOW, Timestamp::from_nanos(u64::MAX));
+        // The end of the handoff before may have closed the window.
+        self.relax_for_move(&wanted, true);
         self.handoff = Some(Handoff::new(wanted, &self.config));
         self.set_phase(Phase::Waiting);
     }
@@ -44,6 +45,7 @@ impl Connection {
     pub(super) fn progress(&mut self, now: Timestamp) {
         self.answer_refused();
         self.resume_if_room();
+        self.end_without_resp3(now);
         self.insert_own(now);
         if self.handoff.is_none() {
             return;
@@ -178,10 +180,11 @@ impl Connection {
     pub(super) fn swap_done(&mut self, now: Timestamp) {
         let Some(new) = self.candidate.take() else { return };
         let old = self.current.take();
-        let until = self.handoff.as_ref().map_or(now, Handoff::deadline);
-        let from = old.as_ref().map(|t| t.endpoint.clone());
-        if let Some(from) = from.or_else(|| self.moved.take().map(|m| m.from)) {
-            self.moved = (from != new.endpoint).then(|| Moved { to: new.endpoint.clone(), from, until });
+        // A MOVING without an endpoint leads to the configured address, which was not known to move.
+        if self.handoff.as_ref().is_some_and(|h| h.is_null() && h.newer.is_none()) {
+            let until = self.handoff.as_ref().map_or(now, Handoff::deadline);
+            let from = old.as_ref().map(|t| t.endpoint.clone()).filter(|from| *from != new.endpoint);
+            self.moved = from.map(|from| Moved { to: new.endpoint.clone(), from, until });
         }
         let id = new.id;
         self.current = Some(new);
@@ -203,6 +206,10 @@ impl Connection {
         self.release_hold();
         let newer = self.handoff.as_mut().and_then(|h| h.newer.take());
         self.end_handoff(now, Outcome::Swapped);
+        if !self.off && self.current.as_ref().is_some_and(|t| matches!(t.optin, Optin::Off | Optin::Refused))
+        {
+            self.tell_off(OffReason::Refused, false); // `auto` has swapped without SCH
+        }
         if let Some(newer) = newer {
             self.start(newer);
         }
@@ -242,7 +249,7 @@ impl Connection {
         handoff.waits_for_credentials = false;
         handoff.end_attempt(now, alive, jitter, &self.config);
         let (seq, attempt) = (handoff.wanted.seq, handoff.attempts);
-        self.log(Level::Info, || format!("event=attempt-failed seq={seq:?} attempt={attempt} why={why:?}"));
+        self.log(Level::Info, || format!("event=attempt-failed{} attempt={attempt} why={why:?}", Seq(seq)));
         let was_holding = matches!(self.phase, Phase::Draining | Phase::Swapping);
         self.set_phase(Phase::Waiting);
         if alive && was_holding {
@@ -325,7 +332,9 @@ impl Connection {
         let duration = now.since(handoff.wanted.arrived);
         self.log(Level::Info, || {
             format!(
-                "event=handoff-finished seq={seq:?} outcome={outcome:?} duration_ms={}",
+                "event=handoff-finished{} outcome={} duration_ms={}",
+                Seq(seq),
+                Word(outcome),
                 duration.as_millis()
             )
         });
@@ -346,7 +355,7 @@ impl Connection {
     /// H6, and losses without maintenance.
     pub(super) fn current_closed(&mut self, now: Timestamp, unwritten: &[u8]) {
         let Some(t) = self.current.take() else { return };
-        self.optin_lost(now, &t);
+        self.optin_lost(now, &t, Slot::Current);
         let goes_on = self.handoff.is_some() && self.survives_loss(&t);
         self.account(t, unwritten, goes_on);
         self.out.blocking = false;
@@ -459,7 +468,12 @@ impl Connection {
         let bit = 1 << reason as u32;
         if self.told_off & bit == 0 {
             self.told_off |= bit;
-            self.log(Level::Debug, || format!("event=sch-off reason={reason:?}"));
+            // Of an opt-in that failed there is a line already (O2).
+            let logged =
+                matches!(reason, OffReason::Refused | OffReason::NoPermission | OffReason::OptinFailed);
+            if !logged {
+                self.log(Level::Debug, || format!("event=sch-off reason={}", Word(reason)));
+            }
             self.emit(Action::SchOff { reason, fatal });
         }
     }
@@ -511,13 +525,12 @@ impl Connection {
         if let Some(handoff) = &mut self.handoff {
             handoff.newer = None;
         }
-        // `end_handoff` would flush to the current transport: the host closes, so held commands come back first.
-        self.hand_back();
-        self.end_handoff(now, Outcome::Closed);
+        // What was written comes first, then what is held comes back: in order of submission.
         if let Some(t) = self.current.take() {
             self.account(t, &[], false);
-            self.hand_back();
         }
+        self.hand_back();
+        self.end_handoff(now, Outcome::Closed);
         self.close_retired();
         self.dialing.clear();
         self.retired_until = None;
@@ -530,7 +543,8 @@ impl Connection {
         }
         let limits = &self.config.limits;
         let room = self.current.as_ref().is_some_and(|t| {
-            t.owed.len() <= limits.max_in_flight / 2 && t.region.len() <= limits.max_held_bytes / 2
+            (t.owed.len() <= limits.max_in_flight / 2 || !t.inbound.counts())
+                && t.region.len() <= limits.max_held_bytes / 2
         });
         if room {
             self.want_resume = false;

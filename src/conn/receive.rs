@@ -389,6 +389,11 @@ impl Connection {
 
     fn changed(&mut self, now: Timestamp, change: Watched, ok: bool, reply: &[u8]) {
         if !ok {
+            let unknown =
+                [b"-NOPROTO".as_slice(), b"-ERR unknown command"].iter().any(|e| reply.starts_with(e));
+            if unknown && matches!(change, Watched::Hello { .. }) {
+                self.turn_off(now, OffReason::Resp2);
+            }
             return;
         }
         match &change {
@@ -455,11 +460,13 @@ fn topic_of(name: &[u8]) -> Option<(Topic, bool)> {
 
 /// The protocol that a HELLO reply tells: a map with `proto`, or its RESP2 form.
 pub(super) fn hello_proto(reply: &[u8]) -> Option<i64> {
-    let (value, _) = value::parse(reply, &ValueLimits::default()).ok()?;
-    match value {
-        Value::Map(pairs) => {
+    match value::parse(reply, &ValueLimits::default()) {
+        Ok((Value::Map(pairs), _)) => {
             pairs.iter().find(|(k, _)| k.as_text() == Some(b"proto")).and_then(|(_, v)| v.as_i64())
         }
-        _ => None,
+        Ok(_) => None,
+        // Only the head of a long reply is kept (modules come last and may be many).
+        Err(_) if reply.first() == Some(&b'%') => memchr::memmem::find(reply, b"proto\r\n:3\r\n").map(|_| 3),
+        Err(_) => None,
     }
 }

@@ -54,7 +54,7 @@ impl Windows {
         if full { Opened::Evicted } else { Opened::New }
     }
 
-    /// A terminator: shrinks or closes windows of `kind` that started before `seq` (N4). `shards` empty means all
+    /// A terminator: shrinks or closes windows of `kind` that started before `seq` (N4). `shards` is sorted; empty means all
     /// that the oldest one covers; shards that no window names close the oldest (R2). True if any window changed.
     pub(super) fn terminate(&mut self, kind: WindowKind, shards: &[u64], seq: Option<u64>) -> bool {
         let older = |w: &Window| w.kind == kind && !matches!((w.seq, seq), (Some(a), Some(b)) if a > b);
@@ -62,7 +62,7 @@ impl Windows {
         if !shards.is_empty() {
             for window in self.open.iter_mut().filter(|w| older(w)) {
                 let before = window.shards.len();
-                window.shards.retain(|s| !shards.contains(s));
+                window.shards.retain(|s| shards.binary_search(s).is_err());
                 if window.shards.len() != before {
                     touched = true;
                     if window.shards.is_empty() {

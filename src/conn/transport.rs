@@ -65,6 +65,16 @@ impl Transport {
         }
     }
 
+    /// `more` replies may be owed. Where they cannot be counted (N7, S2) there is always room: the oldest records go.
+    pub(super) fn has_room(&mut self, more: u64, max_in_flight: usize) -> bool {
+        let over = (self.owed.len() as u64).saturating_add(more).saturating_sub(max_in_flight as u64);
+        if over > 0 && !self.inbound.counts() && more <= max_in_flight as u64 {
+            self.owed.pop_about(over);
+            return true;
+        }
+        over == 0
+    }
+
     /// Puts a command of libsch's own into the region.
     pub(super) fn write_own(&mut self, step: &Step) {
         self.region.extend_from_slice(&step.bytes);

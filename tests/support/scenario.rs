@@ -208,6 +208,14 @@ impl Runner {
                 "max-session-bytes" => c.limits.max_session_bytes = value.parse().unwrap(),
                 "max-attempts" => c.limits.max_attempts = value.parse().unwrap(),
                 "max-overlap-messages" => c.limits.max_overlap_messages = value.parse().unwrap(),
+                "log" => {
+                    c.log_level = Some(match value {
+                        "error" => sch::log::Level::Error,
+                        "warn" => sch::log::Level::Warn,
+                        "info" => sch::log::Level::Info,
+                        _ => sch::log::Level::Debug,
+                    })
+                }
                 "wrote" => self.auto_wrote = value == "auto",
                 other => panic!("unknown setting {other:?}"),
             }
@@ -438,6 +446,12 @@ impl Runner {
                     let flags = [(w.connecting, "connecting"), (w.read, "read"), (w.write, "write")];
                     let names: Vec<&str> = flags.iter().filter(|f| f.0).map(|f| f.1).collect();
                     self.say(format!("{} {}", w.transport, names.join(" ")));
+                }
+                return;
+            }
+            "log" => {
+                while let Some((level, line)) = self.conn().poll_log() {
+                    self.say(format!("{} {line}", format!("{level:?}").to_lowercase()));
                 }
                 return;
             }
