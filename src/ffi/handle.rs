@@ -28,7 +28,7 @@ impl<T> Handle<T> {
 
     /// `None` if another call is inside.
     pub(super) fn enter(&self) -> Option<Entered<'_>> {
-        self.lock().then_some(Entered(&self.busy))
+        self.lock().then(|| Entered(&self.busy))
     }
 
     /// As `enter`, but nobody else comes in any more.
