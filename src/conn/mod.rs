@@ -553,7 +553,7 @@ impl Connection {
         let slot = self.slot(id)?;
         let (limit, mut next) = (self.config.limits.max_in_flight as u64, self.out.next_number);
         if let Some(transport) = self.transport(slot) {
-            if transport.owed.len() as u64 + replies > limit {
+            if replies > limit.saturating_sub(transport.owed.len() as u64) {
                 return Err(Error::Limit {
                     limit: "max_in_flight",
                     value: limit,
