@@ -2161,8 +2161,8 @@ sch_status sch_conn_poll_trace(struct sch_conn *conn,
                                size_t *len_out);
 
 /**
- * Sets where log lines go: `callback` gets those up to `level`, SCH_LOG_*, and `user_data`. NULL turns the log off. The
- * rules of a callback are at `sch_log_fn`.
+ * Sets where log lines go: `callback` gets those up to `level`, SCH_LOG_*, and `user_data`. NULL, or
+ * SCH_LOG_NONE, turns the log off. The rules of a callback are at `sch_log_fn`.
  *
  * Returns SCH_OK; SCH_ERR_ARGUMENT: no such level; and what every call answers.
  */

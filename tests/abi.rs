@@ -301,7 +301,7 @@ fn level_1_hands_over_pushes_whole_or_by_element() {
     let push = b">3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\nb\r\n";
     assert_eq!(c!(sch_conn_push(conn.0, 2, 1, push.as_ptr(), push.len(), &mut swallowed)), SCH_OK);
     assert!(!swallowed);
-    let half = b">4\r\n$6\r\nMOVING\r\n";
+    let half = b">4\r\n$6\r\nMOV";
     assert_eq!(
         c!(sch_conn_push(conn.0, 2, 1, half.as_ptr(), half.len(), &mut swallowed)),
         SCH_ERR_NOT_A_PUSH

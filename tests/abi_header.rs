@@ -6,7 +6,7 @@ mod support {
 
 use std::collections::BTreeSet;
 use std::fs;
-use support::header::{exports, generate, path, read, run};
+use support::header::{exports, generate, path, read, run, strip_comments};
 
 fn compare(name: &str, wanted: &str) {
     let file = path(name);
@@ -139,15 +139,4 @@ fn the_vocabulary_names_every_action_and_every_input() {
             assert!(exports().contains(&format!("sch_conn_{name}")), "{name} is no export");
         }
     }
-}
-
-fn strip_comments(source: &str) -> String {
-    let mut out = String::new();
-    let mut rest = source;
-    while let Some(start) = rest.find("/*") {
-        out.push_str(&rest[..start]);
-        let Some(end) = rest[start..].find("*/") else { return out };
-        rest = &rest[start + end + 2..];
-    }
-    out + rest
 }

@@ -259,3 +259,98 @@ impl<T: Grows> SizedOut<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ffi::config::sch_config;
+    use crate::ffi::conn::*;
+    use crate::ffi::status::SCH_ERR_UNEXPECTED;
+    use crate::ffi::version::SCH_ABI_VERSION;
+    use core::ffi::c_void;
+    use core::ptr::{null, null_mut};
+
+    /// What the callback heard.
+    unsafe extern "C" fn hear(level: i32, text: *const c_char, len: usize, heard: *mut c_void) {
+        // SAFETY: a text of `len` bytes, and the vector that `set_log` was given.
+        unsafe {
+            let text = core::slice::from_raw_parts(text.cast::<u8>(), len);
+            (*heard.cast::<Vec<String>>()).push(format!("{level} {}", String::from_utf8_lossy(text)));
+        }
+    }
+
+    #[test]
+    fn a_panic_poisons_the_handle_and_what_is_held_can_be_salvaged() {
+        let mut conn = null_mut();
+        let mut heard: Vec<String> = Vec::new();
+        // SAFETY: the handle is live until `free`, places are of this test.
+        unsafe {
+            assert_eq!(sch_conn_new(SCH_ABI_VERSION, null::<sch_config>(), &mut conn), SCH_OK);
+            assert_eq!(sch_conn_set_log(conn, 4, Some(hear), (&raw mut heard).cast()), SCH_OK);
+            let (mut data, mut len) = (null(), 7);
+            assert_eq!(sch_conn_salvage(conn, &mut data, &mut len), SCH_ERR_UNEXPECTED);
+            assert_eq!(change(conn, |_| panic!("a defect")), SCH_ERR_PANIC);
+            assert_eq!(heard, ["1 a defect"]);
+            let mut number = 7;
+            assert_eq!(sch_conn_tick(conn, 0), SCH_ERR_POISONED);
+            assert_eq!(sch_conn_current(conn, &mut number), SCH_ERR_POISONED);
+            assert_eq!(number, 7);
+            assert_eq!(sch_conn_salvage(conn, null_mut(), &mut len), SCH_ERR_NULL);
+            assert_eq!(sch_conn_salvage(conn, &mut data, &mut len), SCH_OK);
+            assert_eq!(len, 0);
+            assert_eq!(sch_conn_tick(conn, 0), SCH_ERR_POISONED);
+            assert_eq!(sch_conn_free(conn), SCH_OK);
+        }
+    }
+
+    #[test]
+    fn a_panic_in_a_call_that_only_looks_poisons_too() {
+        let mut conn = null_mut();
+        // SAFETY: the handle is live until `free`, places are of this test.
+        unsafe {
+            assert_eq!(sch_conn_new(SCH_ABI_VERSION, null::<sch_config>(), &mut conn), SCH_OK);
+            assert_eq!(peek(conn, |_| panic!("{}", 1)), SCH_ERR_PANIC);
+            assert_eq!(sch_conn_tick(conn, 0), SCH_ERR_POISONED);
+            assert_eq!(sch_conn_free(conn), SCH_OK);
+            let mut out: *mut sch_conn = null_mut();
+            assert_eq!(create(&mut out, || panic!("no handle")), SCH_ERR_PANIC);
+            assert!(out.is_null());
+        }
+    }
+
+    #[test]
+    fn a_call_while_another_is_inside_is_refused_and_so_is_free() {
+        let mut conn = null_mut();
+        // SAFETY: the handle is live until `free`, places are of this test.
+        unsafe {
+            assert_eq!(sch_conn_new(SCH_ABI_VERSION, null::<sch_config>(), &mut conn), SCH_OK);
+            let inside = (*conn).handle().enter();
+            for _ in 0..2 {
+                assert_eq!(sch_conn_tick(conn, 0), SCH_ERR_BUSY);
+                assert_eq!(sch_conn_free(conn), SCH_ERR_BUSY);
+            }
+            drop(inside);
+            assert_eq!(sch_conn_tick(conn, 0), SCH_OK);
+            assert_eq!(sch_conn_free(conn), SCH_OK);
+        }
+    }
+
+    #[test]
+    fn every_export_goes_through_the_door() {
+        let sources = [include_str!("config.rs"), include_str!("conn.rs"), include_str!("push.rs")];
+        let mut exports = 0;
+        for source in sources {
+            for export in source.split("#[unsafe(no_mangle)]").skip(1) {
+                exports += 1;
+                let body = export.split("\n}\n").next().unwrap_or("");
+                let last = body.lines().last().unwrap_or("").trim();
+                let doors = ["change(", "peek(", "create(", "free(", "salvage("];
+                assert!(
+                    doors.iter().any(|door| last.starts_with(&format!("unsafe {{ {door}"))),
+                    "no door: {body}"
+                );
+            }
+        }
+        assert!(exports > 80);
+    }
+}

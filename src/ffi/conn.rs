@@ -113,14 +113,15 @@ impl Noun for sch_conn {
             unsafe { (sink.callback)(level, line.as_ptr(), line.len(), sink.user_data) }
         };
         if self.0.is_poisoned() {
-            // SAFETY: called by who has entered; the reference ends before the callback.
-            let line = unsafe { (&(*inner).error).clone() };
-            say(SCH_LOG_ERROR, &line);
+            // SAFETY: called by who has entered; the reference ends before the callback, which gets a copy.
+            let error = unsafe { &(*inner).error };
+            say(SCH_LOG_ERROR, &error.clone());
             return;
         }
         loop {
             // SAFETY: called by who has entered; the reference ends before the callback.
-            let Some((level, line)) = (unsafe { (&mut (*inner).conn).poll_log() }) else { return };
+            let conn = unsafe { &mut (*inner).conn };
+            let Some((level, line)) = conn.poll_log() else { return };
             say(level as i32, &line.as_str().into());
         }
     }
@@ -1255,8 +1256,8 @@ pub unsafe extern "C" fn sch_conn_poll_trace(
     unsafe { change(conn, work) }
 }
 
-/// Sets where log lines go: `callback` gets those up to `level`, SCH_LOG_*, and `user_data`. NULL turns the log off. The
-/// rules of a callback are at `sch_log_fn`.
+/// Sets where log lines go: `callback` gets those up to `level`, SCH_LOG_*, and `user_data`. NULL, or
+/// SCH_LOG_NONE, turns the log off. The rules of a callback are at `sch_log_fn`.
 ///
 /// Returns SCH_OK; SCH_ERR_ARGUMENT: no such level; and what every call answers.
 ///
@@ -1272,7 +1273,7 @@ pub unsafe extern "C" fn sch_conn_set_log(
 ) -> sch_status {
     let work = |c: &mut Inner| -> Outcome {
         let level = log::level(level).ok_or(Failure::argument("level is one of SCH_LOG_*"))?;
-        c.sink = callback.map(|callback| Sink { callback, user_data });
+        c.sink = callback.filter(|_| level.is_some()).map(|callback| Sink { callback, user_data });
         c.conn.set_log_level(level.filter(|_| c.sink.is_some()));
         Ok(SCH_OK)
     };

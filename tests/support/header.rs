@@ -107,3 +107,15 @@ pub fn library() -> PathBuf {
     assert!(library.exists(), "{} is missing", library.display());
     library
 }
+
+/// C without its comments.
+pub fn strip_comments(source: &str) -> String {
+    let mut out = String::new();
+    let mut rest = source;
+    while let Some(start) = rest.find("/*") {
+        out.push_str(&rest[..start]);
+        let Some(end) = rest[start..].find("*/") else { return out };
+        rest = &rest[start + end + 2..];
+    }
+    out + rest
+}
