@@ -23,12 +23,12 @@
  * THE RUN LOOP (level 3)
  *
  *     sch_conn *c;                      // sch_conn_new(SCH_ABI_VERSION, config, &c)
- *     sch_dial d = { sizeof d };
+ *     sch_dial d = { .struct_size = sizeof d };
  *     sch_conn_dial(c, now(), 0, &d);   // where to; then connect a socket to d.host, d.port
  *     sch_conn_connected(c, now(), d.transport, "10.0.0.7:6379", 13);
  *
  *     for (;;) {
- *         sch_action a = { sizeof a };
+ *         sch_action a = { .struct_size = sizeof a };
  *         while (sch_conn_poll_action(c, &a) == SCH_OK)        // 1. do what is asked, in order
  *             switch (a.kind) {
  *             case SCH_ACTION_OPEN:    start_connect(a.transport, a.host, a.port); break;  // later: connected, connect_failed

@@ -6,7 +6,7 @@ mod support {
 
 use std::collections::BTreeSet;
 use std::fs;
-use support::header::{exports, generate, path, read, run, strip_comments};
+use support::header::{exports, generate, path, read, run, scratch, strip_comments};
 
 fn compare(name: &str, wanted: &str) {
     let file = path(name);
@@ -62,7 +62,7 @@ fn the_header_compiles_in_each_language_alone() {
     for (compiler, standard, name) in
         [("gcc", "c99", "alone99.c"), ("gcc", "c11", "alone11.c"), ("g++", "c++17", "alone17.cpp")]
     {
-        let source = support::header::scratch(name);
+        let source = scratch(name);
         fs::write(&source, "#include \"sch.h\"\n#include \"sch.h\"\nint main(void) { return 0; }\n")
             .expect("can be written");
         let include = format!("-I{}", path("include").display());
@@ -139,4 +139,33 @@ fn the_vocabulary_names_every_action_and_every_input() {
             assert!(exports().contains(&format!("sch_conn_{name}")), "{name} is no export");
         }
     }
+}
+
+#[test]
+fn the_run_loop_of_the_manual_compiles() {
+    let manual = read("include/manual.txt");
+    let from = manual.find("    sch_conn *c;").expect("its first line");
+    let to = manual.find("Drain the actions after every input.").expect("what follows it");
+    let body = manual[from..to].replace("sch_conn *c;", "").replace("//", "/* ");
+    let body: String = body
+        .lines()
+        .map(|line| if line.contains("/* ") { format!("{line} */\n") } else { format!("{line}\n") })
+        .collect();
+    let source = scratch("loop.c");
+    let program = format!(
+        "#include \"sch.h\"
+uint64_t now(void); uint64_t deadline(sch_conn *c); void rearm_timeouts(void); void parser_reset(void);
+void start_connect(uint64_t id, const char *host, uint16_t port); void close_socket(uint64_t id);
+void use_socket(uint64_t id); void fail_callers(uint64_t first, uint64_t count, int32_t outcome);
+void fail_or_keep(uint64_t first, uint64_t count, const uint8_t *data, size_t len); void submit_the_rest(void);
+size_t write_some(uint64_t id, const uint8_t *data, size_t len);
+void wait_for_sockets(const sch_wait *waits, size_t count, uint64_t until); void host(sch_conn *c);
+void host(sch_conn *c) {{
+{body}}}
+"
+    );
+    fs::write(&source, program).expect("can be written");
+    let include = format!("-I{}", path("include").display());
+    let flags = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only"];
+    run("gcc", &[&flags[..], &[&include, source.to_str().expect("UTF-8")]].concat());
 }
