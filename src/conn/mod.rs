@@ -649,6 +649,11 @@ impl Connection {
         self.lines.pop()
     }
 
+    /// From now on lines are logged up to `level`; `None` is no log.
+    pub fn set_log_level(&mut self, level: Option<Level>) {
+        self.config.log_level = level;
+    }
+
     /// The next line of the trace.
     pub fn poll_trace(&mut self) -> Option<String> {
         self.trace.pop()

@@ -1,0 +1,263 @@
+// sch.hpp - RAII for sch.h, C++17, header only. Handles are move-only; failures are exceptions, ordinary answers are not.
+// What is borrowed, and for how long, is as in sch.h.
+#ifndef SCH_HPP
+#define SCH_HPP
+
+#include "sch.h"
+
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace sch {
+
+// A call that failed. `status()` is SCH_ERR_*.
+class error : public std::runtime_error {
+public:
+    error(sch_status status, const std::string &text) : std::runtime_error(text), status_(status) {}
+    sch_status status() const noexcept { return status_; }
+    bool is_fatal() const noexcept { return status_ <= SCH_ERR_FATAL; }
+
+private:
+    sch_status status_;
+};
+
+namespace detail {
+struct free_config {
+    void operator()(sch_config *config) const noexcept { sch_config_free(config); }
+};
+struct free_conn {
+    void operator()(sch_conn *conn) const noexcept { sch_conn_free(conn); }
+};
+inline const std::uint8_t *bytes(std::string_view data) noexcept {
+    return reinterpret_cast<const std::uint8_t *>(data.data());
+}
+inline std::string_view view(const std::uint8_t *data, std::size_t len) noexcept {
+    return {reinterpret_cast<const char *>(data), len};
+}
+template <class T> T sized() noexcept {
+    T out;
+    std::memset(&out, 0, sizeof out);
+    out.struct_size = sizeof out;
+    return out;
+}
+} // namespace detail
+
+// Settings. Setters that are not here are called on `get()`, with `check`.
+class config {
+public:
+    config() {
+        sch_config *raw = nullptr;
+        check(sch_config_new(&raw));
+        raw_.reset(raw);
+    }
+    sch_config *get() const noexcept { return raw_.get(); }
+
+    static void check(sch_status status) {
+        if (status < 0) throw error(status, sch_status_str(status));
+    }
+    config &host(std::string_view text) { return done(sch_config_set_host(get(), text.data(), text.size())); }
+    config &port(std::uint16_t port) { return done(sch_config_set_port(get(), port)); }
+    config &tls(bool tls) { return done(sch_config_set_tls(get(), tls)); }
+    config &levels(std::int32_t in, std::int32_t out) {
+        check(sch_config_set_level_in(get(), in));
+        return done(sch_config_set_level_out(get(), out));
+    }
+    config &mode(std::int32_t mode) { return done(sch_config_set_mode(get(), mode)); }
+    config &relaxed_timeout_ms(std::uint64_t ms) { return done(sch_config_set_relaxed_timeout_ms(get(), ms)); }
+    config &limit(std::int32_t limit, std::uint64_t value) {
+        return done(sch_config_set_limit(get(), limit, value));
+    }
+    // Empty if nothing is wrong.
+    std::string problem() const {
+        const char *text = nullptr;
+        std::size_t len = 0;
+        const sch_status status = sch_config_problem(get(), &text, &len);
+        check(status);
+        return status == SCH_OK ? std::string(text, len) : std::string();
+    }
+
+private:
+    config &done(sch_status status) {
+        check(status);
+        return *this;
+    }
+    std::unique_ptr<sch_config, detail::free_config> raw_;
+};
+
+struct received {
+    std::size_t consumed;
+    std::size_t count;
+};
+
+// One connection.
+class conn {
+public:
+    explicit conn(const config &settings) {
+        sch_conn *raw = nullptr;
+        const sch_status status = sch_conn_new(SCH_ABI_VERSION, settings.get(), &raw);
+        if (status == SCH_ERR_CONFIG) throw error(status, settings.problem());
+        config::check(status);
+        raw_.reset(raw);
+    }
+    sch_conn *get() const noexcept { return raw_.get(); }
+
+    // Throws with the text of the last error. For calls on `get()`, too.
+    bool check(sch_status status) const {
+        if (status >= 0) return status == SCH_OK;
+        const char *text = nullptr;
+        std::size_t len = 0;
+        if (sch_conn_last_error(get(), &text, &len) == SCH_OK) throw error(status, std::string(text, len));
+        throw error(status, sch_status_str(status));
+    }
+
+    // Transports
+    std::optional<sch_dial> dial(std::uint64_t now_ns, std::size_t nth) {
+        auto out = detail::sized<sch_dial>();
+        return check(sch_conn_dial(get(), now_ns, nth, &out)) ? std::optional(out) : std::nullopt;
+    }
+    void connected(std::uint64_t now_ns, std::uint64_t transport, std::string_view peer = {}) {
+        check(sch_conn_connected(get(), now_ns, transport, peer.data(), peer.size()));
+    }
+    void connect_failed(std::uint64_t now_ns, std::uint64_t transport) {
+        check(sch_conn_connect_failed(get(), now_ns, transport));
+    }
+    void closed(std::uint64_t now_ns, std::uint64_t transport, std::string_view unwritten = {}) {
+        check(sch_conn_closed(get(), now_ns, transport, detail::bytes(unwritten), unwritten.size()));
+    }
+
+    // Bytes
+    received receive(std::uint64_t now_ns, std::uint64_t transport, std::string_view data, sch_span *spans,
+                     std::size_t cap) {
+        received out{0, 0};
+        check(sch_conn_receive(get(), now_ns, transport, detail::bytes(data), data.size(), spans, cap, &out.consumed,
+                               &out.count));
+        return out;
+    }
+    sch_submitted submit(std::uint64_t now_ns, std::string_view data) {
+        auto out = detail::sized<sch_submitted>();
+        check(sch_conn_submit(get(), now_ns, detail::bytes(data), data.size(), &out));
+        return out;
+    }
+    std::string_view region(std::uint64_t transport) const {
+        const std::uint8_t *data = nullptr;
+        std::size_t len = 0;
+        check(sch_conn_region(get(), transport, &data, &len));
+        return detail::view(data, len);
+    }
+    void wrote(std::uint64_t now_ns, std::uint64_t transport, std::size_t len) {
+        check(sch_conn_wrote(get(), now_ns, transport, len));
+    }
+    bool cancel(std::uint64_t now_ns, std::uint64_t number) {
+        bool withdrawn = false;
+        check(sch_conn_cancel(get(), now_ns, number, &withdrawn));
+        return withdrawn;
+    }
+
+    // Answers and statements
+    void swapped(std::uint64_t now_ns) { check(sch_conn_swapped(get(), now_ns)); }
+    void swap_refused(std::uint64_t now_ns) { check(sch_conn_swap_refused(get(), now_ns)); }
+    void held(std::uint64_t now_ns) { check(sch_conn_held(get(), now_ns)); }
+    void ready(std::uint64_t now_ns, std::uint64_t transport) { check(sch_conn_ready(get(), now_ns, transport)); }
+    void resp2(std::uint64_t now_ns, std::uint64_t transport) { check(sch_conn_resp2(get(), now_ns, transport)); }
+    void in_flight(std::uint64_t now_ns, std::uint64_t n) { check(sch_conn_in_flight(get(), now_ns, n)); }
+    void owe(std::uint64_t now_ns, std::uint64_t replies) { check(sch_conn_owe(get(), now_ns, replies)); }
+    void owe_on(std::uint64_t now_ns, std::uint64_t transport, std::uint64_t replies) {
+        check(sch_conn_owe_on(get(), now_ns, transport, replies));
+    }
+    void fence(std::uint64_t now_ns, std::int32_t fence, bool open) {
+        check(sch_conn_fence(get(), now_ns, fence, open));
+    }
+    void optin_reply(std::uint64_t now_ns, std::uint64_t transport, std::string_view reply) {
+        check(sch_conn_optin_reply(get(), now_ns, transport, detail::bytes(reply), reply.size()));
+    }
+    // True: it was a maintenance notification, nobody else needs it.
+    bool push(std::uint64_t now_ns, std::uint64_t transport, std::string_view frame) {
+        bool swallowed = false;
+        check(sch_conn_push(get(), now_ns, transport, detail::bytes(frame), frame.size(), &swallowed));
+        return swallowed;
+    }
+    void losses_settled(std::uint64_t now_ns) { check(sch_conn_losses_settled(get(), now_ns)); }
+    void credentials(std::uint64_t now_ns, std::string_view username, std::string_view password) {
+        check(sch_conn_credentials(get(), now_ns, username.data(), username.size(), detail::bytes(password),
+                                   password.size()));
+    }
+    void tick(std::uint64_t now_ns) { check(sch_conn_tick(get(), now_ns)); }
+    void close(std::uint64_t now_ns) { check(sch_conn_close(get(), now_ns)); }
+
+    // Outputs
+    std::optional<sch_action> poll_action() {
+        auto out = detail::sized<sch_action>();
+        return check(sch_conn_poll_action(get(), &out)) ? std::optional(out) : std::nullopt;
+    }
+    std::optional<sch_slot_move> slot_move(std::size_t index) const {
+        auto out = detail::sized<sch_slot_move>();
+        return check(sch_conn_slot_move(get(), index, &out)) ? std::optional(out) : std::nullopt;
+    }
+    std::optional<std::uint64_t> next_deadline() const {
+        bool has = false;
+        std::uint64_t deadline = 0;
+        check(sch_conn_next_deadline(get(), &has, &deadline));
+        return has ? std::optional(deadline) : std::nullopt;
+    }
+    // `nullopt` is no timeout.
+    std::optional<std::uint64_t> effective_timeout_ms(std::optional<std::uint64_t> configured) const {
+        std::uint64_t ms = 0;
+        bool infinite = false;
+        check(sch_conn_effective_timeout_ms(get(), configured.value_or(0), !configured, &ms, &infinite));
+        return infinite ? std::nullopt : std::optional(ms);
+    }
+    std::size_t wait_on(sch_wait *waits, std::size_t cap) const {
+        std::size_t count = 0;
+        check(sch_conn_wait_on(get(), waits, cap, &count));
+        return count;
+    }
+    std::int32_t phase() const {
+        std::int32_t phase = 0;
+        check(sch_conn_phase(get(), &phase));
+        return phase;
+    }
+    std::optional<std::uint64_t> current() const {
+        std::uint64_t id = 0;
+        return check(sch_conn_current(get(), &id)) ? std::optional(id) : std::nullopt;
+    }
+    bool is_active() const {
+        bool active = false;
+        check(sch_conn_is_active(get(), &active));
+        return active;
+    }
+    sch_counters counters() const {
+        auto out = detail::sized<sch_counters>();
+        check(sch_conn_counters(get(), &out));
+        return out;
+    }
+    std::optional<std::string_view> poll_trace() {
+        const char *text = nullptr;
+        std::size_t len = 0;
+        if (!check(sch_conn_poll_trace(get(), &text, &len))) return std::nullopt;
+        return std::string_view(text, len);
+    }
+    // The callback must not throw.
+    void set_log(std::int32_t level, sch_log_fn callback, void *user_data) {
+        check(sch_conn_set_log(get(), level, callback, user_data));
+    }
+    // After an error that `is_fatal`: what was accepted and not written.
+    std::string salvage() {
+        const std::uint8_t *data = nullptr;
+        std::size_t len = 0;
+        config::check(sch_conn_salvage(get(), &data, &len));
+        return std::string(detail::view(data, len));
+    }
+
+private:
+    std::unique_ptr<sch_conn, detail::free_conn> raw_;
+};
+
+} // namespace sch
+
+#endif

@@ -1,0 +1,2244 @@
+/*
+ * sch.h - libsch 0.1.0: smart client handoffs for Redis connections
+ *
+ * A Redis service that is about to fail over, to move an endpoint or to migrate slots tells its clients so, by RESP3
+ * push notifications, if they have opted in. libsch is the part of a client that reacts: it opts in, relaxes timeouts while
+ * maintenance goes on, opens the new connection before the old one goes, rebuilds the session there (AUTH, SELECT,
+ * subscriptions, ...), drains the old one, moves commands over, and accounts for every reply that will never come.
+ *
+ * libsch is sans-IO. It opens no socket, starts no thread, reads no clock, and blocks nowhere. You own the socket, TLS, the
+ * parser and the event loop. You tell it what happened (an input, with the time), and then ask what to do (actions).
+ *
+ * LEVELS
+ *
+ * How much passes through libsch is your choice, per connection (sch_config_set_level_in, sch_config_set_level_out):
+ *
+ *   1 notified  in: notified, out: notified. You hand over pushes (sch_conn_push), say how many commands are in flight
+ *               (sch_conn_in_flight), stop at HOLD, and make the candidate's handshake yourself (then sch_conn_ready).
+ *   2 tapped    in: tapped, out: tapped. Bytes received go through sch_conn_receive, which swallows the notifications; you
+ *               say how many replies each write is owed (sch_conn_owe). HOLD and handshakes as at level 1.
+ *   3 managed   in: tapped, out: managed (the default). Commands go through sch_conn_submit too. libsch numbers them, holds
+ *               them during a handoff, rebuilds the session, and flushes them afterwards. You only move bytes.
+ *
+ * THE RUN LOOP (level 3)
+ *
+ *     sch_conn *c;                      // sch_conn_new(SCH_ABI_VERSION, config, &c)
+ *     sch_dial d = { .struct_size = sizeof d };
+ *     sch_conn_dial(c, now(), 0, &d);   // where to; then connect a socket to d.host, d.port
+ *     sch_conn_connected(c, now(), d.transport, "10.0.0.7:6379", 13);
+ *
+ *     for (;;) {
+ *         sch_action a = { .struct_size = sizeof a };
+ *         while (sch_conn_poll_action(c, &a) == SCH_OK)        // 1. do what is asked, in order
+ *             switch (a.kind) {
+ *             case SCH_ACTION_OPEN:    start_connect(a.transport, a.host, a.port); break;  // later: connected, connect_failed
+ *             case SCH_ACTION_CLOSE:   close_socket(a.transport); break;
+ *             case SCH_ACTION_SWAP:    use_socket(a.transport); sch_conn_swapped(c, now()); break;
+ *             case SCH_ACTION_RELAX:
+ *             case SCH_ACTION_RESTORE: rearm_timeouts(); break;  // with sch_conn_effective_timeout_ms
+ *             case SCH_ACTION_LOST:    fail_callers(a.first, a.count, a.outcome); sch_conn_losses_settled(c, now()); break;
+ *             case SCH_ACTION_HAND_BACK: fail_or_keep(a.first, a.count, a.data, a.data_len); break;
+ *             case SCH_ACTION_RESET_PARSER: parser_reset(); break;
+ *             case SCH_ACTION_RESUME:  submit_the_rest(); break;
+ *             default: break;                                  // WRITE, FLUSH: step 2 does it; others: log them
+ *             }
+ *         sch_wait w[3]; size_t n;
+ *         sch_conn_wait_on(c, w, 3, &n);                       // 2. write what libsch wants written
+ *         for (size_t i = 0; i < n; i++) {
+ *             const uint8_t *p; size_t len;
+ *             sch_conn_region(c, w[i].transport, &p, &len);    //    behind your own unwritten bytes for it
+ *             if (len) sch_conn_wrote(c, now(), w[i].transport, write_some(w[i].transport, p, len));
+ *         }
+ *         wait_for_sockets(w, n, deadline(c));                 // 3. sleep, until sch_conn_next_deadline
+ *         sch_conn_tick(c, now());
+ *         // 4. what was read: until all is consumed, draining the actions in between
+ *         //      sch_conn_receive(c, now(), transport, data, len, spans, 16, &consumed, &count)
+ *         //      and give the spans to the parser;
+ *         //    what was closed: sch_conn_closed, with the submitted bytes that were not written;
+ *         //    new commands: sch_conn_submit(c, now(), data, len, &s), then write s.write_now bytes to s.transport.
+ *     }
+ *
+ * Drain the actions after every input. Write in this order to each transport: what submit gave you, then its region; as long
+ * as the region is not empty, submit adds to it instead of giving you bytes. Replies come in the order of commands, also
+ * over a swap: give the spans of the new transport to the same parser after those of the old.
+ *
+ * Time is any monotonic count of nanoseconds with an origin of your own. A step back is clamped and counted.
+ *
+ * THE VOCABULARY
+ *
+ * ## Actions (`SCH_ACTION_...`)
+ *
+ * | action | level | answer | if never answered |
+ * |---|---|---|---|
+ * | RELAX | 1 2 3 | none | |
+ * | RESTORE | 1 2 3 | none | |
+ * | WRITE | 1 2 3 | `wrote` | nothing more is written there; an attempt fails at its time, a handshake waits |
+ * | OPEN | 1 2 3 | `connected`, `connect_failed` | the attempt fails at `deadline_ns`, CLOSE follows |
+ * | HOLD | 1 2 | `held` | the swap waits; at deadline + drain_grace the old transport is given up |
+ * | SWAP | 1 2 3 | `swapped`, `swap_refused` | after hold_timeout + drain_grace it counts as refused, RELEASE or FLUSH follows |
+ * | FLUSH | 3 | `wrote` | the commands stay unwritten; later ones queue behind them |
+ * | RELEASE | 1 2 | none | |
+ * | CLOSE | 1 2 3 | none | libsch has forgotten it: the socket leaks |
+ * | LOST | 2 3 | `losses_settled` | `receive` on the next transport is refused (on_loss = report) |
+ * | HAND_BACK | 3 | none | |
+ * | RESUME | 3 | none | |
+ * | RESET_PARSER | 2 3 | none | the parser joins two replies that do not belong together |
+ * | TRANSACTION_BROKEN | 1 2 | none | |
+ * | SEND_OPTIN | 1 2 | level 1: `optin_reply`; level 2: none | SCH stays inactive here; a candidate fails at its time |
+ * | NEED_CREDENTIALS | 3 | `credentials` | the attempt fails at its time |
+ * | OVERDUE | 1 2 3 | none | |
+ * | HANDOFF_FINISHED | 1 2 3 | none | |
+ * | SCH_OFF | 1 2 3 | none | |
+ * | SLOTS_MOVED | 1 2 3 | none | |
+ * | RELOAD_SLOTS | 1 2 3 | none | |
+ *
+ * ## Inputs (`sch_conn_...`)
+ *
+ * | input | level | when | if never said |
+ * |---|---|---|---|
+ * | `dial` | 1 2 3 | before the first connect and each reconnect | there is no transport |
+ * | `connected` | 1 2 3 | a transport of `dial` or OPEN is up | as `connect_failed` |
+ * | `connect_failed` | 1 2 3 | it could not be connected | the attempt fails at its time; eight dials are the limit |
+ * | `closed` | 1 2 3 | a socket is closed by the peer or by an error | replies are awaited that never come |
+ * | `receive` | 2 3 | bytes came in | nothing happens |
+ * | `push`, `push_begin` .. `push_end` | 1 | the parser met a push | nothing happens |
+ * | `submit` | 3 | commands are to be sent | a command behind its back cannot be counted: never do it |
+ * | `wrote` | 1 2 3 | bytes of a region were written | the same bytes are offered again |
+ * | `ready` | 1 2 (3) | your handshake is done, in RESP3 | no opt-in (levels 1 and 2) |
+ * | `resp2` | 1 2 | your handshake ended in RESP2 | the opt-in is never made |
+ * | `optin_reply` | 1 | a reply to SEND_OPTIN | SCH stays inactive |
+ * | `in_flight` | 1 | before `held`, and at 0 | the swap comes too early: replies are lost |
+ * | `owe`, `owe_on` | 2 | commands were written | replies cannot be counted: handoff goes off |
+ * | `fence` | 1 2 | a transaction, a blocking command ... begins or ends | the swap may tear it apart |
+ * | `held` | 1 2 | answer to HOLD | see HOLD |
+ * | `swapped` | 1 2 3 | answer to SWAP | see SWAP |
+ * | `swap_refused` | 1 2 3 | answer to SWAP | see SWAP |
+ * | `losses_settled` | 2 3 | every LOST has been told to its caller | see LOST |
+ * | `credentials` | 3 | there are newer ones, or NEED_CREDENTIALS | see NEED_CREDENTIALS |
+ * | `cancel` | 3 | a caller gave up | the command is written if it can be |
+ * | `tick` | 1 2 3 | the deadline has come | windows and attempts do not end |
+ * | `close` | 1 2 3 | you are done with the connection | held commands are dropped by `free` |
+ *
+ * An action that you do not know needs no answer: ignore it.
+ *
+ * OWNERSHIP AND LIFETIMES
+ *
+ * sch_config and sch_conn are the only things that you free. What goes in is copied before the call returns, except the data
+ * of sch_conn_receive, into which the spans point. What comes out (action, dial, region, span, text) is borrowed until the
+ * next call on that handle that takes a pointer without const; calls that take a const handle change nothing. Text from libsch
+ * is UTF-8 with a length, and has a NUL after it. A call that fails leaves its outputs untouched, and the connection as it was.
+ *
+ * POINTERS
+ *
+ * Bytes and text come in as pointer and length; (NULL, 0) is empty. NULL with a length, or NULL where an output goes, is
+ * SCH_ERR_NULL. A handle is one that _new gave and that was not freed; a NULL handle is SCH_ERR_NULL, never a crash. Other
+ * pointers must be valid for what is read or written there: this the library cannot check. A bool is 0 or 1.
+ *
+ * THREADS
+ *
+ * One call at a time on a handle; it may come from any thread. A second call meanwhile, also one from inside the log
+ * callback, is refused with SCH_ERR_BUSY and does nothing. Different handles know nothing of each other; there are no globals.
+ *
+ * GROWTH
+ *
+ * A struct with struct_size grows at its end. Set struct_size to its sizeof (initialise the rest with 0) before the call; the
+ * library writes no further than that, and fields that it does not know stay as they were. Smaller than in version 0.1 is
+ * SCH_ERR_STRUCT_SIZE. Structs that come in arrays (sch_span, sch_wait, sch_slot_range) never change. Numbers of actions,
+ * reasons and statuses are never reused. sch_conn_new takes your SCH_ABI_VERSION: newer actions that need an answer are not
+ * sent to hosts with an older header.
+ *
+ * STATUS
+ *
+ * 0 is SCH_OK; above 0 is ordinary (SCH_EMPTY: nothing to give); below 0 is an error that changed nothing, and
+ * sch_conn_last_error says what to do; SCH_ERR_FATAL and below ends the handle. Every call on a handle may answer:
+ *
+ *   SCH_ERR_NULL, SCH_ERR_ARGUMENT  the caller's mistake
+ *   SCH_ERR_BUSY                    see THREADS
+ *   SCH_ERR_CLOSED                  an input after sch_conn_close
+ *   SCH_ERR_PANIC                   a defect of libsch showed: the handle is poisoned, the log callback gets its text
+ *   SCH_ERR_POISONED                it was poisoned before: only sch_conn_salvage and sch_conn_free work
+ *
+ * LIMITS
+ *
+ * Whatever grows has a limit with a name: SCH_LIMIT_*, set by sch_config_set_limit. Beyond it a call answers SCH_ERR_LIMIT, or
+ * libsch does without and counts it (sch_counters). Times are at most a day.
+ */
+
+/* Generated from src/ffi. Do not edit. */
+
+#ifndef SCH_H
+#define SCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/**
+ * Done.
+ */
+#define SCH_OK 0
+
+/**
+ * There is nothing to give: no action, no deadline, no further place to dial. Outputs are untouched.
+ */
+#define SCH_EMPTY 1
+
+/**
+ * A pointer is NULL that must not be, or has a length and is NULL.
+ */
+#define SCH_ERR_NULL -1
+
+/**
+ * A value is out of its range: an unknown number, a length above PTRDIFF_MAX, text that is not UTF-8.
+ */
+#define SCH_ERR_ARGUMENT -2
+
+/**
+ * `struct_size` is not set, or smaller than the struct was in version 0.1.
+ */
+#define SCH_ERR_STRUCT_SIZE -3
+
+/**
+ * The header is newer than the library: its `SCH_ABI_VERSION` is not known here.
+ */
+#define SCH_ERR_ABI -4
+
+/**
+ * The settings cannot work; `sch_config_problem` says why.
+ */
+#define SCH_ERR_CONFIG -5
+
+/**
+ * The transport is none of this connection's, or is gone.
+ */
+#define SCH_ERR_UNKNOWN_TRANSPORT -6
+
+/**
+ * The call does not fit the state; `sch_conn_last_error` says what to do.
+ */
+#define SCH_ERR_UNEXPECTED -7
+
+/**
+ * The call belongs to another level of embedding.
+ */
+#define SCH_ERR_WRONG_LEVEL -8
+
+/**
+ * There is no transport, and no handoff to wait for.
+ */
+#define SCH_ERR_NOT_CONNECTED -9
+
+/**
+ * `sch_conn_close` was called: only actions that wait can still be polled.
+ */
+#define SCH_ERR_CLOSED -10
+
+/**
+ * More bytes were reported as written than the region holds.
+ */
+#define SCH_ERR_WROTE_TOO_MUCH -11
+
+/**
+ * A limit was reached; `sch_conn_last_error` names it.
+ */
+#define SCH_ERR_LIMIT -12
+
+/**
+ * The bytes are not one whole RESP3 push.
+ */
+#define SCH_ERR_NOT_A_PUSH -13
+
+/**
+ * The handle is in use: a call from inside its log callback, or from another thread. Nothing was done.
+ */
+#define SCH_ERR_BUSY -14
+
+/**
+ * The end of the handle begins here: statuses at or below this number mean that it can only be salvaged and freed.
+ */
+#define SCH_ERR_FATAL -100
+
+/**
+ * A defect of libsch showed in this call. The handle is poisoned from now on.
+ */
+#define SCH_ERR_PANIC -101
+
+/**
+ * A defect showed in an earlier call. Only `sch_conn_salvage` and `_free` work.
+ */
+#define SCH_ERR_POISONED -102
+
+/**
+ * Major version.
+ */
+#define SCH_VERSION_MAJOR 0
+
+/**
+ * Minor version.
+ */
+#define SCH_VERSION_MINOR 1
+
+/**
+ * Patch version.
+ */
+#define SCH_VERSION_PATCH 0
+
+/**
+ * The number of this header, for `sch_conn_new`. It grows when actions or fields are added; old numbers stay good.
+ */
+#define SCH_ABI_VERSION 1
+
+/**
+ * No log.
+ */
+#define SCH_LOG_NONE 0
+
+/**
+ * Something did not work and a user may notice.
+ */
+#define SCH_LOG_ERROR 1
+
+/**
+ * Something is odd and was dealt with.
+ */
+#define SCH_LOG_WARN 2
+
+/**
+ * A maintenance step.
+ */
+#define SCH_LOG_INFO 3
+
+/**
+ * All else.
+ */
+#define SCH_LOG_DEBUG 4
+
+/**
+ * You state what you do; libsch sees notifications only.
+ */
+#define SCH_LEVEL_NOTIFIED 1
+
+/**
+ * Libsch sees the bytes; you say how many replies are owed.
+ */
+#define SCH_LEVEL_TAPPED 2
+
+/**
+ * Commands go through libsch too.
+ */
+#define SCH_LEVEL_MANAGED 3
+
+/**
+ * Never opts in.
+ */
+#define SCH_MODE_DISABLED 0
+
+/**
+ * Opts in, and does without if the server refuses.
+ */
+#define SCH_MODE_AUTO 1
+
+/**
+ * Opts in, and a refusal is fatal for the connection.
+ */
+#define SCH_MODE_ENABLED 2
+
+/**
+ * Judged from the peer's address and TLS.
+ */
+#define SCH_ENDPOINT_AUTO 0
+
+/**
+ * An address of the private network.
+ */
+#define SCH_ENDPOINT_INTERNAL_IP 1
+
+/**
+ * A name that resolves in the private network.
+ */
+#define SCH_ENDPOINT_INTERNAL_FQDN 2
+
+/**
+ * A public address.
+ */
+#define SCH_ENDPOINT_EXTERNAL_IP 3
+
+/**
+ * A public name.
+ */
+#define SCH_ENDPOINT_EXTERNAL_FQDN 4
+
+/**
+ * No endpoint: back to the configured address.
+ */
+#define SCH_ENDPOINT_NONE 5
+
+/**
+ * LOST names them; libsch goes on at `sch_conn_losses_settled`.
+ */
+#define SCH_ON_LOSS_REPORT 1
+
+/**
+ * LOST carries an error reply for each.
+ */
+#define SCH_ON_LOSS_REPLY 2
+
+/**
+ * Your stream is to be closed.
+ */
+#define SCH_ON_LOSS_CLOSE 3
+
+/**
+ * The server's close.
+ */
+#define SCH_BLOCKING_WAIT_FOR_CLOSE 1
+
+/**
+ * The swap, at the deadline and `drain_grace`.
+ */
+#define SCH_BLOCKING_SWAP 2
+
+/**
+ * You make it, libsch watches it.
+ */
+#define SCH_HANDSHAKE_SEEN 1
+
+/**
+ * Libsch makes it, from the settings.
+ */
+#define SCH_HANDSHAKE_BY_LIBSCH 2
+
+/**
+ * All.
+ */
+#define SCH_POLICY_ANY 1
+
+/**
+ * Names in the domain of the configured host.
+ */
+#define SCH_POLICY_CONFIGURED_DOMAIN 2
+
+/**
+ * What `sch_config_allow_endpoint` adds, nothing else.
+ */
+#define SCH_POLICY_LIST 3
+
+/**
+ * Nesting of replies. 32; servers send 4 or 5. At most 64.
+ */
+#define SCH_LIMIT_MAX_REPLY_DEPTH 1
+
+/**
+ * Bytes of one string of a reply. 512 MiB, the server's own limit.
+ */
+#define SCH_LIMIT_MAX_REPLY_BULK 2
+
+/**
+ * Bytes of one line of a reply. 64 KiB.
+ */
+#define SCH_LIMIT_MAX_REPLY_LINE 3
+
+/**
+ * Elements of one array of a reply. 2^32.
+ */
+#define SCH_LIMIT_MAX_REPLY_ELEMENTS 4
+
+/**
+ * Arguments of one command. 1,048,576, the server's own limit.
+ */
+#define SCH_LIMIT_MAX_COMMAND_ARGS 5
+
+/**
+ * Bytes of one argument. 512 MiB, the server's default.
+ */
+#define SCH_LIMIT_MAX_COMMAND_BULK 6
+
+/**
+ * Bytes of an inline command. 64 KiB, as in the server.
+ */
+#define SCH_LIMIT_MAX_COMMAND_INLINE 7
+
+/**
+ * Bytes of arguments kept of one command that must be read. 64 KiB, thousands of channels.
+ */
+#define SCH_LIMIT_MAX_COMMAND_KEPT 8
+
+/**
+ * Bytes of a push that is buffered. 64 KiB; at least 1,024.
+ */
+#define SCH_LIMIT_MAX_PUSH_BYTES 9
+
+/**
+ * Bytes of a leading attribute kept back. 1 KiB.
+ */
+#define SCH_LIMIT_MAX_ATTRIBUTE_BYTES 10
+
+/**
+ * Bytes kept of a reply that libsch must read. 4 KiB, HELLO has 200; at least 256.
+ */
+#define SCH_LIMIT_MAX_REPLY_BYTES 11
+
+/**
+ * Held bytes. 16 MiB, one second of 128 Mbit/s.
+ */
+#define SCH_LIMIT_MAX_HELD_BYTES 12
+
+/**
+ * Held commands. 100,000.
+ */
+#define SCH_LIMIT_MAX_HELD_COMMANDS 13
+
+/**
+ * Commands written and not answered. 1,000,000, of 4 bytes each.
+ */
+#define SCH_LIMIT_MAX_IN_FLIGHT 14
+
+/**
+ * Open relaxed windows. 64, the oldest gives way; at least 1.
+ */
+#define SCH_LIMIT_MAX_WINDOWS 15
+
+/**
+ * Notifications remembered, to know duplicates. 64; at least 1.
+ */
+#define SCH_LIMIT_MAX_MARKS 16
+
+/**
+ * Bytes of session state to rebuild. 1 MiB, names of subscriptions above all.
+ */
+#define SCH_LIMIT_MAX_SESSION_BYTES 17
+
+/**
+ * Attempts of one handoff. 200, reached after three minutes.
+ */
+#define SCH_LIMIT_MAX_ATTEMPTS 18
+
+/**
+ * Messages remembered while two transports deliver. 1,024.
+ */
+#define SCH_LIMIT_MAX_OVERLAP_MESSAGES 19
+
+/**
+ * Bytes of them. 1 MiB.
+ */
+#define SCH_LIMIT_MAX_OVERLAP_BYTES 20
+
+/**
+ * Log lines kept until they are read. 1,024.
+ */
+#define SCH_LIMIT_MAX_LINES 21
+
+/**
+ * Timeouts are at least `timeout_ms` from now on, also of commands in flight. `reason`: SCH_WINDOW_*. Needs no answer.
+ */
+#define SCH_ACTION_RELAX 1
+
+/**
+ * Timeouts are as configured again. `reason`: SCH_RESTORE_*. Needs no answer.
+ */
+#define SCH_ACTION_RESTORE 2
+
+/**
+ * Bytes of libsch wait in the region of `transport`. Answer: `sch_conn_wrote`.
+ */
+#define SCH_ACTION_WRITE 3
+
+/**
+ * Open `transport` to `host`:`port`, with TLS if `has_tls` (`tls_server_name`), try number `attempt`, until
+ * `deadline_ns`. Answer: `sch_conn_connected` or `sch_conn_connect_failed`.
+ */
+#define SCH_ACTION_OPEN 4
+
+/**
+ * Levels 1 and 2: stop writing to `transport` at a command boundary. Answer: `sch_conn_held`.
+ */
+#define SCH_ACTION_HOLD 5
+
+/**
+ * Use `transport` instead of `old_transport` (0: that one has died). `flush_tracking`: client-side caches are void.
+ * Answer: `sch_conn_swapped` or `sch_conn_swap_refused`.
+ */
+#define SCH_ACTION_SWAP 6
+
+/**
+ * Held commands `first`, `count` of them, wait in the region of `transport`. Answer: `sch_conn_wrote`.
+ */
+#define SCH_ACTION_FLUSH 7
+
+/**
+ * Levels 1 and 2: the hold has ended, write on, to `transport`. Needs no answer.
+ */
+#define SCH_ACTION_RELEASE 8
+
+/**
+ * Close `transport` and forget it. `reason`: SCH_CLOSE_*. Needs no answer.
+ */
+#define SCH_ACTION_CLOSE 9
+
+/**
+ * Commands `first`, `count` of them, will have no reply from a server. `outcome`: SCH_LOST_*; `command_class`:
+ * SCH_CLASS_*; `data`: error replies for your parser (on_loss = reply), else empty. Answer: `sch_conn_losses_settled`.
+ */
+#define SCH_ACTION_LOST 10
+
+/**
+ * Held commands `first`, `count` of them, come back in `data` as never written. Needs no answer.
+ */
+#define SCH_ACTION_HAND_BACK 11
+
+/**
+ * `sch_conn_submit` takes commands again. Needs no answer.
+ */
+#define SCH_ACTION_RESUME 12
+
+/**
+ * Forget the reply that your parser has read in part. Needs no answer.
+ */
+#define SCH_ACTION_RESET_PARSER 13
+
+/**
+ * The open transaction, or WATCH, did not survive. Needs no answer.
+ */
+#define SCH_ACTION_TRANSACTION_BROKEN 14
+
+/**
+ * Levels 1 and 2: write `data` to `transport`. Level 1 gives each of `replies` replies to `sch_conn_optin_reply`.
+ */
+#define SCH_ACTION_SEND_OPTIN 15
+
+/**
+ * The server did not accept the credentials on `transport`. Answer: `sch_conn_credentials`.
+ */
+#define SCH_ACTION_NEED_CREDENTIALS 16
+
+/**
+ * The deadline has come and the swap still waits for `waiting_for`: bits SCH_WAITING_*. Needs no answer.
+ */
+#define SCH_ACTION_OVERDUE 17
+
+/**
+ * A handoff is over. `outcome`: SCH_OUTCOME_*; `seq`, `duration_ns`, `pause_ns`, `attempt` (how many), `held`, `lost`.
+ * Needs no answer.
+ */
+#define SCH_ACTION_HANDOFF_FINISHED 18
+
+/**
+ * SCH, or only its handoff, is off. `reason`: SCH_OFF_*; `fatal`: do not use the connection. Needs no answer.
+ */
+#define SCH_ACTION_SCH_OFF 19
+
+/**
+ * Slots have moved: `count` moves, each from `sch_conn_slot_move`; `seq`. Needs no answer.
+ */
+#define SCH_ACTION_SLOTS_MOVED 20
+
+/**
+ * Load the slot map again: not all of a notification could be read; `seq`. Needs no answer.
+ */
+#define SCH_ACTION_RELOAD_SLOTS 21
+
+/**
+ * MIGRATING.
+ */
+#define SCH_WINDOW_MIGRATION 1
+
+/**
+ * FAILING_OVER.
+ */
+#define SCH_WINDOW_FAILOVER 2
+
+/**
+ * SMIGRATING.
+ */
+#define SCH_WINDOW_SLOT_MIGRATION 3
+
+/**
+ * MOVING.
+ */
+#define SCH_WINDOW_MOVING 4
+
+/**
+ * The time after a swap.
+ */
+#define SCH_WINDOW_POST_HANDOFF 5
+
+/**
+ * The notification that ends the last window came.
+ */
+#define SCH_RESTORE_TERMINATED 1
+
+/**
+ * The last window came to its own end.
+ */
+#define SCH_RESTORE_EXPIRED 2
+
+/**
+ * SCH went off, or the connection was closed by you.
+ */
+#define SCH_RESTORE_ENDED 3
+
+/**
+ * The swap is done and its replies are in.
+ */
+#define SCH_CLOSE_SWAPPED 1
+
+/**
+ * The candidate failed.
+ */
+#define SCH_CLOSE_ATTEMPT_FAILED 2
+
+/**
+ * A newer MOVING made the candidate useless.
+ */
+#define SCH_CLOSE_SUPERSEDED 3
+
+/**
+ * The handoff ended without it.
+ */
+#define SCH_CLOSE_HANDOFF_ENDED 4
+
+/**
+ * You closed the connection.
+ */
+#define SCH_CLOSE_HOST_CLOSED 5
+
+/**
+ * Replies were lost and cannot be made good: close your own stream too.
+ */
+#define SCH_CLOSE_LOSS 6
+
+/**
+ * The opt-in was refused and the mode is `enabled`.
+ */
+#define SCH_CLOSE_OPTIN_REFUSED 7
+
+/**
+ * The handshake of libsch was refused.
+ */
+#define SCH_CLOSE_HANDSHAKE_FAILED 8
+
+/**
+ * Written, and the transport was lost before its reply: it may have run.
+ */
+#define SCH_LOST_UNKNOWN 1
+
+/**
+ * Queued in a transaction that was never executed.
+ */
+#define SCH_LOST_NOT_EXECUTED 2
+
+/**
+ * Never written whole: it did not run.
+ */
+#define SCH_LOST_NEVER_WRITTEN 3
+
+/**
+ * Changes nothing: safe to send again.
+ */
+#define SCH_CLASS_READ_ONLY 1
+
+/**
+ * May change something, or is not known.
+ */
+#define SCH_CLASS_WRITE 2
+
+/**
+ * The candidate is the current transport now.
+ */
+#define SCH_OUTCOME_SWAPPED 1
+
+/**
+ * No candidate could be made ready in time, or the connection cannot be handed off.
+ */
+#define SCH_OUTCOME_FAILED 2
+
+/**
+ * You refused the swap.
+ */
+#define SCH_OUTCOME_REFUSED 3
+
+/**
+ * A newer MOVING took its place.
+ */
+#define SCH_OUTCOME_SUPERSEDED 4
+
+/**
+ * You closed the connection, or SCH went off.
+ */
+#define SCH_OUTCOME_CLOSED 5
+
+/**
+ * The mode is `disabled`.
+ */
+#define SCH_OFF_DISABLED 1
+
+/**
+ * RESP2 is spoken.
+ */
+#define SCH_OFF_RESP2 2
+
+/**
+ * The server does not know the opt-in, or has it off.
+ */
+#define SCH_OFF_REFUSED 3
+
+/**
+ * The server does not let this user opt in.
+ */
+#define SCH_OFF_NO_PERMISSION 4
+
+/**
+ * What is received is not RESP3: bytes pass through untouched from here on.
+ */
+#define SCH_OFF_BROKEN 5
+
+/**
+ * RESET, HELLO 2 or CLIENT MAINT_NOTIFICATIONS OFF by the application.
+ */
+#define SCH_OFF_OPTED_OUT 6
+
+/**
+ * Replies can no longer be counted: no handoff, relaxing goes on.
+ */
+#define SCH_OFF_UNCOUNTED 7
+
+/**
+ * MONITOR or SYNC, or SCH_FENCE_NO_HANDOFF: no handoff, relaxing goes on.
+ */
+#define SCH_OFF_STREAM 8
+
+/**
+ * CLIENT REPLY OFF: no handoff, relaxing goes on.
+ */
+#define SCH_OFF_REPLY_OFF 9
+
+/**
+ * CLIENT TRACKING with REDIRECT: no handoff, relaxing goes on.
+ */
+#define SCH_OFF_TRACKING_REDIRECT 10
+
+/**
+ * What is submitted is not RESP commands: no handoff, relaxing goes on.
+ */
+#define SCH_OFF_BROKEN_COMMANDS 11
+
+/**
+ * The opt-in was answered with another error.
+ */
+#define SCH_OFF_OPTIN_FAILED 12
+
+/**
+ * No candidate is ready.
+ */
+#define SCH_WAITING_CANDIDATE 1
+
+/**
+ * Replies are owed.
+ */
+#define SCH_WAITING_REPLIES 2
+
+/**
+ * A transaction or WATCH is open.
+ */
+#define SCH_WAITING_TRANSACTION 4
+
+/**
+ * A blocking command waits.
+ */
+#define SCH_WAITING_BLOCKING 8
+
+/**
+ * A fence that you stated.
+ */
+#define SCH_WAITING_HOST_FENCE 16
+
+/**
+ * A command is half written.
+ */
+#define SCH_WAITING_HALF_WRITTEN 32
+
+/**
+ * Your answer to HOLD or SWAP.
+ */
+#define SCH_WAITING_ANSWER 64
+
+/**
+ * Your handshake has not ended.
+ */
+#define SCH_WAITING_HANDSHAKE 128
+
+/**
+ * MULTI .. EXEC, or WATCH.
+ */
+#define SCH_FENCE_TRANSACTION 1
+
+/**
+ * A blocking command.
+ */
+#define SCH_FENCE_BLOCKING 2
+
+/**
+ * Anything else that must not be split over two transports.
+ */
+#define SCH_FENCE_OTHER 3
+
+/**
+ * Never hand this connection off: MONITOR, or state that you cannot rebuild.
+ */
+#define SCH_FENCE_NO_HANDOFF 4
+
+/**
+ * No transport.
+ */
+#define SCH_PHASE_DETACHED 1
+
+/**
+ * A transport, and the handshake has not ended.
+ */
+#define SCH_PHASE_HANDSHAKING 2
+
+/**
+ * Serving, no handoff.
+ */
+#define SCH_PHASE_SERVING 3
+
+/**
+ * A handoff waits for the time of its next attempt.
+ */
+#define SCH_PHASE_WAITING 4
+
+/**
+ * The candidate connects.
+ */
+#define SCH_PHASE_OPENING 5
+
+/**
+ * The candidate's session is made.
+ */
+#define SCH_PHASE_REBUILDING 6
+
+/**
+ * The candidate is ready, a fence is open.
+ */
+#define SCH_PHASE_READY 7
+
+/**
+ * Writes are held, replies are awaited.
+ */
+#define SCH_PHASE_DRAINING 8
+
+/**
+ * SWAP has been asked.
+ */
+#define SCH_PHASE_SWAPPING 9
+
+/**
+ * SCH is off, bytes pass.
+ */
+#define SCH_PHASE_FAILED 10
+
+/**
+ * Closed by you.
+ */
+#define SCH_PHASE_CLOSED 11
+
+/**
+ * Settings of connections to be made. They are copied by `sch_conn_new`: one may serve many, and may be freed after it.
+ */
+typedef struct sch_config sch_config;
+
+/**
+ * One logical connection.
+ */
+typedef struct sch_conn sch_conn;
+
+/**
+ * What a call answers: 0 is done, above 0 is ordinary, below 0 is an error, -100 and below is the end of the handle.
+ */
+typedef int32_t sch_status;
+
+/**
+ * Where to dial. Pointers are borrowed until the next call on the connection that is not const.
+ */
+typedef struct sch_dial {
+    /**
+     * Set it to `sizeof(sch_dial)` before the call.
+     */
+    uint32_t struct_size;
+    /**
+     * Port.
+     */
+    uint16_t port;
+    /**
+     * 1 if the transport is TLS.
+     */
+    uint8_t has_tls;
+    /**
+     * 0.
+     */
+    uint8_t reserved;
+    /**
+     * The id of the transport to be.
+     */
+    uint64_t transport;
+    /**
+     * Name or address, UTF-8, with a NUL after `host_len` bytes.
+     */
+    const char *host;
+    /**
+     * Its length.
+     */
+    size_t host_len;
+    /**
+     * With TLS: the name for SNI and certificate checks, with a NUL after `tls_server_name_len` bytes.
+     */
+    const char *tls_server_name;
+    /**
+     * Its length.
+     */
+    size_t tls_server_name_len;
+} sch_dial;
+
+/**
+ * Bytes for your parser, in your own buffer or in one of libsch.
+ */
+typedef struct sch_span {
+    /**
+     * Where.
+     */
+    const uint8_t *data;
+    /**
+     * How many.
+     */
+    size_t len;
+} sch_span;
+
+/**
+ * What `sch_conn_submit` did with the bytes: `write_now` leading ones are to be written by you, `held` after them were
+ * copied, the rest was not taken.
+ */
+typedef struct sch_submitted {
+    /**
+     * Set it to `sizeof(sch_submitted)` before the call.
+     */
+    uint32_t struct_size;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+    /**
+     * The transport for `write_now`; 0 if that is 0.
+     */
+    uint64_t transport;
+    /**
+     * Leading bytes to write now.
+     */
+    size_t write_now;
+    /**
+     * Bytes after them that libsch has copied and will write.
+     */
+    size_t held;
+    /**
+     * Number of the first command that began in what was taken. The first ever is 1.
+     */
+    uint64_t first;
+    /**
+     * How many commands began in it.
+     */
+    uint64_t count;
+} sch_submitted;
+
+/**
+ * One thing to do, or to know. What a field means does not change with the kind; those that a kind does not name are 0.
+ * Pointers are borrowed until the next call with a handle that is not const.
+ */
+typedef struct sch_action {
+    /**
+     * Set it to `sizeof(sch_action)` before the call.
+     */
+    uint32_t struct_size;
+    /**
+     * SCH_ACTION_*. Treat one that you do not know as one that needs no answer.
+     */
+    int32_t kind;
+    /**
+     * The transport it is about.
+     */
+    uint64_t transport;
+    /**
+     * SWAP: the one in use so far, 0 if it has died.
+     */
+    uint64_t old_transport;
+    /**
+     * LOST, HAND_BACK, SEND_OPTIN: bytes.
+     */
+    const uint8_t *data;
+    /**
+     * How many.
+     */
+    size_t data_len;
+    /**
+     * OPEN: name or address, UTF-8, with a NUL after `host_len` bytes.
+     */
+    const char *host;
+    /**
+     * Its length.
+     */
+    size_t host_len;
+    /**
+     * OPEN with TLS: the name for SNI and certificate checks, with a NUL after `tls_server_name_len` bytes.
+     */
+    const char *tls_server_name;
+    /**
+     * Its length.
+     */
+    size_t tls_server_name_len;
+    /**
+     * RELAX: the least effective timeout, in milliseconds.
+     */
+    uint64_t timeout_ms;
+    /**
+     * OPEN: the attempt has failed if it is not ready by then, on your clock.
+     */
+    uint64_t deadline_ns;
+    /**
+     * FLUSH, LOST, HAND_BACK: number of the first command.
+     */
+    uint64_t first;
+    /**
+     * FLUSH, LOST, HAND_BACK: how many commands; SLOTS_MOVED: how many moves.
+     */
+    uint64_t count;
+    /**
+     * HANDOFF_FINISHED, SLOTS_MOVED, RELOAD_SLOTS: of the notification, if `has_seq`.
+     */
+    uint64_t seq;
+    /**
+     * HANDOFF_FINISHED: from MOVING to here, in nanoseconds.
+     */
+    uint64_t duration_ns;
+    /**
+     * HANDOFF_FINISHED: how long writes were held, in nanoseconds.
+     */
+    uint64_t pause_ns;
+    /**
+     * HANDOFF_FINISHED: commands that were held.
+     */
+    uint64_t held;
+    /**
+     * HANDOFF_FINISHED: commands lost.
+     */
+    uint64_t lost;
+    /**
+     * RELAX, RESTORE, CLOSE, SCH_OFF: why.
+     */
+    int32_t reason;
+    /**
+     * LOST, HANDOFF_FINISHED: how it ended.
+     */
+    int32_t outcome;
+    /**
+     * LOST: what a second run would do.
+     */
+    int32_t command_class;
+    /**
+     * OPEN: 1 for the first try; HANDOFF_FINISHED: tries made.
+     */
+    uint32_t attempt;
+    /**
+     * SEND_OPTIN: how many replies are owed.
+     */
+    uint32_t replies;
+    /**
+     * OVERDUE: bits SCH_WAITING_*.
+     */
+    uint32_t waiting_for;
+    /**
+     * OPEN: port.
+     */
+    uint16_t port;
+    /**
+     * OPEN: 1 if the transport is TLS.
+     */
+    uint8_t has_tls;
+    /**
+     * 1 if `seq` is one.
+     */
+    uint8_t has_seq;
+    /**
+     * SWAP: 1 if client-side caches are void.
+     */
+    uint8_t flush_tracking;
+    /**
+     * SCH_OFF: 1 if the connection is not to be used.
+     */
+    uint8_t fatal;
+    /**
+     * 0.
+     */
+    uint16_t reserved;
+} sch_action;
+
+/**
+ * Slots from `first` to `last`, both included.
+ */
+typedef struct sch_slot_range {
+    /**
+     * First slot.
+     */
+    uint16_t first;
+    /**
+     * Last slot.
+     */
+    uint16_t last;
+} sch_slot_range;
+
+/**
+ * Slots that went from one node to another. Pointers are borrowed until the next call with a handle that is not const.
+ */
+typedef struct sch_slot_move {
+    /**
+     * Set it to `sizeof(sch_slot_move)` before the call.
+     */
+    uint32_t struct_size;
+    /**
+     * Port of where they were, if `has_source`.
+     */
+    uint16_t source_port;
+    /**
+     * Port of where they are.
+     */
+    uint16_t destination_port;
+    /**
+     * Host where they were, with a NUL after `source_host_len` bytes.
+     */
+    const char *source_host;
+    /**
+     * Its length.
+     */
+    size_t source_host_len;
+    /**
+     * Host where they are, with a NUL after `destination_host_len` bytes.
+     */
+    const char *destination_host;
+    /**
+     * Its length.
+     */
+    size_t destination_host_len;
+    /**
+     * Which slots: ascending, never empty.
+     */
+    const struct sch_slot_range *ranges;
+    /**
+     * How many ranges.
+     */
+    size_t ranges_len;
+    /**
+     * 1 if the server said where they were.
+     */
+    uint8_t has_source;
+    /**
+     * 0.
+     */
+    uint8_t reserved[7];
+} sch_slot_move;
+
+/**
+ * A transport to wait on.
+ */
+typedef struct sch_wait {
+    /**
+     * Which one.
+     */
+    uint64_t transport;
+    /**
+     * 1: its connect is under way.
+     */
+    uint8_t connecting;
+    /**
+     * 1: wait until it can be read.
+     */
+    uint8_t read;
+    /**
+     * 1: its region has bytes, wait until it can be written.
+     */
+    uint8_t write;
+    /**
+     * 0.
+     */
+    uint8_t reserved[5];
+} sch_wait;
+
+/**
+ * Counters of a connection since it was made. More may follow.
+ */
+typedef struct sch_counters {
+    /**
+     * Set it to `sizeof(sch_counters)` before the call.
+     */
+    uint32_t struct_size;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+    /**
+     * MOVING read.
+     */
+    uint64_t notifications_moving;
+    /**
+     * MIGRATING read.
+     */
+    uint64_t notifications_migrating;
+    /**
+     * MIGRATED read.
+     */
+    uint64_t notifications_migrated;
+    /**
+     * FAILING_OVER read.
+     */
+    uint64_t notifications_failing_over;
+    /**
+     * FAILED_OVER read.
+     */
+    uint64_t notifications_failed_over;
+    /**
+     * SMIGRATING read.
+     */
+    uint64_t notifications_smigrating;
+    /**
+     * SMIGRATED read.
+     */
+    uint64_t notifications_smigrated;
+    /**
+     * Of them, seen before.
+     */
+    uint64_t notifications_duplicate;
+    /**
+     * Of them, older than one seen before.
+     */
+    uint64_t notifications_stale;
+    /**
+     * Of them, not understood in full.
+     */
+    uint64_t notifications_malformed;
+    /**
+     * RELAX told.
+     */
+    uint64_t relaxed;
+    /**
+     * RESTORE told.
+     */
+    uint64_t restored;
+    /**
+     * Windows that came to their own end.
+     */
+    uint64_t windows_expired;
+    /**
+     * Windows that gave way at the limit.
+     */
+    uint64_t windows_evicted;
+    /**
+     * Handoffs begun.
+     */
+    uint64_t handoffs_started;
+    /**
+     * Handoffs that ended with a swap.
+     */
+    uint64_t handoffs_swapped;
+    /**
+     * Handoffs that failed.
+     */
+    uint64_t handoffs_failed;
+    /**
+     * Handoffs whose swap you refused.
+     */
+    uint64_t handoffs_refused;
+    /**
+     * Handoffs replaced by a newer MOVING.
+     */
+    uint64_t handoffs_superseded;
+    /**
+     * Handoffs ended by a close.
+     */
+    uint64_t handoffs_closed;
+    /**
+     * Candidates tried.
+     */
+    uint64_t attempts;
+    /**
+     * Candidates that failed.
+     */
+    uint64_t attempts_failed;
+    /**
+     * Targets that the policy does not allow.
+     */
+    uint64_t endpoints_refused;
+    /**
+     * Commands submitted, or owed.
+     */
+    uint64_t commands;
+    /**
+     * Commands held.
+     */
+    uint64_t commands_held;
+    /**
+     * Commands lost.
+     */
+    uint64_t commands_lost;
+    /**
+     * Commands handed back.
+     */
+    uint64_t commands_handed_back;
+    /**
+     * Commands withdrawn by `sch_conn_cancel`.
+     */
+    uint64_t commands_cancelled;
+    /**
+     * Messages that came on both transports and were given once.
+     */
+    uint64_t overlap_duplicates;
+    /**
+     * Messages given that may have come twice.
+     */
+    uint64_t overlap_doubtful;
+    /**
+     * Errors in rebuilding a session that do no harm.
+     */
+    uint64_t rebuild_errors_ignored;
+    /**
+     * Calls whose `now_ns` was before that of an earlier one.
+     */
+    uint64_t clock_steps_back;
+    /**
+     * Log and trace lines that nobody read.
+     */
+    uint64_t log_lines_dropped;
+} sch_counters;
+
+/**
+ * Takes one log line. `text` is UTF-8 with a NUL after `len` bytes and lives until the callback returns. Called by the
+ * thread that made the call, before the call returns; calls on the same handle from here answer `SCH_ERR_BUSY`. It must
+ * not throw nor longjmp.
+ */
+typedef void (*sch_log_fn)(int32_t level, const char *text, size_t len, void *user_data);
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * A status in words.
+ *
+ * Returns a static text with a NUL at its end, never NULL; of a number that is none, "unknown status".
+ */
+const char *sch_status_str(sch_status status);
+
+/**
+ * The version of the library in use, as text such as "0.1.0".
+ *
+ * Returns a static text with a NUL at its end, never NULL.
+ */
+const char *sch_version_string(void);
+
+/**
+ * The `SCH_ABI_VERSION` of the library in use. A header with this number or a lower one works with it.
+ */
+uint32_t sch_abi_version(void);
+
+/**
+ * Makes settings with their defaults.
+ *
+ * Returns SCH_OK: `*config_out` is yours, for `sch_config_free`; SCH_ERR_NULL.
+ */
+sch_status sch_config_new(struct sch_config **config_out);
+
+/**
+ * Frees settings. NULL is fine.
+ *
+ * Returns SCH_OK; SCH_ERR_BUSY: another call uses them, they are not freed.
+ */
+sch_status sch_config_free(struct sch_config *config);
+
+/**
+ * What is wrong with the settings as they are, as a sentence.
+ *
+ * Returns SCH_OK: there is a problem, `*text_out` has `*len_out` bytes and a NUL after them, until the next call on
+ * `config`; SCH_EMPTY: there is none; SCH_ERR_NULL; SCH_ERR_BUSY.
+ */
+sch_status sch_config_problem(struct sch_config *config,
+                              const char **text_out,
+                              size_t *len_out);
+
+/**
+ * Adds a target that MOVING may name, and makes the policy a list: `host`, `host:port`, `.suffix` or `address/bits`.
+ *
+ * Returns SCH_OK; SCH_ERR_ARGUMENT: not UTF-8, or none of these; SCH_ERR_NULL; SCH_ERR_BUSY. The text is copied.
+ */
+sch_status sch_config_allow_endpoint(struct sch_config *config,
+                                     const char *data,
+                                     size_t len);
+
+/**
+ * How replies come in: SCH_LEVEL_NOTIFIED or SCH_LEVEL_TAPPED. Default tapped, which levels 2 and 3 have.
+ *
+ * Returns SCH_OK; SCH_ERR_ARGUMENT: no such number; SCH_ERR_NULL; SCH_ERR_BUSY.
+ */
+sch_status sch_config_set_level_in(struct sch_config *config, int32_t level);
+
+/**
+ * How commands go out: SCH_LEVEL_NOTIFIED, SCH_LEVEL_TAPPED or SCH_LEVEL_MANAGED. Default managed (level 3).
+ *
+ * Returns SCH_OK; SCH_ERR_ARGUMENT: no such number; SCH_ERR_NULL; SCH_ERR_BUSY.
+ */
+sch_status sch_config_set_level_out(struct sch_config *config, int32_t level);
+
+/**
+ * Whether the connection opts in: SCH_MODE_*. Default auto, which costs nothing where the server does not know it.
+ *
+ * Returns SCH_OK; SCH_ERR_ARGUMENT: no such number; SCH_ERR_NULL; SCH_ERR_BUSY.
+ */
+sch_status sch_config_set_mode(struct sch_config *config,
+                               int32_t mode);
+
+/**
+ * Which kind of endpoint MOVING shall name: SCH_ENDPOINT_*. Default auto: judged from the peer's address and TLS.
+ *
+ * Returns SCH_OK; SCH_ERR_ARGUMENT: no such number; SCH_ERR_NULL; SCH_ERR_BUSY.
+ */
+sch_status sch_config_set_endpoint_type(struct sch_config *config,
+                                        int32_t endpoint_type);
+
+/**
+ * The configured host: where to dial without maintenance, and the TLS name for endpoints that are addresses.
+ * Default `localhost`.
+ *
+ * Returns SCH_OK; SCH_ERR_ARGUMENT: not UTF-8; SCH_ERR_NULL; SCH_ERR_BUSY. The text is copied.
+ */
+sch_status sch_config_set_host(struct sch_config *config, const char *data, size_t len);
+
+/**
+ * The configured port. Default 6379.
+ *
+ * Returns SCH_OK; SCH_ERR_NULL; SCH_ERR_BUSY.
+ */
+sch_status sch_config_set_port(struct sch_config *config, uint16_t port);
+
+/**
+ * Whether transports are TLS. Default false.
+ *
+ * Returns SCH_OK; SCH_ERR_NULL; SCH_ERR_BUSY.
+ */
+sch_status sch_config_set_tls(struct sch_config *config, bool tls);
+
+/**
+ * A name for SNI and certificate checks in place of the one that libsch finds. Default none; empty is none.
+ *
+ * Returns SCH_OK; SCH_ERR_ARGUMENT: not UTF-8; SCH_ERR_NULL; SCH_ERR_BUSY. The text is copied.
+ */
+sch_status sch_config_set_tls_server_name(struct sch_config *config, const char *data, size_t len);
+
+/**
+ * Floor of timeouts in a window. Default 10,000, as all drivers have it; 0 turns relaxing off. Milliseconds, at
+ * most a day.
+ *
+ * Returns SCH_OK; SCH_ERR_NULL; SCH_ERR_BUSY.
+ */
+sch_status sch_config_set_relaxed_timeout_ms(struct sch_config *config,
+                                             uint64_t value_ms);
+
+/**
+ * End of a migration window whose terminator does not come. Default 600,000, the longest that Redis designs for.
+ * Milliseconds, at most a day.
+ *
+ * Returns SCH_OK; SCH_ERR_NULL; SCH_ERR_BUSY.
+ */
+sch_status sch_config_set_migration_window_ms(struct sch_config *config,
+                                              uint64_t value_ms);
+
+/**
+ * End of a failover window whose terminator does not come. Default 60,000, likewise. Milliseconds, at most a day.
+ *
+ * Returns SCH_OK; SCH_ERR_NULL; SCH_ERR_BUSY.
+ */
+sch_status sch_config_set_failover_window_ms(struct sch_config *config,
+                                             uint64_t value_ms);
+
+/**
+ * A MOVING window lasts at least the time of the MOVING and this. Default 2,000. Milliseconds, at most a day.
+ *
+ * Returns SCH_OK; SCH_ERR_NULL; SCH_ERR_BUSY.
+ */
+sch_status sch_config_set_moving_extra_ms(struct sch_config *config, uint64_t value_ms);
+
+/**
+ * Timeouts stay relaxed this long after a swap. Default: twice the relaxed timeout, as caches and pools are cold.
+ * Milliseconds, at most a day.
+ *
+ * Returns SCH_OK; SCH_ERR_NULL; SCH_ERR_BUSY.
+ */
+sch_status sch_config_set_post_handoff_relaxed_ms(struct sch_config *config,
+                                                  uint64_t value_ms);
+
+/**
+ * Time of a MOVING that names none which can be believed. Default 15,000, what servers send. Not 0. Milliseconds,
+ * at most a day.
+ *
+ * Returns SCH_OK; SCH_ERR_NULL; SCH_ERR_BUSY.
+ */
+sch_status sch_config_set_handoff_timeout_ms(struct sch_config *config,
+                                             uint64_t value_ms);
+
+/**
+ * A drain may go on after the deadline. Default 5,000: servers were seen to close up to 4.1 s late. Milliseconds,
+ * at most a day.
+ *
+ * Returns SCH_OK; SCH_ERR_NULL; SCH_ERR_BUSY.
+ */
+sch_status sch_config_set_drain_grace_ms(struct sch_config *config,
+                                         uint64_t value_ms);
+
+/**
+ * Held commands wait this long for a candidate once the current transport is dead. Default: the relaxed timeout.
+ * Milliseconds, at most a day.
+ *
+ * Returns SCH_OK; SCH_ERR_NULL; SCH_ERR_BUSY.
+ */
+sch_status sch_config_set_hold_timeout_ms(struct sch_config *config,
+                                          uint64_t value_ms);
+
+/**
+ * First pause between attempts. Default 50, below what a user notices. Not 0. Milliseconds, at most a day.
+ *
+ * Returns SCH_OK; SCH_ERR_NULL; SCH_ERR_BUSY.
+ */
+sch_status sch_config_set_backoff_min_ms(struct sch_config *config, uint64_t value_ms);
+
+/**
+ * Longest pause between attempts. Default 1,000, so that a node that comes up is found within it. Milliseconds, at
+ * most a day.
+ *
+ * Returns SCH_OK; SCH_ERR_NULL; SCH_ERR_BUSY.
+ */
+sch_status sch_config_set_backoff_max_ms(struct sch_config *config,
+                                         uint64_t value_ms);
+
+/**
+ * An attempt has at least this. Default 1,000, a TLS handshake over a slow link. Not 0. Milliseconds, at most a
+ * day.
+ *
+ * Returns SCH_OK; SCH_ERR_NULL; SCH_ERR_BUSY.
+ */
+sch_status sch_config_set_attempt_min_ms(struct sch_config *config,
+                                         uint64_t value_ms);
+
+/**
+ * Without a candidate, attempts go on this long after the deadline. Default 60,000. Milliseconds, at most a day.
+ *
+ * Returns SCH_OK; SCH_ERR_NULL; SCH_ERR_BUSY.
+ */
+sch_status sch_config_set_keep_trying_ms(struct sch_config *config,
+                                         uint64_t value_ms);
+
+/**
+ * Both subscriptions are read this long after the swap. Default 200. Milliseconds, at most a day.
+ *
+ * Returns SCH_OK; SCH_ERR_NULL; SCH_ERR_BUSY.
+ */
+sch_status sch_config_set_overlap_ms(struct sch_config *config, uint64_t value_ms);
+
+/**
+ * Where your connects block (TLS, DNS): OPEN asks for no more than this, 1,000 is good. Default 0: they do not
+ * block. Milliseconds, at most a day.
+ *
+ * Returns SCH_OK; SCH_ERR_NULL; SCH_ERR_BUSY.
+ */
+sch_status sch_config_set_connect_budget_ms(struct sch_config *config,
+                                            uint64_t value_ms);
+
+/**
+ * Seen notifications are remembered this long, to know duplicates. Default 600,000. Milliseconds, at most a day.
+ *
+ * Returns SCH_OK; SCH_ERR_NULL; SCH_ERR_BUSY.
+ */
+sch_status sch_config_set_mark_age_ms(struct sch_config *config,
+                                      uint64_t value_ms);
+
+/**
+ * A refused opt-in is not tried again at the same address for this long. Default 600,000. Milliseconds, at most a
+ * day.
+ *
+ * Returns SCH_OK; SCH_ERR_NULL; SCH_ERR_BUSY.
+ */
+sch_status sch_config_set_refusal_memory_ms(struct sch_config *config,
+                                            uint64_t value_ms);
+
+/**
+ * An opt-in that failed in another way is tried once more after this. Default 1,000. Milliseconds, at most a day.
+ *
+ * Returns SCH_OK; SCH_ERR_NULL; SCH_ERR_BUSY.
+ */
+sch_status sch_config_set_optin_retry_ms(struct sch_config *config,
+                                         uint64_t value_ms);
+
+/**
+ * What happens to replies that will never come: SCH_ON_LOSS_*. Default report, so that you tell each caller.
+ *
+ * Returns SCH_OK; SCH_ERR_ARGUMENT: no such number; SCH_ERR_NULL; SCH_ERR_BUSY.
+ */
+sch_status sch_config_set_on_loss(struct sch_config *config, int32_t on_loss);
+
+/**
+ * Whether you can follow RESET_PARSER. Default true; if not, a reply cut in the middle closes the connection.
+ *
+ * Returns SCH_OK; SCH_ERR_NULL; SCH_ERR_BUSY.
+ */
+sch_status sch_config_set_can_reset_parser(struct sch_config *config, bool can);
+
+/**
+ * What ends the wait for a blocking command after the deadline: SCH_BLOCKING_*. Default wait for close: nothing is
+ * given up that might still be answered.
+ *
+ * Returns SCH_OK; SCH_ERR_ARGUMENT: no such number; SCH_ERR_NULL; SCH_ERR_BUSY.
+ */
+sch_status sch_config_set_blocking(struct sch_config *config,
+                                   int32_t policy);
+
+/**
+ * Seed of the jitter between attempts. Default 0. Give each connection its own, or they come back together.
+ *
+ * Returns SCH_OK; SCH_ERR_NULL; SCH_ERR_BUSY.
+ */
+sch_status sch_config_set_seed(struct sch_config *config, uint64_t seed);
+
+/**
+ * Who makes the first handshake of a level 3 connection: SCH_HANDSHAKE_*. Default seen: you do, and libsch watches
+ * it.
+ *
+ * Returns SCH_OK; SCH_ERR_ARGUMENT: no such number; SCH_ERR_NULL; SCH_ERR_BUSY.
+ */
+sch_status sch_config_set_handshake(struct sch_config *config,
+                                    int32_t handshake);
+
+/**
+ * Whether libsch may keep credentials in memory, to authenticate candidates. Default true.
+ *
+ * Returns SCH_OK; SCH_ERR_NULL; SCH_ERR_BUSY.
+ */
+sch_status sch_config_set_keep_credentials(struct sch_config *config, bool keep);
+
+/**
+ * User for a handshake by libsch. Default none: with a password, the default user. Empty is none.
+ *
+ * Returns SCH_OK; SCH_ERR_ARGUMENT: not UTF-8; SCH_ERR_NULL; SCH_ERR_BUSY. The text is copied.
+ */
+sch_status sch_config_set_username(struct sch_config *config, const char *data, size_t len);
+
+/**
+ * Password for a handshake by libsch. Default none; empty is none.
+ *
+ * Returns SCH_OK; SCH_ERR_ARGUMENT: the length; SCH_ERR_NULL; SCH_ERR_BUSY. The bytes are copied.
+ */
+sch_status sch_config_set_password(struct sch_config *config, const uint8_t *data, size_t len);
+
+/**
+ * CLIENT SETNAME of a handshake by libsch. Default none; empty is none.
+ *
+ * Returns SCH_OK; SCH_ERR_ARGUMENT: the length; SCH_ERR_NULL; SCH_ERR_BUSY. The bytes are copied.
+ */
+sch_status sch_config_set_client_name(struct sch_config *config, const uint8_t *data, size_t len);
+
+/**
+ * CLIENT SETINFO LIB-NAME and LIB-VER of a handshake by libsch. Default none; an empty name is none.
+ *
+ * Returns SCH_OK; SCH_ERR_ARGUMENT: not UTF-8; SCH_ERR_NULL; SCH_ERR_BUSY. The text is copied.
+ */
+sch_status sch_config_set_lib_info(struct sch_config *config,
+                                   const char *name,
+                                   size_t name_len,
+                                   const char *version,
+                                   size_t version_len);
+
+/**
+ * SELECT of a handshake by libsch. Default 0.
+ *
+ * Returns SCH_OK; SCH_ERR_NULL; SCH_ERR_BUSY.
+ */
+sch_status sch_config_set_database(struct sch_config *config, uint32_t database);
+
+/**
+ * Which targets of MOVING are followed: SCH_POLICY_*. Default any: who can write to the connection already has the
+ * session. A list starts empty. The configured host is always allowed.
+ *
+ * Returns SCH_OK; SCH_ERR_ARGUMENT: no such number; SCH_ERR_NULL; SCH_ERR_BUSY.
+ */
+sch_status sch_config_set_endpoint_policy(struct sch_config *config,
+                                          int32_t policy);
+
+/**
+ * Lines are logged up to this level: SCH_LOG_*. Default none. `sch_conn_set_log` says where to.
+ *
+ * Returns SCH_OK; SCH_ERR_ARGUMENT: no such number; SCH_ERR_NULL; SCH_ERR_BUSY.
+ */
+sch_status sch_config_set_log_level(struct sch_config *config, int32_t level);
+
+/**
+ * Whether a trace is kept, for `sch_conn_poll_trace`. Default false: it costs memory.
+ *
+ * Returns SCH_OK; SCH_ERR_NULL; SCH_ERR_BUSY.
+ */
+sch_status sch_config_set_trace(struct sch_config *config, bool trace);
+
+/**
+ * Sets a limit: SCH_LIMIT_*, whose texts say unit, default and reason.
+ *
+ * Returns SCH_OK; SCH_ERR_ARGUMENT: no such limit, or a value that its type cannot hold; SCH_ERR_NULL;
+ * SCH_ERR_BUSY.
+ */
+sch_status sch_config_set_limit(struct sch_config *config, int32_t limit, uint64_t value);
+
+/**
+ * Makes a connection without a transport.
+ *
+ * `abi` is SCH_ABI_VERSION of your header; NULL for `config` means the defaults. The settings are copied.
+ *
+ * Returns SCH_OK: `*conn_out` is yours, for `sch_conn_free`; SCH_ERR_ABI: the library is older than your header;
+ * SCH_ERR_CONFIG: `sch_config_problem` says why; SCH_ERR_BUSY: another thread uses `config`; SCH_ERR_NULL.
+ */
+sch_status sch_conn_new(uint32_t abi,
+                        const struct sch_config *config,
+                        struct sch_conn **conn_out);
+
+/**
+ * Frees a connection. NULL is fine. Poisoned is fine. Sockets are yours to close.
+ *
+ * Returns SCH_OK; SCH_ERR_BUSY: a call is inside (also: this is its log callback), nothing is freed.
+ */
+sch_status sch_conn_free(struct sch_conn *conn);
+
+/**
+ * Why the last changing call that failed did, as a sentence that says what to do.
+ *
+ * Returns SCH_OK: `*text_out` has `*len_out` bytes and a NUL after them, until the next call that is not const;
+ * SCH_EMPTY: none has failed; and what every call answers.
+ */
+sch_status sch_conn_last_error(const struct sch_conn *conn,
+                               const char **text_out,
+                               size_t *len_out);
+
+/**
+ * Of a poisoned connection: bytes that were accepted and not written, to be sent elsewhere or reported.
+ *
+ * Returns SCH_OK: `*data_out` has `*len_out` bytes, until `sch_conn_free` or the next call of this; SCH_ERR_UNEXPECTED:
+ * the connection is not poisoned; SCH_ERR_PANIC: nothing can be saved; SCH_ERR_NULL; SCH_ERR_BUSY.
+ */
+sch_status sch_conn_salvage(struct sch_conn *conn,
+                            const uint8_t **data_out,
+                            size_t *len_out);
+
+/**
+ * Where to dial, for the first connect and for reconnects: the choice number `nth`, from 0, and an id for it.
+ * Candidates come with SCH_ACTION_OPEN instead. Report each id with `sch_conn_connected` or
+ * `sch_conn_connect_failed`.
+ *
+ * Returns SCH_OK: `dial_out` is filled, its texts live until the next call that is not const; SCH_EMPTY: there is
+ * no such choice; SCH_ERR_STRUCT_SIZE; SCH_ERR_LIMIT: eight dials have not been reported; and what every call
+ * answers.
+ */
+sch_status sch_conn_dial(struct sch_conn *conn,
+                         uint64_t now_ns,
+                         size_t nth,
+                         struct sch_dial *dial_out);
+
+/**
+ * The socket of `transport` is connected, TLS included. `peer` is its address as `ip:port` or `[ip6]:port`, or
+ * (NULL, 0): it decides which kind of endpoint MOVING shall name.
+ *
+ * Returns SCH_OK; SCH_ERR_ARGUMENT: `peer` is no address; SCH_ERR_UNKNOWN_TRANSPORT: close it, it is not wanted
+ * any more; SCH_ERR_UNEXPECTED: a transport is in use; and what every call answers.
+ */
+sch_status sch_conn_connected(struct sch_conn *conn,
+                              uint64_t now_ns,
+                              uint64_t transport,
+                              const char *peer,
+                              size_t peer_len);
+
+/**
+ * The socket of `transport` could not be connected.
+ *
+ * Returns SCH_OK; SCH_ERR_UNKNOWN_TRANSPORT; and what every call answers.
+ */
+sch_status sch_conn_connect_failed(struct sch_conn *conn, uint64_t now_ns, uint64_t transport);
+
+/**
+ * The socket of `transport` is closed. `unwritten`: the bytes that `sch_conn_submit` gave you to write and that
+ * you did not write, in order, not those of a region. They are copied.
+ *
+ * Returns SCH_OK; SCH_ERR_UNKNOWN_TRANSPORT: it is gone already, which is fine; and what every call answers.
+ */
+sch_status sch_conn_closed(struct sch_conn *conn,
+                           uint64_t now_ns,
+                           uint64_t transport,
+                           const uint8_t *unwritten,
+                           size_t unwritten_len);
+
+/**
+ * Levels 2 and 3: bytes that `transport` received. Fills `spans`, of which there are `cap` (2 at least, 16 is
+ * good), with what to give to the parser of that transport, in order. It takes `*consumed_out` bytes: if that is
+ * less than `len`, drain the actions, then call again with the rest, also if there was no action.
+ *
+ * Returns SCH_OK: `*count_out` spans are filled. They point into `data`, or into memory of libsch that lives until
+ * the next call that is not const. SCH_ERR_UNKNOWN_TRANSPORT: throw the bytes away; SCH_ERR_LIMIT: `cap` is too
+ * small; SCH_ERR_UNEXPECTED: settle the losses first; SCH_ERR_WRONG_LEVEL; and what every call answers.
+ */
+sch_status sch_conn_receive(struct sch_conn *conn,
+                            uint64_t now_ns,
+                            uint64_t transport,
+                            const uint8_t *data,
+                            size_t len,
+                            struct sch_span *spans,
+                            size_t cap,
+                            size_t *consumed_out,
+                            size_t *count_out);
+
+/**
+ * Level 3: bytes of commands, in any pieces. Write `write_now` leading bytes to `transport`, behind all that you
+ * were given for it before; forget `held` after them, libsch has copied them; give the rest again after
+ * SCH_ACTION_RESUME.
+ *
+ * Returns SCH_OK: `submitted_out` is filled; SCH_ERR_NOT_CONNECTED; SCH_ERR_WRONG_LEVEL; SCH_ERR_STRUCT_SIZE; and
+ * what every call answers.
+ */
+sch_status sch_conn_submit(struct sch_conn *conn,
+                           uint64_t now_ns,
+                           const uint8_t *data,
+                           size_t len,
+                           struct sch_submitted *submitted_out);
+
+/**
+ * Bytes of libsch to write to `transport`, behind all that `sch_conn_submit` gave you for it. Report what was
+ * written with `sch_conn_wrote`. Of a transport that is not known it is empty.
+ *
+ * Returns SCH_OK: `*data_out` has `*len_out` bytes, until the next call that is not const; and what every call
+ * answers.
+ */
+sch_status sch_conn_region(const struct sch_conn *conn,
+                           uint64_t transport,
+                           const uint8_t **data_out,
+                           size_t *len_out);
+
+/**
+ * `len` bytes of the region of `transport` have been written.
+ *
+ * Returns SCH_OK; SCH_ERR_WROTE_TOO_MUCH: the region has less; SCH_ERR_UNKNOWN_TRANSPORT; and what every call
+ * answers.
+ */
+sch_status sch_conn_wrote(struct sch_conn *conn, uint64_t now_ns, uint64_t transport, size_t len);
+
+/**
+ * Level 2: what you just wrote to the current transport is owed `replies` replies.
+ *
+ * Returns SCH_OK; SCH_ERR_NOT_CONNECTED; SCH_ERR_LIMIT: too many are owed; SCH_ERR_WRONG_LEVEL; and what every
+ * call answers.
+ */
+sch_status sch_conn_owe(struct sch_conn *conn,
+                        uint64_t now_ns,
+                        uint64_t replies);
+
+/**
+ * Level 2: what you just wrote to `transport` is owed `replies` replies. For your handshake on a candidate.
+ *
+ * Returns SCH_OK; SCH_ERR_UNKNOWN_TRANSPORT; SCH_ERR_LIMIT: too many are owed; SCH_ERR_WRONG_LEVEL; and what every
+ * call answers.
+ */
+sch_status sch_conn_owe_on(struct sch_conn *conn,
+                           uint64_t now_ns,
+                           uint64_t transport,
+                           uint64_t replies);
+
+/**
+ * Level 1: so many commands are written and not answered, all told. Say it before `sch_conn_held`, and whenever it
+ * becomes 0.
+ *
+ * Returns SCH_OK; SCH_ERR_WRONG_LEVEL; and what every call answers.
+ */
+sch_status sch_conn_in_flight(struct sch_conn *conn,
+                              uint64_t now_ns,
+                              uint64_t commands);
+
+/**
+ * Levels 1 and 2: a fence, SCH_FENCE_*, opens or closes. No swap while one is open.
+ *
+ * Returns SCH_OK; SCH_ERR_ARGUMENT: no such fence; SCH_ERR_WRONG_LEVEL; and what every call answers.
+ */
+sch_status sch_conn_fence(struct sch_conn *conn, uint64_t now_ns, int32_t fence, bool open);
+
+/**
+ * Level 3: withdraws the command `number` if it is still held.
+ *
+ * Returns SCH_OK: `*withdrawn_out` is true if it is never written; false if it was written or never numbered, and
+ * its reply, if any, still comes; SCH_ERR_WRONG_LEVEL; and what every call answers.
+ */
+sch_status sch_conn_cancel(struct sch_conn *conn,
+                           uint64_t now_ns,
+                           uint64_t number,
+                           bool *withdrawn_out);
+
+/**
+ * Levels 1 and 2: you have stopped writing, at a command boundary. Answers SCH_ACTION_HOLD.
+ *
+ * Returns SCH_OK; SCH_ERR_UNEXPECTED: no HOLD was asked; and what every call answers.
+ */
+sch_status sch_conn_held(struct sch_conn *conn, uint64_t now_ns);
+
+/**
+ * The candidate is in use. Answers SCH_ACTION_SWAP.
+ *
+ * Returns SCH_OK; SCH_ERR_UNEXPECTED: no SWAP was asked; and what every call answers.
+ */
+sch_status sch_conn_swapped(struct sch_conn *conn, uint64_t now_ns);
+
+/**
+ * You will not swap: the handoff ends, the current transport goes on. Answers SCH_ACTION_SWAP.
+ *
+ * Returns SCH_OK; SCH_ERR_UNEXPECTED: no SWAP was asked; and what every call answers.
+ */
+sch_status sch_conn_swap_refused(struct sch_conn *conn, uint64_t now_ns);
+
+/**
+ * Your own handshake on `transport` has succeeded, in RESP3. Levels 1 and 2 must say it; level 3 with a handshake
+ * that is seen may, of the current transport, where no ordinary command shows it.
+ *
+ * Returns SCH_OK; SCH_ERR_UNKNOWN_TRANSPORT; SCH_ERR_WRONG_LEVEL; and what every call answers.
+ */
+sch_status sch_conn_ready(struct sch_conn *conn,
+                          uint64_t now_ns,
+                          uint64_t transport);
+
+/**
+ * Levels 1 and 2: your handshake on `transport` ended in RESP2, which has no pushes.
+ *
+ * Returns SCH_OK; SCH_ERR_UNKNOWN_TRANSPORT; SCH_ERR_WRONG_LEVEL; and what every call answers.
+ */
+sch_status sch_conn_resp2(struct sch_conn *conn, uint64_t now_ns, uint64_t transport);
+
+/**
+ * Level 1: a reply to what SCH_ACTION_SEND_OPTIN asked you to write, in order. Its first line is enough.
+ *
+ * Returns SCH_OK; SCH_ERR_UNEXPECTED: none is awaited; SCH_ERR_UNKNOWN_TRANSPORT; SCH_ERR_WRONG_LEVEL; and what
+ * every call answers.
+ */
+sch_status sch_conn_optin_reply(struct sch_conn *conn,
+                                uint64_t now_ns,
+                                uint64_t transport,
+                                const uint8_t *data,
+                                size_t len);
+
+/**
+ * You have told the callers of every SCH_ACTION_LOST so far: replies of the next transport may come.
+ *
+ * Returns SCH_OK; and what every call answers.
+ */
+sch_status sch_conn_losses_settled(struct sch_conn *conn, uint64_t now_ns);
+
+/**
+ * Level 3: newer credentials, at any time: for candidates from now on, and as the answer to
+ * SCH_ACTION_NEED_CREDENTIALS. An empty `username` is the default user. They are copied.
+ *
+ * Returns SCH_OK; SCH_ERR_ARGUMENT: `username` is not UTF-8; SCH_ERR_WRONG_LEVEL; and what every call answers.
+ */
+sch_status sch_conn_credentials(struct sch_conn *conn,
+                                uint64_t now_ns,
+                                const char *username,
+                                size_t username_len,
+                                const uint8_t *password,
+                                size_t password_len);
+
+/**
+ * Time has passed: call it when `sch_conn_next_deadline` has come. Calling it at other times does no harm.
+ *
+ * Returns SCH_OK; and what every call answers.
+ */
+sch_status sch_conn_tick(struct sch_conn *conn, uint64_t now_ns);
+
+/**
+ * Ends the connection: held commands come back, candidates are closed. Drain the actions after it, then free. The
+ * current transport is yours to close.
+ *
+ * Returns SCH_OK; and what every call answers.
+ */
+sch_status sch_conn_close(struct sch_conn *conn,
+                          uint64_t now_ns);
+
+/**
+ * The next thing to do. Call it until it is empty after every input, also after one that failed.
+ *
+ * Returns SCH_OK: `action_out` is filled, what it points to lives until the next call that is not const;
+ * SCH_EMPTY; SCH_ERR_STRUCT_SIZE: no action was taken; and what every call answers.
+ */
+sch_status sch_conn_poll_action(struct sch_conn *conn, struct sch_action *action_out);
+
+/**
+ * The move number `index`, from 0, of the SCH_ACTION_SLOTS_MOVED that was polled last.
+ *
+ * Returns SCH_OK: `move_out` is filled, what it points to lives until the next call that is not const; SCH_EMPTY:
+ * there is no such move, or another action was polled since; SCH_ERR_STRUCT_SIZE; and what every call answers.
+ */
+sch_status sch_conn_slot_move(const struct sch_conn *conn,
+                              size_t index,
+                              struct sch_slot_move *move_out);
+
+/**
+ * When `sch_conn_tick` is due, on your clock.
+ *
+ * Returns SCH_OK: `*has_out` says whether there is a deadline, `*deadline_ns_out` is it or 0; and what every call
+ * answers.
+ */
+sch_status sch_conn_next_deadline(const struct sch_conn *conn,
+                                  bool *has_out,
+                                  uint64_t *deadline_ns_out);
+
+/**
+ * The timeout of a command now, given the one that is configured: the same, or the relaxed one if that is longer.
+ * `is_infinite`: none is configured, `configured_ms` is not looked at.
+ *
+ * Returns SCH_OK: `*is_infinite_out` is true if there is none, else `*timeout_ms_out` is it; and what every call
+ * answers.
+ */
+sch_status sch_conn_effective_timeout_ms(const struct sch_conn *conn,
+                                         uint64_t configured_ms,
+                                         bool is_infinite,
+                                         uint64_t *timeout_ms_out,
+                                         bool *is_infinite_out);
+
+/**
+ * The transports to wait on, 3 at most. Those that you dial with `sch_conn_dial` are not among them until they are
+ * connected; bytes of `sch_conn_submit` that you could not write yet are yours to remember.
+ *
+ * Returns SCH_OK: there are `*count_out`, and the first `cap` of them are in `waits`; and what every call answers.
+ */
+sch_status sch_conn_wait_on(const struct sch_conn *conn,
+                            struct sch_wait *waits,
+                            size_t cap,
+                            size_t *count_out);
+
+/**
+ * Counters since the connection was made.
+ *
+ * Returns SCH_OK: `counters_out` is filled; SCH_ERR_STRUCT_SIZE; and what every call answers.
+ */
+sch_status sch_conn_counters(const struct sch_conn *conn, struct sch_counters *counters_out);
+
+/**
+ * Where the connection is.
+ *
+ * Returns SCH_OK: `*phase_out` is one of SCH_PHASE_*; and what every call answers.
+ */
+sch_status sch_conn_phase(const struct sch_conn *conn, int32_t *phase_out);
+
+/**
+ * The transport in use.
+ *
+ * Returns SCH_OK: `*transport_out` is it; SCH_EMPTY: there is none; and what every call answers.
+ */
+sch_status sch_conn_current(const struct sch_conn *conn, uint64_t *transport_out);
+
+/**
+ * Whether the server has accepted the opt-in on the transport in use.
+ *
+ * Returns SCH_OK: `*active_out` says it; and what every call answers.
+ */
+sch_status sch_conn_is_active(const struct sch_conn *conn, bool *active_out);
+
+/**
+ * The next line of the trace, which `sch_config_set_trace` turns on: inputs and actions, without values and
+ * credentials.
+ *
+ * Returns SCH_OK: `*text_out` has `*len_out` bytes and a NUL after them, until the next call that is not const;
+ * SCH_EMPTY; and what every call answers.
+ */
+sch_status sch_conn_poll_trace(struct sch_conn *conn,
+                               const char **text_out,
+                               size_t *len_out);
+
+/**
+ * Sets where log lines go: `callback` gets those up to `level`, SCH_LOG_*, and `user_data`. NULL, or
+ * SCH_LOG_NONE, turns the log off. The rules of a callback are at `sch_log_fn`.
+ *
+ * Returns SCH_OK; SCH_ERR_ARGUMENT: no such level; and what every call answers.
+ */
+sch_status sch_conn_set_log(struct sch_conn *conn,
+                            int32_t level,
+                            sch_log_fn callback,
+                            void *user_data);
+
+/**
+ * Level 1: a push that your parser met, the whole frame from `>` to its end.
+ *
+ * Returns SCH_OK: `*swallowed_out` is true if it was a maintenance notification, which nobody else needs, and false if
+ * it is yours; SCH_ERR_NOT_A_PUSH; SCH_ERR_UNKNOWN_TRANSPORT; SCH_ERR_WRONG_LEVEL; and what every call answers.
+ */
+sch_status sch_conn_push(struct sch_conn *conn,
+                         uint64_t now_ns,
+                         uint64_t transport,
+                         const uint8_t *data,
+                         size_t len,
+                         bool *swallowed_out);
+
+/**
+ * Level 1: begins a push of `elements` elements, where your parser has values instead of bytes. What was begun before
+ * and not ended is forgotten.
+ *
+ * Returns SCH_OK; and what every call answers.
+ */
+sch_status sch_conn_push_begin(struct sch_conn *conn,
+                               uint64_t elements);
+
+/**
+ * Adds a string of any kind. The bytes are copied.
+ *
+ * Returns SCH_OK; SCH_ERR_UNEXPECTED: no push is open, or it is full; SCH_ERR_LIMIT: it is too long for a notification;
+ * and what every call answers.
+ */
+sch_status sch_conn_push_text(struct sch_conn *conn,
+                              const uint8_t *data,
+                              size_t len);
+
+/**
+ * Adds an integer.
+ *
+ * Returns SCH_OK; SCH_ERR_UNEXPECTED and SCH_ERR_LIMIT as `sch_conn_push_text`; and what every call answers.
+ */
+sch_status sch_conn_push_integer(struct sch_conn *conn, int64_t value);
+
+/**
+ * Adds a null.
+ *
+ * Returns SCH_OK; SCH_ERR_UNEXPECTED and SCH_ERR_LIMIT as `sch_conn_push_text`; and what every call answers.
+ */
+sch_status sch_conn_push_null(struct sch_conn *conn);
+
+/**
+ * Adds an array; the next `elements` elements are its own, and it ends with the last of them.
+ *
+ * Returns SCH_OK; SCH_ERR_UNEXPECTED and SCH_ERR_LIMIT as `sch_conn_push_text`, also: nested deeper than 16; and what
+ * every call answers.
+ */
+sch_status sch_conn_push_array(struct sch_conn *conn,
+                               uint64_t elements);
+
+/**
+ * Ends the push and hands it over, as `sch_conn_push` does.
+ *
+ * Returns SCH_OK: `*swallowed_out` as there; SCH_ERR_UNEXPECTED: elements are missing, the push stays open; the errors of
+ * `sch_conn_push`; and what every call answers.
+ */
+sch_status sch_conn_push_end(struct sch_conn *conn,
+                             uint64_t now_ns,
+                             uint64_t transport,
+                             bool *swallowed_out);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* SCH_H */

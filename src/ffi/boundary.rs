@@ -1,0 +1,356 @@
+//! The one door of every export: null, re-entrancy, panics, poison; and the checks of what C hands in.
+
+use super::handle::Handle;
+use super::status::{
+    Failure, SCH_ERR_ARGUMENT, SCH_ERR_BUSY, SCH_ERR_NULL, SCH_ERR_PANIC, SCH_ERR_POISONED,
+    SCH_ERR_STRUCT_SIZE, SCH_OK, sch_status,
+};
+use core::ffi::c_char;
+use core::ptr::NonNull;
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// What the work of an export ends with.
+pub(super) type Outcome = Result<sch_status, Failure>;
+
+/// An opaque type of the ABI.
+pub(super) trait Noun: Sized {
+    /// What is behind the handle.
+    type Inner;
+
+    fn handle(&self) -> &Handle<Self::Inner>;
+
+    /// Keeps the text of a failure for `_last_error`.
+    fn note(inner: &mut Self::Inner, text: &str);
+
+    /// Last thing before a changing call returns, still inside the handle: says what is to be said to the host.
+    fn speak(&self) {}
+}
+
+/// A call that may change what is behind the handle.
+///
+/// # Safety
+///
+/// `noun` is null or came from `create` and was not freed.
+pub(super) unsafe fn change<N: Noun>(
+    noun: *const N,
+    work: impl FnOnce(&mut N::Inner) -> Outcome,
+) -> sch_status {
+    // SAFETY: null or live, as the caller promises.
+    let Some(noun) = (unsafe { noun.as_ref() }) else { return SCH_ERR_NULL };
+    let handle = noun.handle();
+    let Some(_entered) = handle.enter() else { return SCH_ERR_BUSY };
+    if handle.is_poisoned() {
+        return SCH_ERR_POISONED;
+    }
+    // SAFETY: this call is the only one inside, and the reference ends before `speak`.
+    let inner = unsafe { &mut *handle.inner() };
+    let status = match catch_unwind(AssertUnwindSafe(|| work(inner))) {
+        Ok(Ok(status)) => status,
+        Ok(Err(failure)) => {
+            N::note(inner, &failure.text);
+            failure.status
+        }
+        Err(panic) => {
+            handle.poison();
+            N::note(inner, text_of(&*panic));
+            SCH_ERR_PANIC
+        }
+    };
+    noun.speak();
+    status
+}
+
+/// A call that only looks.
+///
+/// # Safety
+///
+/// `noun` is null or came from `create` and was not freed.
+pub(super) unsafe fn peek<N: Noun>(noun: *const N, work: impl FnOnce(&N::Inner) -> Outcome) -> sch_status {
+    // SAFETY: null or live, as the caller promises.
+    let Some(noun) = (unsafe { noun.as_ref() }) else { return SCH_ERR_NULL };
+    let handle = noun.handle();
+    let Some(_entered) = handle.enter() else { return SCH_ERR_BUSY };
+    if handle.is_poisoned() {
+        return SCH_ERR_POISONED;
+    }
+    // SAFETY: this call is the only one inside.
+    let inner = unsafe { &*handle.inner() };
+    match catch_unwind(AssertUnwindSafe(|| work(inner))) {
+        Ok(Ok(status)) => status,
+        Ok(Err(failure)) => failure.status,
+        Err(_) => {
+            handle.poison();
+            SCH_ERR_PANIC
+        }
+    }
+}
+
+/// A call on a handle that is poisoned, which may do no more than save what can be saved.
+///
+/// # Safety
+///
+/// `noun` is null or came from `create` and was not freed.
+pub(super) unsafe fn salvage<N: Noun>(
+    noun: *const N,
+    work: impl FnOnce(&mut N::Inner) -> Outcome,
+    healthy: Failure,
+) -> sch_status {
+    // SAFETY: null or live, as the caller promises.
+    let Some(noun) = (unsafe { noun.as_ref() }) else { return SCH_ERR_NULL };
+    let handle = noun.handle();
+    let Some(_entered) = handle.enter() else { return SCH_ERR_BUSY };
+    // SAFETY: this call is the only one inside.
+    let inner = unsafe { &mut *handle.inner() };
+    if !handle.is_poisoned() {
+        N::note(inner, &healthy.text);
+        return healthy.status;
+    }
+    match catch_unwind(AssertUnwindSafe(|| work(inner))) {
+        Ok(Ok(status)) => status,
+        Ok(Err(failure)) => failure.status,
+        Err(_) => SCH_ERR_PANIC,
+    }
+}
+
+/// Makes a handle.
+///
+/// # Safety
+///
+/// `out` is null or can be written.
+pub(super) unsafe fn create<N>(out: *mut *mut N, make: impl FnOnce() -> Result<N, Failure>) -> sch_status {
+    // SAFETY: as the caller promises.
+    let Ok(out) = (unsafe { Out::new(out) }) else { return SCH_ERR_NULL };
+    match catch_unwind(AssertUnwindSafe(make)) {
+        Ok(Ok(noun)) => {
+            out.put(Box::into_raw(Box::new(noun)));
+            SCH_OK
+        }
+        Ok(Err(failure)) => failure.status,
+        Err(_) => SCH_ERR_PANIC,
+    }
+}
+
+/// Ends a handle; refuses while a call is inside.
+///
+/// # Safety
+///
+/// `noun` is null or came from `create` and was not freed; nobody uses it afterwards if the answer is `SCH_OK`.
+pub(super) unsafe fn free<N: Noun>(noun: *mut N) -> sch_status {
+    // SAFETY: null or live, as the caller promises.
+    let Some(shared) = (unsafe { noun.as_ref() }) else { return SCH_OK };
+    if !shared.handle().lock() {
+        return SCH_ERR_BUSY;
+    }
+    // SAFETY: from `Box::into_raw` in `create`; no call is inside and none can come in.
+    match catch_unwind(AssertUnwindSafe(|| drop(unsafe { Box::from_raw(noun) }))) {
+        Ok(()) => SCH_OK,
+        Err(_) => SCH_ERR_PANIC,
+    }
+}
+
+fn text_of(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&'static str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("panic without a text")
+}
+
+const NULL: Failure = Failure::new(SCH_ERR_NULL, "a pointer is NULL that must not be");
+
+/// Bytes that come in: `(NULL, 0)` is empty.
+///
+/// # Safety
+///
+/// `data` is null, or `len` bytes can be read there for as long as the result is used.
+pub(super) unsafe fn bytes<'a>(data: *const u8, len: usize) -> Result<&'a [u8], Failure> {
+    if len > isize::MAX as usize {
+        return Err(Failure::new(SCH_ERR_ARGUMENT, "a length is above PTRDIFF_MAX"));
+    }
+    if len == 0 {
+        return Ok(&[]);
+    }
+    if data.is_null() {
+        return Err(NULL);
+    }
+    // SAFETY: not null and of a possible length; readable, as the caller promises.
+    Ok(unsafe { core::slice::from_raw_parts(data, len) })
+}
+
+/// Text that comes in.
+///
+/// # Safety
+///
+/// As `bytes`.
+pub(super) unsafe fn text<'a>(data: *const c_char, len: usize) -> Result<&'a str, Failure> {
+    // SAFETY: as the caller promises.
+    let bytes = unsafe { bytes(data.cast(), len) }?;
+    core::str::from_utf8(bytes).map_err(|_| Failure::argument("text is not UTF-8"))
+}
+
+/// Text that may be left out: empty is `None`.
+///
+/// # Safety
+///
+/// As `bytes`.
+pub(super) unsafe fn optional_text(data: *const c_char, len: usize) -> Result<Option<String>, Failure> {
+    // SAFETY: as the caller promises.
+    let text = unsafe { text(data, len) }?;
+    Ok((!text.is_empty()).then(|| text.to_owned()))
+}
+
+/// A place for an output, known not to be null. Written once all has gone well.
+pub(super) struct Out<T>(NonNull<T>);
+
+impl<T> Out<T> {
+    /// # Safety
+    ///
+    /// `place` is null or can be written during the call.
+    pub(super) unsafe fn new(place: *mut T) -> Result<Self, Failure> {
+        NonNull::new(place).map(Self).ok_or(NULL)
+    }
+
+    pub(super) fn put(self, value: T) {
+        // SAFETY: not null; writable, as promised to `new`.
+        unsafe { self.0.as_ptr().write_unaligned(value) }
+    }
+}
+
+/// A struct of the ABI that grows: `#[repr(C)]`, and its first field is `struct_size: u32`.
+///
+/// # Safety
+///
+/// Both are so.
+pub(super) unsafe trait Grows: Sized {
+    /// Its size in version 0.1.
+    const SMALLEST: usize;
+}
+
+/// A place for a struct that grows.
+pub(super) struct SizedOut<T> {
+    place: NonNull<u8>,
+    size: usize,
+    kind: core::marker::PhantomData<T>,
+}
+
+impl<T: Grows> SizedOut<T> {
+    /// # Safety
+    ///
+    /// `place` is null, or its `struct_size` can be read and as many bytes written during the call.
+    pub(super) unsafe fn new(place: *mut T) -> Result<Self, Failure> {
+        let place = NonNull::new(place.cast::<u8>()).ok_or(NULL)?;
+        // SAFETY: the first field can be read, as the caller promises.
+        let size = unsafe { place.as_ptr().cast::<u32>().read_unaligned() } as usize;
+        if size < T::SMALLEST {
+            return Err(Failure::new(
+                SCH_ERR_STRUCT_SIZE,
+                "struct_size is too small: set it to the sizeof of the struct before the call",
+            ));
+        }
+        Ok(Self { place, size, kind: core::marker::PhantomData })
+    }
+
+    /// Writes all but `struct_size`, as far as the caller's struct reaches.
+    pub(super) fn put(self, value: &T) {
+        const AFTER: usize = size_of::<u32>();
+        let len = self.size.min(size_of::<T>()) - AFTER;
+        // SAFETY: `len` bytes follow `struct_size` in `value`, and in the caller's struct by what `struct_size` says.
+        unsafe {
+            let from = core::ptr::from_ref(value).cast::<u8>().add(AFTER);
+            core::ptr::copy_nonoverlapping(from, self.place.as_ptr().add(AFTER), len);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ffi::config::sch_config;
+    use crate::ffi::conn::*;
+    use crate::ffi::status::SCH_ERR_UNEXPECTED;
+    use crate::ffi::version::SCH_ABI_VERSION;
+    use core::ffi::c_void;
+    use core::ptr::{null, null_mut};
+
+    /// What the callback heard.
+    unsafe extern "C" fn hear(level: i32, text: *const c_char, len: usize, heard: *mut c_void) {
+        // SAFETY: a text of `len` bytes, and the vector that `set_log` was given.
+        unsafe {
+            let text = core::slice::from_raw_parts(text.cast::<u8>(), len);
+            (*heard.cast::<Vec<String>>()).push(format!("{level} {}", String::from_utf8_lossy(text)));
+        }
+    }
+
+    #[test]
+    fn a_panic_poisons_the_handle_and_what_is_held_can_be_salvaged() {
+        let mut conn = null_mut();
+        let mut heard: Vec<String> = Vec::new();
+        // SAFETY: the handle is live until `free`, places are of this test.
+        unsafe {
+            assert_eq!(sch_conn_new(SCH_ABI_VERSION, null::<sch_config>(), &mut conn), SCH_OK);
+            assert_eq!(sch_conn_set_log(conn, 4, Some(hear), (&raw mut heard).cast()), SCH_OK);
+            let (mut data, mut len) = (null(), 7);
+            assert_eq!(sch_conn_salvage(conn, &mut data, &mut len), SCH_ERR_UNEXPECTED);
+            assert_eq!(change(conn, |_| panic!("a defect")), SCH_ERR_PANIC);
+            assert_eq!(heard, ["1 a defect"]);
+            let mut number = 7;
+            assert_eq!(sch_conn_tick(conn, 0), SCH_ERR_POISONED);
+            assert_eq!(sch_conn_current(conn, &mut number), SCH_ERR_POISONED);
+            assert_eq!(number, 7);
+            assert_eq!(sch_conn_salvage(conn, null_mut(), &mut len), SCH_ERR_NULL);
+            assert_eq!(sch_conn_salvage(conn, &mut data, &mut len), SCH_OK);
+            assert_eq!(len, 0);
+            assert_eq!(sch_conn_tick(conn, 0), SCH_ERR_POISONED);
+            assert_eq!(sch_conn_free(conn), SCH_OK);
+        }
+    }
+
+    #[test]
+    fn a_panic_in_a_call_that_only_looks_poisons_too() {
+        let mut conn = null_mut();
+        // SAFETY: the handle is live until `free`, places are of this test.
+        unsafe {
+            assert_eq!(sch_conn_new(SCH_ABI_VERSION, null::<sch_config>(), &mut conn), SCH_OK);
+            assert_eq!(peek(conn, |_| panic!("{}", 1)), SCH_ERR_PANIC);
+            assert_eq!(sch_conn_tick(conn, 0), SCH_ERR_POISONED);
+            assert_eq!(sch_conn_free(conn), SCH_OK);
+            let mut out: *mut sch_conn = null_mut();
+            assert_eq!(create(&mut out, || panic!("no handle")), SCH_ERR_PANIC);
+            assert!(out.is_null());
+        }
+    }
+
+    #[test]
+    fn a_call_while_another_is_inside_is_refused_and_so_is_free() {
+        let mut conn = null_mut();
+        // SAFETY: the handle is live until `free`, places are of this test.
+        unsafe {
+            assert_eq!(sch_conn_new(SCH_ABI_VERSION, null::<sch_config>(), &mut conn), SCH_OK);
+            let inside = (*conn).handle().enter();
+            for _ in 0..2 {
+                assert_eq!(sch_conn_tick(conn, 0), SCH_ERR_BUSY);
+                assert_eq!(sch_conn_free(conn), SCH_ERR_BUSY);
+            }
+            drop(inside);
+            assert_eq!(sch_conn_tick(conn, 0), SCH_OK);
+            assert_eq!(sch_conn_free(conn), SCH_OK);
+        }
+    }
+
+    #[test]
+    fn every_export_goes_through_the_door() {
+        let sources = [include_str!("config.rs"), include_str!("conn.rs"), include_str!("push.rs")];
+        let mut exports = 0;
+        for source in sources {
+            for export in source.split("#[unsafe(no_mangle)]").skip(1) {
+                exports += 1;
+                let body = export.split("\n}\n").next().unwrap_or("");
+                let last = body.lines().last().unwrap_or("").trim();
+                let doors = ["change(", "peek(", "create(", "free(", "salvage("];
+                assert!(
+                    doors.iter().any(|door| last.starts_with(&format!("unsafe {{ {door}"))),
+                    "no door: {body}"
+                );
+            }
+        }
+        assert!(exports > 80);
+    }
+}

@@ -1,0 +1,79 @@
+//! What an opaque handle holds, who may enter it, and text that has a NUL at its end. Knows no connection.
+
+use core::cell::UnsafeCell;
+use core::ffi::c_char;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+/// A value that one call at a time may touch.
+#[derive(Debug)]
+pub(super) struct Handle<T> {
+    busy: AtomicBool,
+    poisoned: AtomicBool,
+    inner: UnsafeCell<T>,
+}
+
+/// The right to touch the value; given back when dropped.
+pub(super) struct Entered<'a>(&'a AtomicBool);
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
+impl<T> Handle<T> {
+    pub(super) const fn new(inner: T) -> Self {
+        Self { busy: AtomicBool::new(false), poisoned: AtomicBool::new(false), inner: UnsafeCell::new(inner) }
+    }
+
+    /// `None` if another call is inside.
+    pub(super) fn enter(&self) -> Option<Entered<'_>> {
+        self.lock().then(|| Entered(&self.busy))
+    }
+
+    /// As `enter`, but nobody else comes in any more.
+    pub(super) fn lock(&self) -> bool {
+        !self.busy.swap(true, Ordering::Acquire)
+    }
+
+    pub(super) fn is_poisoned(&self) -> bool {
+        self.poisoned.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn poison(&self) {
+        self.poisoned.store(true, Ordering::Relaxed);
+    }
+
+    /// Where the value is. To be read or written only by who has entered.
+    pub(super) const fn inner(&self) -> *mut T {
+        self.inner.get()
+    }
+}
+
+/// Text that goes out: a length for those who use it, a NUL for those who do not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Text(Vec<u8>);
+
+impl Text {
+    pub(super) fn set(&mut self, text: &str) {
+        self.0.clear();
+        self.0.extend_from_slice(text.as_bytes());
+        self.0.push(0);
+    }
+
+    pub(super) fn as_ptr(&self) -> *const c_char {
+        if self.0.is_empty() { c"".as_ptr() } else { self.0.as_ptr().cast() }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len().saturating_sub(1)
+    }
+}
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        let mut out = Self::default();
+        out.set(text);
+        out
+    }
+}

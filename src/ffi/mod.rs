@@ -1,0 +1,14 @@
+//! The C ABI: pointers, panics and status codes, one noun per file. Takes no decision; `include/sch.h` is generated from it.
+
+#![allow(unsafe_code, reason = "this is the border to C")]
+#![allow(non_camel_case_types, reason = "types have their C names")]
+
+pub mod action;
+mod boundary;
+pub mod config;
+pub mod conn;
+mod handle;
+pub mod log;
+pub mod push;
+pub mod status;
+pub mod version;
