@@ -32,6 +32,12 @@ pub struct Maint {
     slots: HashMap<String, Bytes>,
 }
 
+impl Maint {
+    pub fn is_moving(&self, id: u64) -> bool {
+        self.moving.iter().any(|m| m.id == id)
+    }
+}
+
 struct Moving {
     id: u64,
     from: String,
@@ -88,7 +94,7 @@ impl Moving {
 
 /// `CLIENT MAINT_NOTIFICATIONS ON|OFF [moving-endpoint-type T]`.
 pub fn opt_in(sim: &Sim, conn: &Conn, a: &[Bytes], out: &mut Vec<u8>) {
-    match sim.kind {
+    match sim.kind() {
         ServerKind::OpenSource | ServerKind::Resp2Only => return unknown_sub(out, "CLIENT", &a[1]),
         _ => {}
     }
@@ -161,12 +167,12 @@ pub fn millis(field: &str, ms: u64) -> Result<Duration, Refused> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MoveRequest {
-    from: String,
-    to: Option<String>,
+    pub from: String,
+    pub to: Option<String>,
     #[serde(default = "fifteen")]
-    time_s: f64,
+    pub time_s: f64,
     #[serde(default = "two_thousand")]
-    close_after_ms: u64,
+    pub close_after_ms: u64,
     switch_after_ms: Option<u64>,
     endpoint_text: Option<String>,
     #[serde(default)]
@@ -246,6 +252,7 @@ pub async fn start_move(sim: &Arc<Sim>, r: MoveRequest) -> Answer {
             sim.event("switched", json!({"endpoint": from.name, "node": node + 1, "switched": switched}));
         });
     }
+    let answer = json!({"ok": true, "move": id, "seq": seq, "sent": sent});
     let (sim, refuse) = (sim.clone(), to.is_some() && r.old_refuses_after);
     tokio::spawn(async move {
         tokio::time::sleep(closing).await;
@@ -258,7 +265,7 @@ pub async fn start_move(sim: &Arc<Sim>, r: MoveRequest) -> Answer {
         sim.event("old_node_closes", json!({"endpoint": from.name, "node": node, "connections": conns.len(), "refuses": refuse}));
         sim.end(&conns, Kill::Close).await;
     });
-    Ok(json!({"ok": true, "seq": seq, "sent": sent}))
+    Ok(answer)
 }
 
 fn take_seq(maint: &mut Maint, given: Option<i64>) -> i64 {

@@ -118,7 +118,6 @@ async fn serve_until_stopped(o: Serve) -> Result<(), String> {
     let http_at = control.local_addr().map_err(|e| e.to_string())?;
     let sim = Arc::new(Sim {
         start: Instant::now(),
-        kind: o.server,
         password: o.password,
         upstream: o.upstream,
         store: Mutex::new(Store::new()),
@@ -128,7 +127,7 @@ async fn serve_until_stopped(o: Serve) -> Result<(), String> {
         conns: Mutex::default(),
         next_conn: AtomicU64::new(1),
         events: Mutex::default(),
-        settings: Mutex::new(Settings { enabled: o.server != ServerKind::FeatureOff, replay_terminators: true }),
+        settings: Mutex::new(Settings { kind: o.server, enabled: o.server != ServerKind::FeatureOff, replay_terminators: true }),
         maint: Mutex::new(Maint::default()),
         runs: Mutex::default(),
         tls: Some(tls),

@@ -291,7 +291,7 @@ impl Session {
         if let Some(v) = a.get(1) {
             match &v[..] {
                 b"2" => proto = 2,
-                b"3" if sim.kind != ServerKind::Resp2Only => proto = 3,
+                b"3" if sim.kind() != ServerKind::Resp2Only => proto = 3,
                 _ if text(v).parse::<i64>().is_err() => return resp::error(out, "ERR Protocol version is not an integer or out of range"),
                 _ => return resp::error(out, "NOPROTO unsupported protocol version"),
             }

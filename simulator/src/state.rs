@@ -71,13 +71,13 @@ impl Endpoint {
 }
 
 pub struct Settings {
+    pub kind: ServerKind,
     pub enabled: bool,
     pub replay_terminators: bool,
 }
 
 pub struct Sim {
     pub start: Instant,
-    pub kind: ServerKind,
     pub password: Option<String>,
     pub upstream: Option<String>,
     pub store: Mutex<Store>,
@@ -100,6 +100,10 @@ pub struct Events {
 }
 
 impl Sim {
+    pub fn kind(&self) -> ServerKind {
+        lock(&self.settings).kind
+    }
+
     pub fn ms(&self) -> u64 {
         self.start.elapsed().as_millis() as u64
     }

@@ -107,7 +107,7 @@ where
             } else if opt_in {
                 maint::opt_in(sim, conn, &command.args, &mut Vec::new());
             }
-            let refused_hello = sim.kind == ServerKind::Resp2Only && is(0, "hello") && is(1, "3");
+            let refused_hello = sim.kind() == ServerKind::Resp2Only && is(0, "hello") && is(1, "3");
             let sent = if opt_in {
                 to.write_all(b"*1\r\n$4\r\nPING\r\n").await
             } else if refused_hello {
@@ -199,7 +199,7 @@ fn one(sim: &Arc<Sim>, conn: &Arc<Conn>, frame: &[u8], out: &mut Vec<u8>, shared
         }
     }
     match expected.pop_front() {
-        Some(Expect::OptIn(args)) if !error && frame != b"+QUEUED\r\n" => match sim.kind {
+        Some(Expect::OptIn(args)) if !error && frame != b"+QUEUED\r\n" => match sim.kind() {
             ServerKind::OpenSource | ServerKind::Resp2Only => unknown_sub(out, "CLIENT", &args[1]),
             _ => maint::opt_in(sim, conn, &args, out),
         },
