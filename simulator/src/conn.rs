@@ -103,6 +103,10 @@ impl Conn {
         *self.kill.borrow() != Kill::No
     }
 
+    fn is_reset(&self) -> bool {
+        *self.kill.borrow() == Kill::Reset
+    }
+
     fn release(&self) -> Option<Instant> {
         let ms = lock(&self.endpoint.faults).stall_ms;
         (ms > 0).then(|| Instant::now() + Duration::from_millis(ms))
@@ -152,6 +156,9 @@ impl Conn {
 
     /// No more replies come: the connection closes when all are written.
     pub fn finish(&self) {
+        if self.is_killed() {
+            return;
+        }
         lock(&self.out).finishing = true;
         self.wake.notify_one();
     }
@@ -217,13 +224,14 @@ enum Next {
 
 /// Writes what waits until the connection ends.
 pub async fn writer<W: AsyncWrite + Unpin>(sim: Arc<Sim>, conn: Arc<Conn>, mut to: W) {
-    tokio::select! {
-        () = conn.killed() => {}
-        result = write_all(&sim, &conn, &mut to) => {
-            if result.is_ok() {
-                let _ = tokio::time::timeout(Duration::from_millis(200), to.shutdown()).await;
-            }
-        }
+    let orderly = tokio::select! {
+        biased;
+        () = conn.killed() => *conn.kill.borrow() == Kill::Close,
+        result = write_all(&sim, &conn, &mut to) => result.is_ok() && !conn.is_reset(),
+    };
+    if orderly {
+        // Over TLS this says goodbye first.
+        let _ = tokio::time::timeout(Duration::from_millis(200), to.shutdown()).await;
     }
     conn.kill(Kill::Close);
 }
