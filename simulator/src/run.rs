@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, watch};
 
 #[derive(clap::Args)]
@@ -136,6 +137,9 @@ async fn serve_until_stopped(o: Serve) -> Result<(), String> {
         serve::accept(&sim, endpoint, listener);
     }
     tokio::spawn(http::run(sim.clone(), control));
+    // Before anybody can know that the simulator is ready.
+    let term = signal(SignalKind::terminate()).map_err(|e| e.to_string())?;
+    let int = signal(SignalKind::interrupt()).map_err(|e| e.to_string())?;
     let described: Vec<_> = sim
         .endpoints
         .iter()
@@ -144,17 +148,14 @@ async fn serve_until_stopped(o: Serve) -> Result<(), String> {
     let ready = json!({"http": http_at.to_string(), "pid": std::process::id(), "ca_file": ca_file, "endpoints": described});
     let mut stdout = std::io::stdout();
     writeln!(stdout, "{ready}").and_then(|()| stdout.flush()).map_err(|e| format!("standard output: {e}"))?;
-    stopped(o.max_seconds, o.exit_with_stdin).await?;
+    stopped(o.max_seconds, o.exit_with_stdin, term, int).await;
     if o.cert_dir.is_none() {
         let _ = std::fs::remove_dir_all(&dir);
     }
     Ok(())
 }
 
-async fn stopped(max_seconds: Option<u64>, with_stdin: bool) -> Result<(), String> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut term = signal(SignalKind::terminate()).map_err(|e| e.to_string())?;
-    let mut int = signal(SignalKind::interrupt()).map_err(|e| e.to_string())?;
+async fn stopped(max_seconds: Option<u64>, with_stdin: bool, mut term: Signal, mut int: Signal) {
     let ended = Arc::new(Notify::new());
     if with_stdin {
         let ended = ended.clone();
@@ -175,5 +176,4 @@ async fn stopped(max_seconds: Option<u64>, with_stdin: bool) -> Result<(), Strin
         () = ended.notified() => {}
         () = limit => {}
     }
-    Ok(())
 }

@@ -9,11 +9,20 @@ use std::time::{Duration, Instant};
 
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A child that is killed, by its id, when dropped.
+/// A child that ends when dropped: by the end of its standard input, or killed by its id.
 pub struct Process(pub Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
+        if self.0.stdin.take().is_some() {
+            let begin = Instant::now();
+            while begin.elapsed() < Duration::from_secs(2) {
+                if matches!(self.0.try_wait(), Ok(Some(_))) {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
