@@ -87,7 +87,7 @@ impl CommandParser {
                     return Err(format!("Protocol error: command larger than {MAX_COMMAND} bytes"));
                 }
                 if buf.len() < next + n + 2 {
-                    buf.reserve(next + n + 2 - buf.len());
+                    buf.reserve((next + n + 2 - buf.len()).min(1 << 20));
                     return Ok(None);
                 }
                 self.spans.push((next, next + n));

@@ -265,7 +265,7 @@ async fn block<R: AsyncRead + Unpin>(
         let grew = sim.grew.notified();
         tokio::pin!(grew);
         grew.as_mut().enable();
-        if session.blocked(sim, conn, args, left, out) {
+        if session.blocked(sim, args, left, out) {
             return true;
         }
         let sleep = async {

@@ -45,13 +45,9 @@ impl Session {
     /// Executes one command; its reply, if it has one, is appended.
     pub fn command(&mut self, sim: &Arc<Sim>, conn: &Arc<Conn>, args: Vec<Bytes>, out: &mut Vec<u8>) -> Flow {
         let mark = out.len();
-        let was_off = self.off;
         let skip = std::mem::take(&mut self.skip);
         let flow = self.dispatch(sim, conn, args, out);
-        if (was_off && self.off) || skip || self.off {
-            out.truncate(mark);
-        }
-        if self.skip {
+        if self.off || self.skip || skip {
             out.truncate(mark);
         }
         flow
@@ -215,7 +211,7 @@ impl Session {
                     resp::error(out, "ERR timeout is negative");
                     return Flow::Next;
                 }
-                if self.blocked(sim, conn, a, left, out) {
+                if self.blocked(sim, a, left, out) {
                     return Flow::Next;
                 }
                 if !may_block {
@@ -243,7 +239,7 @@ impl Session {
     }
 
     /// Tries a blocking pop; true when it was answered.
-    pub fn blocked(&mut self, sim: &Sim, conn: &Conn, a: &[Bytes], left: bool, out: &mut Vec<u8>) -> bool {
+    pub fn blocked(&mut self, sim: &Sim, a: &[Bytes], left: bool, out: &mut Vec<u8>) -> bool {
         let mut store = lock(&sim.store);
         for key in &a[1..a.len() - 1] {
             match store.pop(self.db, key, left) {
@@ -260,7 +256,6 @@ impl Session {
                 }
             }
         }
-        let _ = conn;
         false
     }
 

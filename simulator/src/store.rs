@@ -221,7 +221,7 @@ impl Store {
                 }
             }
             "MSET" => {
-                if a.len() % 2 == 0 {
+                if a.len().is_multiple_of(2) {
                     return Err("ERR wrong number of arguments for 'mset' command");
                 }
                 for pair in a[1..].chunks(2) {

@@ -9,7 +9,7 @@ use crate::state::{ServerKind, Sim, lock};
 use bytes::{Bytes, BytesMut};
 use serde_json::json;
 use std::collections::VecDeque;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, BufWriter};
 use tokio::net::TcpStream;
@@ -28,6 +28,7 @@ enum Expect {
 #[derive(Default)]
 struct Shared {
     expected: Mutex<VecDeque<Expect>>,
+    client_ended: AtomicBool,
 }
 
 const SUBS: [&str; 6] = ["subscribe", "psubscribe", "ssubscribe", "unsubscribe", "punsubscribe", "sunsubscribe"];
@@ -53,7 +54,7 @@ pub async fn relay<R: AsyncRead + Unpin>(sim: &Arc<Sim>, conn: &Arc<Conn>, from:
     let shared = Shared::default();
     tokio::select! {
         () = requests(sim, conn, from, BufWriter::with_capacity(64 << 10, write), &shared) => false,
-        () = replies(sim, conn, read, &shared) => true,
+        () = replies(sim, conn, read, &shared) => !shared.client_ended.load(Ordering::Relaxed),
     }
 }
 
@@ -125,7 +126,13 @@ where
         }
         buf.reserve(16 << 10);
         match from.read_buf(&mut buf).await {
-            Ok(0) | Err(_) => return,
+            Ok(0) => {
+                // Upstream answers what it has and closes.
+                shared.client_ended.store(true, Ordering::Relaxed);
+                let _ = to.shutdown().await;
+                return std::future::pending().await;
+            }
+            Err(_) => return,
             Ok(_) => {}
         }
     }
@@ -143,12 +150,12 @@ async fn replies<R: AsyncRead + Unpin>(sim: &Arc<Sim>, conn: &Arc<Conn>, mut fro
                     let frame = buf.split_to(n);
                     let (oob, mark) = (frame[0] == b'>', out.len());
                     let counted = one(sim, conn, &frame, &mut out, shared);
-                    if counted || !oob {
-                        if let Some(last) = withheld(sim, conn) {
-                            out.truncate(mark);
-                            if last {
-                                return;
-                            }
+                    if (counted || !oob)
+                        && let Some(last) = withheld(sim, conn)
+                    {
+                        out.truncate(mark);
+                        if last {
+                            return;
                         }
                     }
                     if out.len() > 256 << 10 {

@@ -180,6 +180,11 @@ fn upstream_server() {
     old.send(&["INCR", "n"]);
     assert_eq!(old.end(), Some(std::io::ErrorKind::ConnectionReset));
     assert_eq!(sim.client("c").ask(&["GET", "n"]), "$1\r\n2\r\n");
+    let mut ending = sim.client("c");
+    ending.send(&["GET", "n"]);
+    ending.stream.get_ref().shutdown(std::net::Shutdown::Write).expect("half close");
+    assert_eq!(ending.frame(), "$1\r\n2\r\n");
+    assert_eq!(ending.end(), None);
     let open = Sim::start(&["--upstream", &at, "--server", "open-source"]);
     let text = "-ERR unknown subcommand 'MAINT_NOTIFICATIONS'. Try CLIENT HELP.\r\n";
     assert_eq!(open.client("a").ask(&["CLIENT", "MAINT_NOTIFICATIONS", "ON"]), text);
