@@ -267,17 +267,28 @@ impl Session {
         if std::mem::take(&mut self.queue_failed) {
             return resp::error(out, "EXECABORT Transaction discarded because of previous errors.");
         }
-        {
-            let store = lock(&sim.store);
-            if watched.iter().any(|(db, key, v)| store.version(*db, key) != *v) {
-                drop(store);
-                return resp::null_array(out, conn.proto());
-            }
+        let mut store = lock(&sim.store);
+        if watched.iter().any(|(db, key, v)| store.version(*db, key) != *v) {
+            return resp::null_array(out, conn.proto());
         }
         resp::array(out, queue.len());
         for args in queue {
             let name = text(&args[0]).to_ascii_uppercase();
-            let _ = self.run(sim, conn, &name, &args, out, false);
+            if arity(&name).is_some() {
+                store.run(self.db, conn.proto(), &name, &args, out);
+            } else if matches!(&name[..], "BLPOP" | "BRPOP") {
+                // Looks at the data set by itself.
+                drop(store);
+                let _ = self.run(sim, conn, &name, &args, out, false);
+                store = lock(&sim.store);
+            } else {
+                let _ = self.run(sim, conn, &name, &args, out, false);
+            }
+        }
+        let grew = std::mem::take(&mut store.list_grew);
+        drop(store);
+        if grew {
+            sim.grew.notify_waiters();
         }
     }
 

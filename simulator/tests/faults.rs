@@ -12,6 +12,7 @@ fn refuse_is_a_closed_port_and_comes_back() {
     let sim = Sim::start(&[]);
     let at = sim.address("b");
     let mut kept = sim.client("b");
+    assert_eq!(kept.ask(&["PING"]), "+PONG\r\n");
     for _ in 0..3 {
         sim.post("/v1/fault", r#"{"endpoint":"b","refuse":true}"#);
         assert_eq!(TcpStream::connect(&at).expect_err("refused").kind(), ErrorKind::ConnectionRefused);
