@@ -15,10 +15,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::Instant;
 
+/// Space for a read: an idle connection keeps little, a busy one reads much at a time.
+const SMALL_READ: usize = 4 << 10;
+const LARGE_READ: usize = 64 << 10;
 /// How long replies may still be written after the client closed its side.
 const LINGER: Duration = Duration::from_millis(200);
 
@@ -37,7 +40,15 @@ pub fn accept(sim: &Arc<Sim>, endpoint: &Arc<Endpoint>, listener: TcpListener) {
         loop {
             match listener.accept().await {
                 Ok((tcp, peer)) => {
-                    tokio::spawn(serve(sim.clone(), ep.clone(), tcp, peer));
+                    let tcp = Arc::new(tcp);
+                    match register(&sim, &ep, &tcp, peer) {
+                        Some(conn) => drop(tokio::spawn(serve(sim.clone(), conn, tcp))),
+                        None => {
+                            let mut tcp = Shared(tcp);
+                            let text = b"-ERR max number of clients reached\r\n";
+                            tokio::spawn(async move { tokio::time::timeout(LINGER, tcp.write_all(text)).await.is_ok() });
+                        }
+                    }
                 }
                 Err(e) => {
                     sim.event("accept_failed", json!({"endpoint": ep.name, "error": e.to_string()}));
@@ -110,26 +121,26 @@ impl AsyncWrite for Shared {
     }
 }
 
-async fn serve(sim: Arc<Sim>, ep: Arc<Endpoint>, tcp: TcpStream, peer: SocketAddr) {
+/// Makes the connection known, in the order of accepting; none when there are too many.
+fn register(sim: &Arc<Sim>, ep: &Arc<Endpoint>, tcp: &Arc<TcpStream>, peer: SocketAddr) -> Option<Arc<Conn>> {
     let _ = tcp.set_nodelay(true);
-    let tcp = Arc::new(tcp);
     let id = sim.next_conn.fetch_add(1, Ordering::Relaxed);
     let node = ep.node.load(Ordering::SeqCst);
-    let conn = Arc::new(Conn::new(id, ep.clone(), node, peer, &tcp));
-    let full = {
-        let mut conns = lock(&sim.conns);
-        let full = conns.len() >= MAX_CONNECTIONS;
-        if !full {
-            conns.insert(id, conn.clone());
-        }
-        full
-    };
-    if full {
+    let conn = Arc::new(Conn::new(id, ep.clone(), node, peer, tcp));
+    let mut conns = lock(&sim.conns);
+    if conns.len() >= MAX_CONNECTIONS {
+        drop(conns);
         sim.event("too_many_connections", json!({"endpoint": ep.name, "limit": MAX_CONNECTIONS}));
-        let _ = tcp.try_write(b"-ERR max number of clients reached\r\n");
-        return;
+        return None;
     }
+    conns.insert(id, conn.clone());
+    drop(conns);
     sim.event("connected", json!({"endpoint": ep.name, "connection": id, "node": node}));
+    Some(conn)
+}
+
+async fn serve(sim: Arc<Sim>, conn: Arc<Conn>, tcp: Arc<TcpStream>) {
+    let (id, ep) = (conn.id, conn.endpoint.clone());
     let delay = lock(&ep.faults).connect_delay_ms;
     let open = async {
         tokio::time::sleep(Duration::from_millis(delay)).await;
@@ -199,7 +210,8 @@ pub fn withheld(sim: &Arc<Sim>, conn: &Conn) -> Option<bool> {
 async fn embedded<R: AsyncRead + Unpin>(sim: &Arc<Sim>, conn: &Arc<Conn>, mut from: R) -> bool {
     let mut session = Session::new(sim);
     let mut parser = CommandParser::default();
-    let mut buf = BytesMut::with_capacity(64 << 10);
+    let mut buf = BytesMut::new();
+    let mut room = SMALL_READ;
     loop {
         let mut out = Vec::new();
         loop {
@@ -247,10 +259,10 @@ async fn embedded<R: AsyncRead + Unpin>(sim: &Arc<Sim>, conn: &Arc<Conn>, mut fr
             conn.reply(out.into());
         }
         conn.room().await;
-        buf.reserve(16 << 10);
+        buf.reserve(room);
         match from.read_buf(&mut buf).await {
             Ok(0) | Err(_) => return false,
-            Ok(_) => {}
+            Ok(n) => room = if n >= room { LARGE_READ } else { SMALL_READ },
         }
     }
 }

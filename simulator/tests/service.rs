@@ -276,3 +276,18 @@ fn protocol_errors_and_large_values() {
     one.stream.read_to_string(&mut rest).expect("an orderly end");
     assert_eq!(rest, "+OK\r\n");
 }
+
+#[test]
+fn too_many_connections() {
+    let sim = Sim::start(&[]);
+    let mut all: Vec<_> = (0..4096).map(|_| TcpStream::connect(sim.address("a")).expect("connect (4,200 descriptors are needed)")).collect();
+    let mut over = sim.client("a");
+    assert_eq!(over.frame(), "-ERR max number of clients reached\r\n");
+    assert_eq!(over.end(), None);
+    all.truncate(4000);
+    until("room again", || {
+        let mut c = sim.client("a");
+        c.send(&["PING"]);
+        (c.try_frame().ok()? == "+PONG\r\n").then_some(())
+    });
+}
