@@ -91,7 +91,12 @@ impl Conn {
         {
             let _ = socket2::SockRef::from(&*tcp).set_linger(Some(Duration::ZERO));
         }
-        self.kill.send_if_modified(|k| *k == Kill::No && { *k = how; true });
+        self.kill.send_if_modified(|k| {
+            *k == Kill::No && {
+                *k = how;
+                true
+            }
+        });
     }
 
     pub async fn killed(&self) {
@@ -196,7 +201,9 @@ impl Conn {
                 replied = true;
                 &mut out.replies
             } else {
-                for at in [out.messages.front(), out.replies.front()].into_iter().flatten().filter_map(|i| i.at) {
+                for at in
+                    [out.messages.front(), out.replies.front()].into_iter().flatten().filter_map(|i| i.at)
+                {
                     soonest = Some(soonest.map_or(at, |s: Instant| s.min(at)));
                 }
                 break;
@@ -266,7 +273,10 @@ async fn write_all<W: AsyncWrite + Unpin>(sim: &Sim, conn: &Conn, to: &mut W) ->
                     let whole = FrameScanner::default().next(&batch).ok().flatten().unwrap_or(batch.len());
                     to.write_all(&batch[..(whole / 2).max(1)]).await?;
                     to.flush().await?;
-                    sim.event("closed_mid_reply", json!({"endpoint": conn.endpoint.name, "connection": conn.id}));
+                    sim.event(
+                        "closed_mid_reply",
+                        json!({"endpoint": conn.endpoint.name, "connection": conn.id}),
+                    );
                     return Ok(());
                 }
                 match split {

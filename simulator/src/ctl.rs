@@ -52,7 +52,8 @@ pub fn main(ctl: Ctl) -> Result<(), String> {
         body.insert(name.into(), serde_json::from_str(value).unwrap_or_else(|_| json!(value)));
     }
     let wait = body.remove("wait") != Some(json!(false)) && path == "/v1/scenario";
-    let mut answer = request(&common.url, method, path, (method == "POST").then(|| Value::Object(body).to_string()))?;
+    let mut answer =
+        request(&common.url, method, path, (method == "POST").then(|| Value::Object(body).to_string()))?;
     while wait && answer["state"] == "running" {
         std::thread::sleep(Duration::from_millis(100));
         answer = request(&common.url, "GET", &format!("/v1/scenario/{}", answer["id"]), None)?;

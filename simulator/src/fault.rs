@@ -37,7 +37,14 @@ pub async fn set(sim: &Arc<Sim>, r: FaultRequest, asked: &Value) -> Answer {
     let endpoints: Vec<_> = all.cloned().collect();
     if endpoints.is_empty() {
         let names: Vec<_> = sim.endpoints.iter().map(|e| e.name.as_str()).collect();
-        return Err((404, format!("endpoint: no endpoint {:?}; there are {}", r.endpoint.unwrap_or_default(), names.join(", "))));
+        return Err((
+            404,
+            format!(
+                "endpoint: no endpoint {:?}; there are {}",
+                r.endpoint.unwrap_or_default(),
+                names.join(", ")
+            ),
+        ));
     }
     for (field, ms) in [("connect_delay_ms", r.connect_delay_ms), ("stall_ms", r.stall_ms)] {
         millis(field, ms.unwrap_or(0))?;
@@ -46,8 +53,9 @@ pub async fn set(sim: &Arc<Sim>, r: FaultRequest, asked: &Value) -> Answer {
         None => None,
         Some(Value::Bool(false)) => Some(None),
         Some(v) => {
-            let s: Split = serde_json::from_value(v.clone())
-                .map_err(|e| (422, format!("split takes {{\"max\": bytes, \"delay_us\": n}} or false: {e}")))?;
+            let s: Split = serde_json::from_value(v.clone()).map_err(|e| {
+                (422, format!("split takes {{\"max\": bytes, \"delay_us\": n}} or false: {e}"))
+            })?;
             if s.max == 0 || s.delay_us > 10_000_000 {
                 return Err((422, "split: max must be at least 1, delay_us at most 10000000".into()));
             }
@@ -55,7 +63,10 @@ pub async fn set(sim: &Arc<Sim>, r: FaultRequest, asked: &Value) -> Answer {
         }
     };
     if r.reset_after_replies_withheld == Some(0) {
-        return Err((422, "reset_after_replies_withheld must be at least 1; use \"reset\": true to reset now".into()));
+        return Err((
+            422,
+            "reset_after_replies_withheld must be at least 1; use \"reset\": true to reset now".into(),
+        ));
     }
     let mut ended = 0;
     for ep in &endpoints {
@@ -85,6 +96,7 @@ pub async fn set(sim: &Arc<Sim>, r: FaultRequest, asked: &Value) -> Answer {
         sim.end(&conns, how).await;
     }
     sim.event("fault", json!({"fault": asked}));
-    let now: Vec<Value> = endpoints.iter().map(|e| json!({"name": e.name, "refuse": lock(&e.faults).refuse})).collect();
+    let now: Vec<Value> =
+        endpoints.iter().map(|e| json!({"name": e.name, "refuse": lock(&e.faults).refuse})).collect();
     Ok(json!({"ok": true, "ended": ended, "endpoints": now}))
 }

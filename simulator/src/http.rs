@@ -31,7 +31,8 @@ pub async fn run(sim: Arc<Sim>, listener: TcpListener) {
         let sim = sim.clone();
         tokio::spawn(async move {
             let service = service_fn(move |request| answer(sim.clone(), request));
-            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(tcp), service).await;
+            let _ =
+                hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(tcp), service).await;
         });
     }
 }
@@ -53,13 +54,16 @@ async fn answer(sim: Arc<Sim>, request: Request<Incoming>) -> Result<Response<Fu
     };
     let mut response = Response::new(Full::from(value.to_string() + "\n"));
     *response.status_mut() = hyper::StatusCode::from_u16(status).unwrap_or_default();
-    response.headers_mut().insert("content-type", hyper::header::HeaderValue::from_static("application/json"));
+    response
+        .headers_mut()
+        .insert("content-type", hyper::header::HeaderValue::from_static("application/json"));
     Ok(response)
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refused> {
     let body = if body.is_empty() { b"{}" } else { body };
-    let value: Value = serde_json::from_slice(body).map_err(|e| (400, format!("the body must be a JSON object: {e}")))?;
+    let value: Value =
+        serde_json::from_slice(body).map_err(|e| (400, format!("the body must be a JSON object: {e}")))?;
     if !value.is_object() {
         return Err((400, "the body must be a JSON object".into()));
     }
@@ -72,12 +76,15 @@ async fn route(sim: &Arc<Sim>, method: &Method, path: &str, query: &str, body: &
         ("GET", "/v1/status") => Ok(sim.status()),
         ("GET", "/v1/events") => {
             let after = match query.strip_prefix("after=") {
-                Some(n) => n.parse::<u64>().map_err(|_| (400, "after must be an event number".to_string()))?,
+                Some(n) => {
+                    n.parse::<u64>().map_err(|_| (400, "after must be an event number".to_string()))?
+                }
                 None if query.is_empty() => 0,
                 None => return Err((400, "events takes ?after=N: only events with n >= N".into())),
             };
             let events = lock(&sim.events);
-            let list: Vec<_> = events.ring.iter().filter(|e| e["n"].as_u64().is_some_and(|n| n >= after)).cloned().collect();
+            let list: Vec<_> =
+                events.ring.iter().filter(|e| e["n"].as_u64().is_some_and(|n| n >= after)).cloned().collect();
             Ok(json!({"ok": true, "ms": sim.ms(), "next": events.next, "events": list}))
         }
         ("GET", p) if p.starts_with("/v1/scenario/") => scenario::state(sim, &p["/v1/scenario/".len()..]),
@@ -92,7 +99,9 @@ async fn route(sim: &Arc<Sim>, method: &Method, path: &str, query: &str, body: &
             let mut s = lock(&sim.settings);
             s.enabled = r.client_maint_notifications.unwrap_or(s.enabled);
             s.replay_terminators = r.replay_terminators.unwrap_or(s.replay_terminators);
-            Ok(json!({"ok": true, "client_maint_notifications": s.enabled, "replay_terminators": s.replay_terminators}))
+            Ok(
+                json!({"ok": true, "client_maint_notifications": s.enabled, "replay_terminators": s.replay_terminators}),
+            )
         }
         (_, "/v1/move") if post => maint::start_move(sim, parse(body)?).await,
         (_, "/v1/migrating") if post => maint::window(sim, "MIGRATING", &parse(body)?),

@@ -69,16 +69,26 @@ impl Moving {
             _ if kind == "none" => None,
             (Some(t), _) => Some(t.clone()),
             (None, None) => None,
-            (None, Some((name, to))) if kind.ends_with("fqdn") => Some(format!("{name}.sch.test:{}", to.port())),
+            (None, Some((name, to))) if kind.ends_with("fqdn") => {
+                Some(format!("{name}.sch.test:{}", to.port()))
+            }
             (None, Some((_, to))) if self.unbracketed => Some(format!("{}:{}", to.ip(), to.port())),
             (None, Some((_, to))) => Some(to.to_string()),
         };
         let mut out = Vec::new();
         let v = self.variant;
         resp::push(&mut out, 3, if v == Variant::Absent { 3 } else { 4 });
-        if v == Variant::Simple { resp::simple(&mut out, "MOVING") } else { resp::bulk(&mut out, b"MOVING") }
+        if v == Variant::Simple {
+            resp::simple(&mut out, "MOVING")
+        } else {
+            resp::bulk(&mut out, b"MOVING")
+        }
         for n in [self.seq, self.time] {
-            if v == Variant::StringNumbers { resp::bulk(&mut out, n.to_string().as_bytes()) } else { resp::int(&mut out, n) }
+            if v == Variant::StringNumbers {
+                resp::bulk(&mut out, n.to_string().as_bytes())
+            } else {
+                resp::int(&mut out, n)
+            }
         }
         match (v, text) {
             (Variant::Absent, _) => {}
@@ -100,9 +110,13 @@ pub fn opt_in(sim: &Sim, conn: &Conn, a: &[Bytes], out: &mut Vec<u8>) {
     }
     let kind = match a.len() {
         3 => "none".to_string(),
-        5 if a[3].eq_ignore_ascii_case(b"moving-endpoint-type") => String::from_utf8_lossy(&a[4]).to_ascii_lowercase(),
+        5 if a[3].eq_ignore_ascii_case(b"moving-endpoint-type") => {
+            String::from_utf8_lossy(&a[4]).to_ascii_lowercase()
+        }
         5 => return resp::error(out, "ERR syntax error"),
-        _ => return resp::error(out, "ERR wrong number of arguments for 'client|maint_notifications' command"),
+        _ => {
+            return resp::error(out, "ERR wrong number of arguments for 'client|maint_notifications' command");
+        }
     };
     let on = a[2].eq_ignore_ascii_case(b"ON");
     if !(on || a[2].eq_ignore_ascii_case(b"OFF") && a.len() == 3) {
@@ -126,7 +140,10 @@ pub fn opt_in(sim: &Sim, conn: &Conn, a: &[Bytes], out: &mut Vec<u8>) {
     }
     conn.pushes_follow_next_reply();
     *lock(&conn.opted) = Some(kind.clone());
-    sim.event("opted_in", json!({"endpoint": conn.endpoint.name, "connection": conn.id, "endpoint_type": kind}));
+    sim.event(
+        "opted_in",
+        json!({"endpoint": conn.endpoint.name, "connection": conn.id, "endpoint_type": kind}),
+    );
     if conn.proto() < 3 {
         return;
     }
@@ -136,13 +153,24 @@ pub fn opt_in(sim: &Sim, conn: &Conn, a: &[Bytes], out: &mut Vec<u8>) {
         frames.extend(maint.terminators.get(name).cloned());
     }
     frames.extend(maint.slots.get(name).cloned());
-    frames.extend(maint.moving.iter().filter(|m| m.resend && m.from == *name && m.node == conn.node).map(|m| m.frame(&kind)));
+    frames.extend(
+        maint
+            .moving
+            .iter()
+            .filter(|m| m.resend && m.from == *name && m.node == conn.node)
+            .map(|m| m.frame(&kind)),
+    );
     frames.into_iter().for_each(|f| conn.push(f));
 }
 
 fn opted(sim: &Sim, endpoint: Option<&str>, node: Option<u64>) -> Vec<(Arc<Conn>, String)> {
     let conns = sim.connections(endpoint, node).into_iter().filter(|c| c.proto() >= 3);
-    conns.filter_map(|c| { let kind = lock(&c.opted).clone()?; Some((c, kind)) }).collect()
+    conns
+        .filter_map(|c| {
+            let kind = lock(&c.opted).clone()?;
+            Some((c, kind))
+        })
+        .collect()
 }
 
 fn names(sim: &Sim, endpoint: Option<&str>) -> Vec<String> {
@@ -151,17 +179,27 @@ fn names(sim: &Sim, endpoint: Option<&str>) -> Vec<String> {
 
 fn known(sim: &Sim, field: &str, endpoint: Option<&str>) -> Result<(), Refused> {
     match endpoint {
-        Some(e) if sim.endpoint(e).is_none() => Err((404, format!("{field}: no endpoint {e:?}; there are {}", names(sim, None).join(", ")))),
+        Some(e) if sim.endpoint(e).is_none() => {
+            Err((404, format!("{field}: no endpoint {e:?}; there are {}", names(sim, None).join(", "))))
+        }
         _ => Ok(()),
     }
 }
 
 fn seconds(field: &str, s: f64) -> Result<i64, Refused> {
-    if s.abs() <= MAX_TIME_S { Ok(s.ceil() as i64) } else { Err((422, format!("{field} must be from -{MAX_TIME_S} to {MAX_TIME_S} seconds"))) }
+    if s.abs() <= MAX_TIME_S {
+        Ok(s.ceil() as i64)
+    } else {
+        Err((422, format!("{field} must be from -{MAX_TIME_S} to {MAX_TIME_S} seconds")))
+    }
 }
 
 pub fn millis(field: &str, ms: u64) -> Result<Duration, Refused> {
-    if ms <= MAX_MS { Ok(Duration::from_millis(ms)) } else { Err((422, format!("{field} must be at most {MAX_MS} ms"))) }
+    if ms <= MAX_MS {
+        Ok(Duration::from_millis(ms))
+    } else {
+        Err((422, format!("{field} must be at most {MAX_MS} ms")))
+    }
 }
 
 #[derive(Deserialize)]
@@ -248,7 +286,8 @@ pub async fn start_move(sim: &Arc<Sim>, r: MoveRequest) -> Answer {
         let (sim, from) = (sim.clone(), from.clone());
         tokio::spawn(async move {
             tokio::time::sleep(switch).await;
-            let switched = from.node.compare_exchange(node, node + 1, Ordering::SeqCst, Ordering::SeqCst).is_ok();
+            let switched =
+                from.node.compare_exchange(node, node + 1, Ordering::SeqCst, Ordering::SeqCst).is_ok();
             sim.event("switched", json!({"endpoint": from.name, "node": node + 1, "switched": switched}));
         });
     }
@@ -262,7 +301,10 @@ pub async fn start_move(sim: &Arc<Sim>, r: MoveRequest) -> Answer {
         }
         lock(&sim.maint).moving.retain(|m| m.id != id);
         let conns = sim.connections(Some(&from.name), Some(node));
-        sim.event("old_node_closes", json!({"endpoint": from.name, "node": node, "connections": conns.len(), "refuses": refuse}));
+        sim.event(
+            "old_node_closes",
+            json!({"endpoint": from.name, "node": node, "connections": conns.len(), "refuses": refuse}),
+        );
         sim.end(&conns, Kill::Close).await;
     });
     Ok(answer)
@@ -324,7 +366,12 @@ fn send(sim: &Sim, endpoint: Option<&str>, frame: &Bytes) -> usize {
 }
 
 /// `/v1/migrate` and `/v1/failover`: the starter now, the rest in the background.
-pub fn whole_window(sim: &Arc<Sim>, starter: &'static str, terminator: &'static str, r: WindowRequest) -> Answer {
+pub fn whole_window(
+    sim: &Arc<Sim>,
+    starter: &'static str,
+    terminator: &'static str,
+    r: WindowRequest,
+) -> Answer {
     let ms = millis("ms", r.ms.unwrap_or(2000))?;
     let stall = millis("stall_ms", r.stall_ms.unwrap_or(0))?;
     if stall > ms {
@@ -346,7 +393,12 @@ pub async fn freeze(sim: &Arc<Sim>, endpoint: Option<&str>, time: Duration) {
     if time.is_zero() {
         return;
     }
-    let set = |on: bool| sim.endpoints.iter().filter(|e| endpoint.is_none_or(|n| n == e.name)).for_each(|e| e.set_faults(|f| f.freeze = on));
+    let set = |on: bool| {
+        sim.endpoints
+            .iter()
+            .filter(|e| endpoint.is_none_or(|n| n == e.name))
+            .for_each(|e| e.set_faults(|f| f.freeze = on))
+    };
     set(true);
     sim.event("frozen", json!({"endpoint": endpoint, "for_ms": time.as_millis() as u64}));
     tokio::time::sleep(time).await;
@@ -372,7 +424,11 @@ pub fn slots(sim: &Arc<Sim>, done: bool, r: SlotsRequest) -> Answer {
     let moves = match (done, &r.slots, &r.moves) {
         (false, _, None) => Vec::new(),
         (true, None, Some(m)) => m.clone(),
-        (true, ..) => return Err((422, "smigrated takes \"moves\": [[\"source host:port\", \"destination host:port\", \"slots\"], ...]".into())),
+        (true, ..) => return Err((
+            422,
+            "smigrated takes \"moves\": [[\"source host:port\", \"destination host:port\", \"slots\"], ...]"
+                .into(),
+        )),
         (false, ..) => return Err((422, "smigrating takes \"slots\": \"123,456,5000-7000\"".into())),
     };
     let mut maint = lock(&sim.maint);
@@ -392,7 +448,11 @@ pub fn slots(sim: &Arc<Sim>, done: bool, r: SlotsRequest) -> Answer {
     }
     let frame = Bytes::from(out);
     for name in names(sim, r.endpoint.as_deref()) {
-        if done { maint.slots.remove(&name); } else { maint.slots.insert(name, frame.clone()); }
+        if done {
+            maint.slots.remove(&name);
+        } else {
+            maint.slots.insert(name, frame.clone());
+        }
     }
     let sent = send(sim, r.endpoint.as_deref(), &frame);
     drop(maint);
@@ -415,8 +475,15 @@ pub fn raw(sim: &Arc<Sim>, r: PushRequest) -> Answer {
     known(sim, "endpoint", r.endpoint.as_deref())?;
     let bytes = match (r.data, r.base64) {
         (Some(d), None) => unescape(&d),
-        (None, Some(b)) => base64::engine::general_purpose::STANDARD.decode(b).map_err(|e| (422, format!("base64: {e}")))?,
-        _ => return Err((422, "give either \"data\" (\\r, \\n, \\t, \\\\ and \\xHH are escapes) or \"base64\"".into())),
+        (None, Some(b)) => {
+            base64::engine::general_purpose::STANDARD.decode(b).map_err(|e| (422, format!("base64: {e}")))?
+        }
+        _ => {
+            return Err((
+                422,
+                "give either \"data\" (\\r, \\n, \\t, \\\\ and \\xHH are escapes) or \"base64\"".into(),
+            ));
+        }
     };
     let frame = Bytes::from(bytes);
     let conns = sim.connections(r.endpoint.as_deref(), None);

@@ -49,13 +49,15 @@ impl PubSub {
     /// Subscriptions as the reply counts them: shard channels apart from the rest.
     pub fn count(&self, id: u64, space: Space) -> usize {
         let shard = space == Space::Shard;
-        self.by_conn.get(&id).map_or(0, |m| m.iter().filter(|(s, _)| (*s == Space::Shard as u8) == shard).count())
+        self.by_conn
+            .get(&id)
+            .map_or(0, |m| m.iter().filter(|(s, _)| (*s == Space::Shard as u8) == shard).count())
     }
 
     pub fn of(&self, id: u64, space: Space) -> Vec<Bytes> {
-        self.by_conn
-            .get(&id)
-            .map_or_else(Vec::new, |m| m.iter().filter(|(s, _)| *s == space as u8).map(|(_, c)| c.clone()).collect())
+        self.by_conn.get(&id).map_or_else(Vec::new, |m| {
+            m.iter().filter(|(s, _)| *s == space as u8).map(|(_, c)| c.clone()).collect()
+        })
     }
 
     pub fn subscribed(&self, id: u64) -> bool {

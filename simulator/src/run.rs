@@ -2,7 +2,7 @@
 
 use crate::cert;
 use crate::http;
-use crate::limits::MAX_ENDPOINTS;
+use crate::limits::{MAX_CONNECTIONS, MAX_ENDPOINTS};
 use crate::maint::Maint;
 use crate::serve;
 use crate::state::{Endpoint, ServerKind, Settings, Sim};
@@ -68,7 +68,10 @@ fn wanted(text: &str) -> Result<Wanted, String> {
 }
 
 pub fn main(options: Serve) -> Result<(), String> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| e.to_string())?;
+    // As many connections as the system lets this process have; fewer is no reason not to start.
+    let _ = rlimit::increase_nofile_limit(4 * MAX_CONNECTIONS as u64);
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| e.to_string())?;
     let result = runtime.block_on(serve_until_stopped(options));
     runtime.shutdown_background();
     result
@@ -89,15 +92,23 @@ async fn serve_until_stopped(o: Serve) -> Result<(), String> {
         }
     }
     if o.password.is_some() && o.upstream.is_some() {
-        return Err("--password is for the embedded data set: with --upstream, set it on the server there".into());
+        return Err(
+            "--password is for the embedded data set: with --upstream, set it on the server there".into()
+        );
     }
     let loopback = |ip: IpAddr| ip.is_loopback() || o.allow_non_loopback;
     if let Some(at) = list.iter().map(|w| w.at).chain([o.http]).find(|a| !loopback(a.ip())) {
-        return Err(format!("{at} can be reached from other hosts: give --allow-non-loopback if that is meant"));
+        return Err(format!(
+            "{at} can be reached from other hosts: give --allow-non-loopback if that is meant"
+        ));
     }
     let names: Vec<String> = list.iter().map(|w| format!("{}.sch.test", w.name)).collect();
-    let dir = o.cert_dir.clone().unwrap_or_else(|| std::env::temp_dir().join(format!("sch-sim-{}", std::process::id())));
-    let (ca_file, tls) = cert::make(&dir, &names).map_err(|e| format!("certificate in {}: {e}", dir.display()))?;
+    let dir = o
+        .cert_dir
+        .clone()
+        .unwrap_or_else(|| std::env::temp_dir().join(format!("sch-sim-{}", std::process::id())));
+    let (ca_file, tls) =
+        cert::make(&dir, &names).map_err(|e| format!("certificate in {}: {e}", dir.display()))?;
     let mut endpoints = Vec::new();
     let mut listeners = Vec::new();
     for w in list {
@@ -128,7 +139,11 @@ async fn serve_until_stopped(o: Serve) -> Result<(), String> {
         conns: Mutex::default(),
         next_conn: AtomicU64::new(1),
         events: Mutex::default(),
-        settings: Mutex::new(Settings { kind: o.server, enabled: o.server != ServerKind::FeatureOff, replay_terminators: true }),
+        settings: Mutex::new(Settings {
+            kind: o.server,
+            enabled: o.server != ServerKind::FeatureOff,
+            replay_terminators: true,
+        }),
         maint: Mutex::new(Maint::default()),
         runs: Mutex::default(),
         tls: Some(tls),

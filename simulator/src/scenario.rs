@@ -41,7 +41,9 @@ fn one() -> f64 {
 pub fn state(sim: &Arc<Sim>, id: &str) -> Answer {
     let runs = lock(&sim.runs);
     let found = runs.iter().find(|r| r["id"].as_u64().is_some_and(|n| n.to_string() == id));
-    found.cloned().ok_or_else(|| (404, format!("no scenario run {id:?}; POST /v1/scenario starts one and says its id")))
+    found
+        .cloned()
+        .ok_or_else(|| (404, format!("no scenario run {id:?}; POST /v1/scenario starts one and says its id")))
 }
 
 pub fn start(sim: &Arc<Sim>, r: ScenarioRequest) -> Answer {
@@ -128,7 +130,11 @@ impl Run {
 
     fn notify(&self, kind: &'static str) -> Step {
         self.step(kind);
-        let r = WindowRequest { endpoint: Some(self.from.name.clone()), time_s: 10.0 * self.scale, ..WindowRequest::default() };
+        let r = WindowRequest {
+            endpoint: Some(self.from.name.clone()),
+            time_s: 10.0 * self.scale,
+            ..WindowRequest::default()
+        };
         maint::window(&self.sim, kind, &r).map(drop)
     }
 
@@ -149,7 +155,9 @@ impl Run {
         let node = self.from.node.load(std::sync::atomic::Ordering::SeqCst);
         let id = maint::start_move(&self.sim, r).await?["move"].as_u64().unwrap_or(u64::MAX);
         self.pause(17.0).await;
-        while lock(&self.sim.maint).is_moving(id) || !self.sim.connections(Some(&self.from.name), Some(node)).is_empty() {
+        while lock(&self.sim.maint).is_moving(id)
+            || !self.sim.connections(Some(&self.from.name), Some(node)).is_empty()
+        {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
         self.step("old node closed");

@@ -46,7 +46,9 @@ pub fn accept(sim: &Arc<Sim>, endpoint: &Arc<Endpoint>, listener: TcpListener) {
                         None => {
                             let mut tcp = Shared(tcp);
                             let text = b"-ERR max number of clients reached\r\n";
-                            tokio::spawn(async move { tokio::time::timeout(LINGER, tcp.write_all(text)).await.is_ok() });
+                            tokio::spawn(async move {
+                                tokio::time::timeout(LINGER, tcp.write_all(text)).await.is_ok()
+                            });
                         }
                     }
                 }
@@ -72,7 +74,8 @@ pub async fn refuse(sim: &Arc<Sim>, endpoint: &Arc<Endpoint>, on: bool) -> Resul
         return Ok(());
     }
     if lock(&endpoint.listener).is_none() {
-        let listener = bind(endpoint.address()).map_err(|e| format!("cannot bind {} again: {e}", endpoint.address()))?;
+        let listener =
+            bind(endpoint.address()).map_err(|e| format!("cannot bind {} again: {e}", endpoint.address()))?;
         accept(sim, endpoint, listener);
     }
     endpoint.set_faults(|f| {
@@ -152,7 +155,10 @@ async fn serve(sim: Arc<Sim>, conn: Arc<Conn>, tcp: Arc<TcpStream>) {
                     Some((Box::new(r), Box::new(w)))
                 }
                 Err(e) => {
-                    sim.event("tls_failed", json!({"endpoint": ep.name, "connection": id, "error": e.to_string()}));
+                    sim.event(
+                        "tls_failed",
+                        json!({"endpoint": ep.name, "connection": id, "error": e.to_string()}),
+                    );
                     None
                 }
             },
@@ -200,7 +206,10 @@ pub fn withheld(sim: &Arc<Sim>, conn: &Conn) -> Option<bool> {
         faults.withhold = None;
         drop(faults);
         let conns = sim.connections(Some(&conn.endpoint.name), None);
-        sim.event("reset_with_replies_withheld", json!({"endpoint": conn.endpoint.name, "connections": conns.len()}));
+        sim.event(
+            "reset_with_replies_withheld",
+            json!({"endpoint": conn.endpoint.name, "connections": conns.len()}),
+        );
         conns.iter().for_each(|c| c.kill(Kill::Reset));
     }
     Some(last)
@@ -233,7 +242,9 @@ async fn embedded<R: AsyncRead + Unpin>(sim: &Arc<Sim>, conn: &Arc<Conn>, mut fr
                         conn.reply(std::mem::take(&mut out).into());
                     }
                     let until = wait.map(|w| Instant::now() + w);
-                    if !block(sim, conn, &mut session, &mut from, &mut buf, &args, left, until, &mut out).await {
+                    if !block(sim, conn, &mut session, &mut from, &mut buf, &args, left, until, &mut out)
+                        .await
+                    {
                         return false;
                     }
                     Flow::Next
@@ -270,8 +281,15 @@ async fn embedded<R: AsyncRead + Unpin>(sim: &Arc<Sim>, conn: &Arc<Conn>, mut fr
 /// Waits for a list element; false when the client left.
 #[allow(clippy::too_many_arguments)]
 async fn block<R: AsyncRead + Unpin>(
-    sim: &Arc<Sim>, conn: &Arc<Conn>, session: &mut Session, from: &mut R, buf: &mut BytesMut,
-    args: &[bytes::Bytes], left: bool, until: Option<Instant>, out: &mut Vec<u8>,
+    sim: &Arc<Sim>,
+    conn: &Arc<Conn>,
+    session: &mut Session,
+    from: &mut R,
+    buf: &mut BytesMut,
+    args: &[bytes::Bytes],
+    left: bool,
+    until: Option<Instant>,
+    out: &mut Vec<u8>,
 ) -> bool {
     loop {
         let grew = sim.grew.notified();

@@ -14,7 +14,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub enum Flow {
     Next,
     /// Nothing there yet: ask `blocked` again when a list grew; give up after the time.
-    Block { args: Vec<Bytes>, left: bool, wait: Option<Duration> },
+    Block {
+        args: Vec<Bytes>,
+        left: bool,
+        wait: Option<Duration>,
+    },
     Close,
 }
 
@@ -67,7 +71,8 @@ impl Session {
             resp::error(out, "NOAUTH Authentication required.");
             return Flow::Next;
         }
-        if self.queued.is_some() && !matches!(name, "EXEC" | "DISCARD" | "MULTI" | "WATCH" | "QUIT" | "RESET") {
+        if self.queued.is_some() && !matches!(name, "EXEC" | "DISCARD" | "MULTI" | "WATCH" | "QUIT" | "RESET")
+        {
             if !known(name) {
                 self.queue_failed = true;
                 unknown(out, &args);
@@ -85,7 +90,15 @@ impl Session {
         self.run(sim, conn, name, &args, out, true)
     }
 
-    fn run(&mut self, sim: &Arc<Sim>, conn: &Arc<Conn>, name: &str, a: &[Bytes], out: &mut Vec<u8>, may_block: bool) -> Flow {
+    fn run(
+        &mut self,
+        sim: &Arc<Sim>,
+        conn: &Arc<Conn>,
+        name: &str,
+        a: &[Bytes],
+        out: &mut Vec<u8>,
+        may_block: bool,
+    ) -> Flow {
         let proto = conn.proto();
         if let Some((min, max)) = arity(name) {
             if a.len() < min || a.len() > max {
@@ -116,7 +129,10 @@ impl Session {
             ("ECHO", 2) => resp::bulk(out, &a[1]),
             ("HELLO", _) => self.hello(sim, conn, a, out),
             ("AUTH", 2..=3) => match &sim.password {
-                None => resp::error(out, "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?"),
+                None => resp::error(
+                    out,
+                    "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?",
+                ),
                 Some(p) if a[a.len() - 1] == p.as_bytes() && (a.len() == 2 || &a[1][..] == b"default") => {
                     self.authed = true;
                     resp::simple(out, "OK");
@@ -161,7 +177,11 @@ impl Session {
                 _ => resp::array(out, 0),
             },
             ("CONFIG", 2..) => {
-                if a[1].eq_ignore_ascii_case(b"GET") { resp::map(out, proto, 0) } else { unknown_sub(out, "CONFIG", &a[1]) }
+                if a[1].eq_ignore_ascii_case(b"GET") {
+                    resp::map(out, proto, 0)
+                } else {
+                    unknown_sub(out, "CONFIG", &a[1])
+                }
             }
             ("CLIENT", 2..) => self.client(sim, conn, a, out),
             ("MULTI", 1) => {
@@ -298,14 +318,20 @@ impl Session {
             match &v[..] {
                 b"2" => proto = 2,
                 b"3" if sim.kind() != ServerKind::Resp2Only => proto = 3,
-                _ if text(v).parse::<i64>().is_err() => return resp::error(out, "ERR Protocol version is not an integer or out of range"),
+                _ if text(v).parse::<i64>().is_err() => {
+                    return resp::error(out, "ERR Protocol version is not an integer or out of range");
+                }
                 _ => return resp::error(out, "NOPROTO unsupported protocol version"),
             }
         }
         let (mut i, mut authed, mut name) = (2, self.authed, None);
         while i < a.len() {
             if a[i].eq_ignore_ascii_case(b"AUTH") && i + 2 < a.len() {
-                if sim.password.as_ref().is_some_and(|p| a[i + 2] != p.as_bytes() || &a[i + 1][..] != b"default") {
+                if sim
+                    .password
+                    .as_ref()
+                    .is_some_and(|p| a[i + 2] != p.as_bytes() || &a[i + 1][..] != b"default")
+                {
                     return resp::error(out, "WRONGPASS invalid username-password pair or user is disabled.");
                 }
                 authed = true;
@@ -318,7 +344,10 @@ impl Session {
             }
         }
         if !authed {
-            return resp::error(out, "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time");
+            return resp::error(
+                out,
+                "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time",
+            );
         }
         self.authed = true;
         if let Some(n) = name {
@@ -380,21 +409,58 @@ const VERSION: &str = "8.2.0";
 fn info(conn: &Conn) -> String {
     format!(
         "id={} addr={} laddr={} name={} age={} resp={}\n",
-        conn.id, conn.peer, conn.endpoint.address(), lock(&conn.name), conn.opened.elapsed().as_secs(), conn.proto()
+        conn.id,
+        conn.peer,
+        conn.endpoint.address(),
+        lock(&conn.name),
+        conn.opened.elapsed().as_secs(),
+        conn.proto()
     )
 }
 
 fn known(name: &str) -> bool {
     arity(name).is_some()
-        || matches!(name, "PING" | "ECHO" | "HELLO" | "AUTH" | "SELECT" | "QUIT" | "RESET" | "TIME" | "INFO" | "COMMAND"
-            | "CONFIG" | "CLIENT" | "MULTI" | "EXEC" | "DISCARD" | "WATCH" | "UNWATCH" | "BLPOP" | "BRPOP" | "PUBLISH"
-            | "SPUBLISH" | "SUBSCRIBE" | "UNSUBSCRIBE" | "PSUBSCRIBE" | "PUNSUBSCRIBE" | "SSUBSCRIBE" | "SUNSUBSCRIBE"
-            | "READONLY" | "READWRITE" | "ASKING")
+        || matches!(
+            name,
+            "PING"
+                | "ECHO"
+                | "HELLO"
+                | "AUTH"
+                | "SELECT"
+                | "QUIT"
+                | "RESET"
+                | "TIME"
+                | "INFO"
+                | "COMMAND"
+                | "CONFIG"
+                | "CLIENT"
+                | "MULTI"
+                | "EXEC"
+                | "DISCARD"
+                | "WATCH"
+                | "UNWATCH"
+                | "BLPOP"
+                | "BRPOP"
+                | "PUBLISH"
+                | "SPUBLISH"
+                | "SUBSCRIBE"
+                | "UNSUBSCRIBE"
+                | "PSUBSCRIBE"
+                | "PUNSUBSCRIBE"
+                | "SSUBSCRIBE"
+                | "SUNSUBSCRIBE"
+                | "READONLY"
+                | "READWRITE"
+                | "ASKING"
+        )
 }
 
 fn unknown(out: &mut Vec<u8>, a: &[Bytes]) {
     let rest: String = a[1..].iter().take(20).map(|x| format!("'{:.128}' ", text(x))).collect();
-    resp::error(out, &format!("ERR unknown command '{:.128}', with args beginning with: {rest}", text(&a[0])));
+    resp::error(
+        out,
+        &format!("ERR unknown command '{:.128}', with args beginning with: {rest}", text(&a[0])),
+    );
 }
 
 pub fn unknown_sub(out: &mut Vec<u8>, of: &str, sub: &[u8]) {

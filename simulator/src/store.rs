@@ -41,7 +41,8 @@ fn int(text: &[u8]) -> Result<i64, &'static str> {
 pub fn arity(name: &str) -> Option<(usize, usize)> {
     const ANY: usize = usize::MAX;
     Some(match name {
-        "GET" | "INCR" | "DECR" | "STRLEN" | "TTL" | "PTTL" | "LLEN" | "HGETALL" | "SMEMBERS" | "KEYS" | "TYPE" => (2, 2),
+        "GET" | "INCR" | "DECR" | "STRLEN" | "TTL" | "PTTL" | "LLEN" | "HGETALL" | "SMEMBERS" | "KEYS"
+        | "TYPE" => (2, 2),
         "SET" => (3, ANY),
         "SETNX" | "INCRBY" | "DECRBY" | "APPEND" | "HGET" | "SISMEMBER" => (3, 3),
         "EXPIRE" | "PEXPIRE" => (3, 3),
@@ -270,7 +271,8 @@ impl Store {
                         None => resp::null(out, proto),
                     }
                 } else {
-                    let n = usize::try_from(int(&a[2])?).map_err(|_| "ERR value is out of range, must be positive")?;
+                    let n = usize::try_from(int(&a[2])?)
+                        .map_err(|_| "ERR value is out of range, must be positive")?;
                     let mut items = Vec::new();
                     while items.len() < n {
                         match self.pop(db, &a[1], front)? {

@@ -22,7 +22,10 @@ enum Expect {
     /// A PING that stands in for the opt-in.
     OptIn(Vec<Bytes>),
     /// Confirmations, which are pushes (arrays before RESP3).
-    Sub { kind: &'static str, left: usize },
+    Sub {
+        kind: &'static str,
+        left: usize,
+    },
 }
 
 #[derive(Default)]
@@ -31,7 +34,8 @@ struct Shared {
     client_ended: AtomicBool,
 }
 
-const SUBS: [&str; 6] = ["subscribe", "psubscribe", "ssubscribe", "unsubscribe", "punsubscribe", "sunsubscribe"];
+const SUBS: [&str; 6] =
+    ["subscribe", "psubscribe", "ssubscribe", "unsubscribe", "punsubscribe", "sunsubscribe"];
 
 fn sub_kind(name: &[u8]) -> Option<&'static str> {
     SUBS.into_iter().find(|s| name.eq_ignore_ascii_case(s.as_bytes()))
@@ -95,7 +99,13 @@ where
             let expect = if opt_in {
                 Expect::OptIn(command.args.clone())
             } else if is(0, "hello") {
-                Expect::Hello(if is(1, "3") { 3 } else if is(1, "2") { 2 } else { 0 })
+                Expect::Hello(if is(1, "3") {
+                    3
+                } else if is(1, "2") {
+                    2
+                } else {
+                    0
+                })
             } else if is(0, "reset") {
                 Expect::Reset
             } else if let Some(kind) = sub_kind(&a[0]) {
@@ -242,4 +252,3 @@ fn message_kind(frame: &[u8], proto: u8) -> Option<&str> {
         _ => None,
     }
 }
-

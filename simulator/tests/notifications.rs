@@ -14,7 +14,10 @@ fn opt_in_texts() {
     assert_eq!(c.ask(&ON), "+OK\r\n");
     assert_eq!(c.ask(&["client", "maint_notifications", "on"]), "+OK\r\n");
     assert_eq!(c.ask(&["CLIENT", "MAINT_NOTIFICATIONS", "OFF"]), "+OK\r\n");
-    assert_eq!(c.ask(&["CLIENT", "MAINT_NOTIFICATIONS", "ON", "moving-endpoint-type", "somewhere"]), "-ERR syntax error\r\n");
+    assert_eq!(
+        c.ask(&["CLIENT", "MAINT_NOTIFICATIONS", "ON", "moving-endpoint-type", "somewhere"]),
+        "-ERR syntax error\r\n"
+    );
     let disabled = "-ERR maintenance notifications are disabled on this server\r\n";
     sim.http("PUT", "/v1/cluster", r#"{"client_maint_notifications":false}"#);
     assert_eq!(c.ask(&ON), disabled);
@@ -22,8 +25,14 @@ fn opt_in_texts() {
     assert_eq!(c.ask(&ON), "+OK\r\n");
     assert_eq!(Sim::start(&["--server", "feature-off"]).client("a").ask(&ON), disabled);
     let open = Sim::start(&["--server", "open-source"]);
-    assert_eq!(open.client("a").ask(&ON), "-ERR unknown subcommand 'MAINT_NOTIFICATIONS'. Try CLIENT HELP.\r\n");
-    assert_eq!(open.client("a").ask(&["client", "maint_notifications", "on"]), "-ERR unknown subcommand 'maint_notifications'. Try CLIENT HELP.\r\n");
+    assert_eq!(
+        open.client("a").ask(&ON),
+        "-ERR unknown subcommand 'MAINT_NOTIFICATIONS'. Try CLIENT HELP.\r\n"
+    );
+    assert_eq!(
+        open.client("a").ask(&["client", "maint_notifications", "on"]),
+        "-ERR unknown subcommand 'maint_notifications'. Try CLIENT HELP.\r\n"
+    );
     let old = Sim::start(&["--server", "resp2-only"]);
     assert_eq!(old.client("a").ask(&["HELLO", "3"]), "-NOPROTO unsupported protocol version\r\n");
 }
@@ -42,7 +51,10 @@ fn sequence_starts_at_zero_and_is_shared() {
     sim.post("/v1/smigrating", r#"{"slots":"1-5"}"#);
     assert_eq!(c.frame(), ">3\r\n$10\r\nSMIGRATING\r\n:4\r\n$3\r\n1-5\r\n");
     sim.post("/v1/smigrated", r#"{"moves":[["h:1","h:2","1-5"]]}"#);
-    assert_eq!(c.frame(), ">3\r\n$9\r\nSMIGRATED\r\n:5\r\n*1\r\n*3\r\n$3\r\nh:1\r\n$3\r\nh:2\r\n$3\r\n1-5\r\n");
+    assert_eq!(
+        c.frame(),
+        ">3\r\n$9\r\nSMIGRATED\r\n:5\r\n*1\r\n*3\r\n$3\r\nh:1\r\n$3\r\nh:2\r\n$3\r\n1-5\r\n"
+    );
     sim.post("/v1/push", r#"{"endpoint":"a","data":">1\\r\\n+HI\\r\\n"}"#);
     assert_eq!(c.frame(), ">1\r\n+HI\r\n");
     sim.post("/v1/push", r#"{"base64":"KzENCg=="}"#);
@@ -62,7 +74,14 @@ fn terminator_is_replayed_after_the_opt_in() {
 
 #[test]
 fn moving_texts() {
-    let sim = Sim::start(&["--endpoint", "a=127.0.0.1:0", "--endpoint", "b=127.0.0.1:0", "--endpoint", "six=[::1]:0"]);
+    let sim = Sim::start(&[
+        "--endpoint",
+        "a=127.0.0.1:0",
+        "--endpoint",
+        "b=127.0.0.1:0",
+        "--endpoint",
+        "six=[::1]:0",
+    ]);
     let (b, six) = (sim.address("b"), sim.address("six"));
     let port = b.rsplit(':').next().expect("port");
     let mut ip = sim.opted("a", "internal-ip");
@@ -142,8 +161,15 @@ fn null_move_switches_the_listener() {
 #[test]
 fn every_scenario() {
     for name in [
-        "rolling-upgrade", "in-place-upgrade", "maintenance-mode", "database-version-upgrade", "shard-migration", "failover",
-        "endpoint-type-none", "server-without-feature", "resp2-only",
+        "rolling-upgrade",
+        "in-place-upgrade",
+        "maintenance-mode",
+        "database-version-upgrade",
+        "shard-migration",
+        "failover",
+        "endpoint-type-none",
+        "server-without-feature",
+        "resp2-only",
     ] {
         let sim = Sim::start(&[]);
         let mut c: Client = sim.opted("a", "internal-ip");

@@ -112,9 +112,21 @@ fn password() {
 /// A real server on a free port.
 fn redis() -> (Process, String) {
     for _ in 0..20 {
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port().to_string();
+        let port =
+            TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port().to_string();
         let child = Command::new("redis-server")
-            .args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--daemonize", "no"])
+            .args([
+                "--port",
+                &port,
+                "--bind",
+                "127.0.0.1",
+                "--save",
+                "",
+                "--appendonly",
+                "no",
+                "--daemonize",
+                "no",
+            ])
             .stdout(Stdio::null())
             .spawn()
             .expect("redis-server must be installed for this test");
@@ -247,7 +259,10 @@ fn start_and_stop() {
     assert!(c.frame().contains("MOVING"));
     assert!(String::from_utf8_lossy(&run(&["status"]).stdout).contains("\"opted_in\": true"));
     assert!(String::from_utf8_lossy(&run(&["events"]).stdout).contains("\"moving\""));
-    assert!(String::from_utf8_lossy(&run(&["scenario", "name=failover", "scale=0.01", "endpoint=b"]).stdout).contains("\"done\""));
+    assert!(
+        String::from_utf8_lossy(&run(&["scenario", "name=failover", "scale=0.01", "endpoint=b"]).stdout)
+            .contains("\"done\"")
+    );
     let bad = run(&["fault", "endpoint=zz"]);
     assert!(!bad.status.success() && String::from_utf8_lossy(&bad.stderr).contains("a, b, c"));
 }
@@ -279,8 +294,11 @@ fn protocol_errors_and_large_values() {
 
 #[test]
 fn too_many_connections() {
+    rlimit::increase_nofile_limit(8192).expect("descriptors");
     let sim = Sim::start(&[]);
-    let mut all: Vec<_> = (0..4096).map(|_| TcpStream::connect(sim.address("a")).expect("connect (4,200 descriptors are needed)")).collect();
+    let mut all: Vec<_> = (0..4096)
+        .map(|_| TcpStream::connect(sim.address("a")).expect("connect (4,200 descriptors are needed)"))
+        .collect();
     let mut over = sim.client("a");
     assert_eq!(over.frame(), "-ERR max number of clients reached\r\n");
     assert_eq!(over.end(), None);

@@ -72,7 +72,10 @@ impl Sim {
         let at = self.ready["http"].as_str().expect("http");
         let mut tcp = TcpStream::connect(at).expect("the control interface accepts");
         tcp.set_read_timeout(Some(PATIENCE)).expect("timeout");
-        let head = format!("{method} {path} HTTP/1.1\r\nHost: {at}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {at}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+            body.len()
+        );
         tcp.write_all(head.as_bytes()).expect("request");
         let _ = tcp.write_all(body.as_bytes());
         let mut text = String::new();
