@@ -1,0 +1,194 @@
+//! `sch-sim serve`: options, start, stop.
+
+use crate::cert;
+use crate::http;
+use crate::limits::{MAX_CONNECTIONS, MAX_ENDPOINTS};
+use crate::maint::Maint;
+use crate::serve;
+use crate::state::{Endpoint, ServerKind, Settings, Sim};
+use crate::store::Store;
+use serde_json::json;
+use std::io::Write;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{Notify, watch};
+
+#[derive(clap::Args)]
+pub struct Serve {
+    /// Where the control interface listens.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    http: SocketAddr,
+    /// NAME=IP:PORT[,tls]; may be repeated. Without any: a, b and c on 127.0.0.1:0.
+    #[arg(long = "endpoint", value_name = "NAME=IP:PORT[,tls]")]
+    endpoints: Vec<String>,
+    /// A real server that executes the commands instead of the embedded data set.
+    #[arg(long, value_name = "HOST:PORT")]
+    upstream: Option<String>,
+    /// Where ca.pem is written; a new directory under the system's temporary one when not given.
+    #[arg(long)]
+    cert_dir: Option<PathBuf>,
+    /// What kind of server to be.
+    #[arg(long, value_enum, default_value = "software")]
+    server: ServerKind,
+    /// What clients must authenticate with (embedded data set only).
+    #[arg(long)]
+    password: Option<String>,
+    /// Stop after this many seconds.
+    #[arg(long)]
+    max_seconds: Option<u64>,
+    /// Stop when standard input ends.
+    #[arg(long)]
+    exit_with_stdin: bool,
+    /// Allow addresses other hosts can reach.
+    #[arg(long)]
+    allow_non_loopback: bool,
+}
+
+struct Wanted {
+    name: String,
+    at: SocketAddr,
+    tls: bool,
+}
+
+fn wanted(text: &str) -> Result<Wanted, String> {
+    let bad = || format!("--endpoint {text:?}: give NAME=IP:PORT or NAME=IP:PORT,tls");
+    let (name, rest) = text.split_once('=').ok_or_else(bad)?;
+    let (at, tls) = match rest.strip_suffix(",tls") {
+        Some(at) => (at, true),
+        None => (rest, false),
+    };
+    if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
+        return Err(format!("--endpoint {text:?}: a name has letters, digits and '-'"));
+    }
+    Ok(Wanted { name: name.into(), at: at.parse().map_err(|_| bad())?, tls })
+}
+
+pub fn main(options: Serve) -> Result<(), String> {
+    // As many connections as the system lets this process have; fewer is no reason not to start.
+    let _ = rlimit::increase_nofile_limit(4 * MAX_CONNECTIONS as u64);
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| e.to_string())?;
+    let result = runtime.block_on(serve_until_stopped(options));
+    runtime.shutdown_background();
+    result
+}
+
+async fn serve_until_stopped(o: Serve) -> Result<(), String> {
+    let mut list = o.endpoints.iter().map(|t| wanted(t)).collect::<Result<Vec<_>, _>>()?;
+    if list.is_empty() {
+        let at = SocketAddr::from(([127, 0, 0, 1], 0));
+        list = ["a", "b", "c"].map(|n| Wanted { name: n.into(), at, tls: false }).into();
+    }
+    if list.len() > MAX_ENDPOINTS {
+        return Err(format!("at most {MAX_ENDPOINTS} endpoints"));
+    }
+    for (i, w) in list.iter().enumerate() {
+        if list[..i].iter().any(|v| v.name == w.name) {
+            return Err(format!("--endpoint: two are called {:?}", w.name));
+        }
+    }
+    if o.password.is_some() && o.upstream.is_some() {
+        return Err(
+            "--password is for the embedded data set: with --upstream, set it on the server there".into()
+        );
+    }
+    let loopback = |ip: IpAddr| ip.is_loopback() || o.allow_non_loopback;
+    if let Some(at) = list.iter().map(|w| w.at).chain([o.http]).find(|a| !loopback(a.ip())) {
+        return Err(format!(
+            "{at} can be reached from other hosts: give --allow-non-loopback if that is meant"
+        ));
+    }
+    let names: Vec<String> = list.iter().map(|w| format!("{}.sch.test", w.name)).collect();
+    let dir = o
+        .cert_dir
+        .clone()
+        .unwrap_or_else(|| std::env::temp_dir().join(format!("sch-sim-{}", std::process::id())));
+    let (ca_file, tls) =
+        cert::make(&dir, &names).map_err(|e| format!("certificate in {}: {e}", dir.display()))?;
+    let mut endpoints = Vec::new();
+    let mut listeners = Vec::new();
+    for w in list {
+        let listener = serve::bind(w.at).map_err(|e| format!("endpoint {} at {}: {e}", w.name, w.at))?;
+        let at = listener.local_addr().map_err(|e| e.to_string())?;
+        endpoints.push(Arc::new(Endpoint {
+            name: w.name,
+            ip: at.ip(),
+            port: at.port(),
+            tls: w.tls,
+            node: AtomicU64::new(0),
+            faults: Mutex::default(),
+            changed: watch::channel(0).0,
+            listener: Mutex::default(),
+        }));
+        listeners.push(listener);
+    }
+    let control = serve::bind(o.http).map_err(|e| format!("--http {}: {e}", o.http))?;
+    let http_at = control.local_addr().map_err(|e| e.to_string())?;
+    let sim = Arc::new(Sim {
+        start: Instant::now(),
+        password: o.password,
+        upstream: o.upstream,
+        store: Mutex::new(Store::new()),
+        pubsub: Mutex::default(),
+        grew: Notify::new(),
+        endpoints,
+        conns: Mutex::default(),
+        next_conn: AtomicU64::new(1),
+        events: Mutex::default(),
+        settings: Mutex::new(Settings {
+            kind: o.server,
+            enabled: o.server != ServerKind::FeatureOff,
+            replay_terminators: true,
+        }),
+        maint: Mutex::new(Maint::default()),
+        runs: Mutex::default(),
+        tls: Some(tls),
+    });
+    for (endpoint, listener) in sim.endpoints.iter().zip(listeners) {
+        serve::accept(&sim, endpoint, listener);
+    }
+    tokio::spawn(http::run(sim.clone(), control));
+    // Before anybody can know that the simulator is ready.
+    let term = signal(SignalKind::terminate()).map_err(|e| e.to_string())?;
+    let int = signal(SignalKind::interrupt()).map_err(|e| e.to_string())?;
+    let described: Vec<_> = sim
+        .endpoints
+        .iter()
+        .map(|e| json!({"name": e.name, "addr": e.ip.to_string(), "port": e.port, "tls": e.tls}))
+        .collect();
+    let ready = json!({"http": http_at.to_string(), "pid": std::process::id(), "ca_file": ca_file, "endpoints": described});
+    let mut stdout = std::io::stdout();
+    writeln!(stdout, "{ready}").and_then(|()| stdout.flush()).map_err(|e| format!("standard output: {e}"))?;
+    stopped(o.max_seconds, o.exit_with_stdin, term, int).await;
+    if o.cert_dir.is_none() {
+        let _ = std::fs::remove_dir_all(&dir);
+    }
+    Ok(())
+}
+
+async fn stopped(max_seconds: Option<u64>, with_stdin: bool, mut term: Signal, mut int: Signal) {
+    let ended = Arc::new(Notify::new());
+    if with_stdin {
+        let ended = ended.clone();
+        std::thread::spawn(move || {
+            let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+            ended.notify_one();
+        });
+    }
+    let limit = async {
+        match max_seconds {
+            Some(s) => tokio::time::sleep(Duration::from_secs(s)).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+        () = ended.notified() => {}
+        () = limit => {}
+    }
+}
