@@ -28,9 +28,9 @@ class Row:
 def stall_then_move(sim):
     sim.at(1.0)
     sim.post("migrating", endpoint="a", time_s=10, shards="1")
-    sim.post("fault", endpoint="a", stall_ms=800)
-    sim.at(2.0)
-    sim.post("fault", endpoint="a", stall_ms=0)
+    sim.post("fault", endpoint="a", freeze=True)
+    sim.at(1.8)
+    sim.post("fault", endpoint="a", freeze=False)
     sim.post("migrated", endpoint="a", shards="1")
     sim.at(2.4)
     sim.post("move", **{"from": "a"}, to="b", time_s=1, close_after_ms=700)

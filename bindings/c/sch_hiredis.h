@@ -2,7 +2,8 @@
  *
  *     redisContext *c = redisConnectWithTimeout(host, port, timeout);
  *     // with TLS: redisInitiateSSLWithContext(c, ssl);
- *     sch_config *config = sch_config_new();
+ *     sch_config *config = NULL;
+ *     sch_config_new(&config);
  *     sch_config_set_host(config, host, strlen(host));
  *     sch_config_set_port(config, port);
  *     sch_hiredis *s = sch_hiredis_attach(c, config, NULL);      // with TLS: pass `ssl` instead of NULL
@@ -285,12 +286,13 @@ static inline ssize_t sch_hiredis_fail(redisContext *c, int err, const char *tex
 static inline ssize_t sch_hiredis_read(redisContext *c, char *buffer, size_t cap) {
     sch_hiredis *s = (sch_hiredis *)c->privctx;
     uint64_t began = sch_hiredis_now();
+    int32_t phase;
     size_t n;
     while (s->inbox_len == 0) {
         bool infinite = true;
         uint64_t configured = 0, effective = 0, until = UINT64_MAX;
         if (s->oom) return sch_hiredis_fail(c, REDIS_ERR_OOM, "Out of memory");
-        if (sch_conn_current(s->conn) == 0 && sch_conn_phase(s->conn) == SCH_PHASE_DETACHED)
+        if (sch_conn_phase(s->conn, &phase) != SCH_OK || phase == SCH_PHASE_DETACHED)
             return sch_hiredis_fail(c, REDIS_ERR_EOF, "Server closed the connection");
         if (c->command_timeout && (c->command_timeout->tv_sec || c->command_timeout->tv_usec)) {
             infinite = false;

@@ -260,7 +260,7 @@ static bool dial(struct managed *c, uint64_t until) {
             poll(&p, 1, until > now ? (int)((until - now) / 1000000) : 0);
             t = add(c, d.transport, fd);
             connected(c, t);
-            id = sch_conn_current(c->sch);
+            sch_conn_current(c->sch, &id);
         } else {
             sch_conn_connect_failed(c->sch, now_ns(), d.transport);
         }
@@ -275,7 +275,8 @@ static bool dial(struct managed *c, uint64_t until) {
 
 static void *managed_open(const struct target *target) {
     struct managed *c = calloc(1, sizeof *c);
-    sch_config *config = sch_config_new();
+    sch_config *config = NULL;
+    sch_config_new(&config);
     sch_config_set_host(config, target->host, strlen(target->host));
     sch_config_set_port(config, (uint16_t)target->port);
     sch_conn_new(SCH_ABI_VERSION, config, &c->sch);
@@ -285,8 +286,11 @@ static void *managed_open(const struct target *target) {
 
 /* Every word of a command that timed out may still be answered: the connection starts anew. */
 static void abandon(struct managed *c) {
-    struct transport *t = find(c, sch_conn_current(c->sch));
-    if (t && t->id) {
+    struct transport *t;
+    uint64_t id = 0;
+    sch_conn_current(c->sch, &id);
+    t = find(c, id);
+    if (id != 0 && t) {
         closed(c, t);
         actions(c);
         parser_reset(&c->parser);

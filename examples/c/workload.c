@@ -89,7 +89,7 @@ static void *work(void *argument) {
     uint64_t end = next + (uint64_t)(o->seconds * 1e9);
     char key[96];
     int64_t value = 0;
-    int turn = 0, tries;
+    int turn = w->id, tries; /* half of the workers write while the other half reads */
     const char *last[2] = {"GET", key}, *first[2] = {"DEL", key};
     snprintf(key, sizeof key, "count:%s:%d", o->prefix, w->id);
     for (tries = 0; tries < 100 && o->driver->command(client, 2, first, 2000, &value) != RESULT_OK; tries++) {}
