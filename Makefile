@@ -37,7 +37,7 @@ demo: tools clients
 
 # Every row of the README's table, against redis-server, with its demands.
 e2e: clients
-	python3 demo/run.py --redis-server --check --drivers plain managed hiredis-sch
+	python3 demo/run.py --redis-server --check --drivers plain managed tapped notified hiredis-sch
 	python3 demo/run.py --redis-server --check --drivers hiredis-sch --tls
 
 test: tools

@@ -19,9 +19,9 @@ class Row:
     max_ms: float | None = None
     may_be_unknown: bool = False
     handoffs: bool = True
+    restored: bool = False
     endpoints: tuple = ("a=127.0.0.1:0", "b=127.0.0.1:0", "c=127.0.0.1:0")
     server: str = "software"
-    note: str = ""
     extra: list = field(default_factory=list)
 
 
@@ -94,5 +94,8 @@ ROWS = [
     Row("move without endpoint", 5.0, null_endpoint),
     Row("move to an IPv6 address", 4.5, plain_move, endpoints=("a=127.0.0.1:0", "b=[::1]:0")),
     Row("move to another port of the same address", 4.5, plain_move, endpoints=("a=127.0.0.1:0", "b=127.0.0.1:0")),
-    Row("migration that never ends", 4.0, starter_without_end, handoffs=False),
+    Row(
+        "migration that never ends (window set to 1.5 s)", 4.0, starter_without_end, handoffs=False, restored=True,
+        extra=["--migration-window-ms", "1500"],
+    ),
 ]

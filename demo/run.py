@@ -64,6 +64,7 @@ def load(args, row, sim, driver, index):
     command = [args.workload, "--driver", driver, "--host", target["addr"], "--port", str(target["port"])]
     command += ["--workers", str(args.workers), "--rate", str(args.rate), "--timeout-ms", "500"]
     command += ["--seconds", str(row.seconds), "--prefix", f"{driver}{index}"]
+    command += row.extra
     if args.tls:
         command += ["--ca", sim.ready["ca_file"], "--name", "localhost"]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -101,6 +102,10 @@ def judge(row, result, check):
             wrong.append("a command failed whose outcome is not unknown")
         if row.handoffs and not result["handoffs"] and not row.may_be_unknown:
             wrong.append("no handoff")
+        if row.restored and result["restored"] != result["relaxed"]:
+            wrong.append(f"relaxed {result['relaxed']} times, restored {result['restored']}")
+        if row.restored and not result["relaxed"]:
+            wrong.append("never relaxed")
         if row.pause_ms is not None and result["pause_ms"] > row.pause_ms:
             wrong.append(f"held {result['pause_ms']} ms, at most {row.pause_ms} may be")
         if row.max_ms is not None and result["max_ms"] > row.max_ms:

@@ -46,7 +46,11 @@ fn every_type_ends_where_it_ends_in_every_split() {
         for cut in 0..bytes.len() {
             let mut f = framer();
             let first = f.scan(&bytes[..cut], 9);
-            assert_eq!((first.consumed, first.frames, first.stop), (cut, 0, Stop::NeedMore), "{frame:?} {cut}");
+            assert_eq!(
+                (first.consumed, first.frames, first.stop),
+                (cut, 0, Stop::NeedMore),
+                "{frame:?} {cut}"
+            );
             assert_eq!(f.at_boundary(), cut == 0, "{frame:?} {cut}");
             let second = f.scan(&bytes[cut..], 9);
             assert_eq!((second.consumed, second.frames), (bytes.len() - cut, 1), "{frame:?} {cut}");
@@ -69,7 +73,10 @@ fn a_push_and_an_attribute_at_top_level_stop_a_scan_before_them() {
     let mut f = framer();
     assert_eq!(f.scan(b":1\r\n>1\r\n+x\r\n", 9), Scan { consumed: 4, frames: 1, stop: Stop::Push });
     assert_eq!(f.scan_one(b">1\r\n+x\r\n:2\r\n"), Scan { consumed: 8, frames: 1, stop: Stop::Limit });
-    assert_eq!(f.scan(b"|1\r\n+k\r\n+v\r\n:2\r\n", 9), Scan { consumed: 0, frames: 0, stop: Stop::Attribute });
+    assert_eq!(
+        f.scan(b"|1\r\n+k\r\n+v\r\n:2\r\n", 9),
+        Scan { consumed: 0, frames: 0, stop: Stop::Attribute }
+    );
     assert_eq!(f.scan_one(b"|1\r\n+k\r\n+v\r\n:2\r\n").consumed, 12);
     assert_eq!(f.scan_one(b"|0\r\n:2\r\n").consumed, 4);
 }
@@ -163,7 +170,8 @@ fn s4_random_bytes_never_panic() {
         let mut at = 0;
         while at < bytes.len() {
             let end = (at + 1 + random.next(9) as usize).min(bytes.len());
-            let scan = if random.next(2) == 0 { f.scan(&bytes[at..end], 2) } else { f.scan_one(&bytes[at..end]) };
+            let scan =
+                if random.next(2) == 0 { f.scan(&bytes[at..end], 2) } else { f.scan_one(&bytes[at..end]) };
             match scan.stop {
                 Stop::Error(_) => f.reset(),
                 Stop::Push | Stop::Attribute => {

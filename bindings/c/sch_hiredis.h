@@ -55,7 +55,7 @@ typedef struct sch_hiredis {
     char *inbox; /* bytes for the parser, not read yet */
     size_t inbox_len, inbox_cap;
     /* What happened, for those who count. */
-    uint64_t swapped, failed, opened, relaxed, duration_ns, pause_ns;
+    uint64_t swapped, failed, opened, relaxed, restored, duration_ns, pause_ns;
     int oom;
 } sch_hiredis;
 
@@ -159,6 +159,7 @@ static inline void sch_hiredis_actions(sch_hiredis *s) {
             break;
         }
         case SCH_ACTION_RELAX: s->relaxed++; break;
+        case SCH_ACTION_RESTORE: s->restored++; break;
         case SCH_ACTION_HANDOFF_FINISHED:
             if (a.outcome == SCH_OUTCOME_SWAPPED) s->swapped++;
             if (a.outcome == SCH_OUTCOME_FAILED) s->failed++;

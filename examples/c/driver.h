@@ -11,6 +11,7 @@ struct target {
     int port;
     const char *ca_file; /* NULL: no TLS */
     const char *name;    /* the host's name for TLS */
+    int migration_window_ms; /* 0: libsch's default */
 };
 
 enum result {
@@ -23,7 +24,7 @@ enum result {
 };
 
 struct stats {
-    uint64_t handoffs, handoffs_failed, opened, relaxed;
+    uint64_t handoffs, handoffs_failed, opened, relaxed, restored;
     double duration_ms, pause_ms; /* the longest */
 };
 

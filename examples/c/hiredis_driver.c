@@ -36,10 +36,11 @@ static void add_stats(struct client *c) {
     c->stats.handoffs += c->sch->swapped;
     c->stats.handoffs_failed += c->sch->failed;
     c->stats.relaxed += c->sch->relaxed;
+    c->stats.restored += c->sch->restored;
     c->stats.opened += c->sch->opened;
     if ((double)c->sch->duration_ns / 1e6 > c->stats.duration_ms) c->stats.duration_ms = (double)c->sch->duration_ns / 1e6;
     if ((double)c->sch->pause_ns / 1e6 > c->stats.pause_ms) c->stats.pause_ms = (double)c->sch->pause_ns / 1e6;
-    c->sch->swapped = c->sch->failed = c->sch->relaxed = c->sch->opened = 0;
+    c->sch->swapped = c->sch->failed = c->sch->relaxed = c->sch->restored = c->sch->opened = 0;
 }
 
 static void drop(struct client *c) {
@@ -68,6 +69,8 @@ static bool connect_now(struct client *c, int timeout_ms) {
         sch_config_new(&config);
         sch_config_set_host(config, c->target.host, strlen(c->target.host));
         sch_config_set_port(config, (uint16_t)c->target.port);
+        if (c->target.migration_window_ms)
+            sch_config_set_migration_window_ms(config, (uint64_t)c->target.migration_window_ms);
         /* The simulator's nodes are addresses; with TLS the opt-in would ask for names that only a real DNS has. */
         sch_config_set_endpoint_type(config, SCH_ENDPOINT_INTERNAL_IP);
         c->sch = sch_hiredis_attach(c->context, config, c->ssl);

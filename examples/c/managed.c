@@ -94,6 +94,9 @@ static void actions(struct managed *c) {
         case SCH_ACTION_RELAX:
             c->stats.relaxed++;
             break;
+        case SCH_ACTION_RESTORE:
+            c->stats.restored++;
+            break;
         case SCH_ACTION_HANDOFF_FINISHED:
             if (a.outcome == SCH_OUTCOME_SWAPPED) c->stats.handoffs++;
             else if (a.outcome == SCH_OUTCOME_FAILED) c->stats.handoffs_failed++;
@@ -279,6 +282,7 @@ static void *managed_open(const struct target *target) {
     sch_config_new(&config);
     sch_config_set_host(config, target->host, strlen(target->host));
     sch_config_set_port(config, (uint16_t)target->port);
+    if (target->migration_window_ms) sch_config_set_migration_window_ms(config, (uint64_t)target->migration_window_ms);
     sch_conn_new(SCH_ABI_VERSION, config, &c->sch);
     sch_config_free(config);
     return c;

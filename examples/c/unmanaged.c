@@ -103,6 +103,7 @@ static void actions(struct client *c) {
             sch_conn_losses_settled(c->sch, now_ns());
             break;
         case SCH_ACTION_RELAX: c->stats.relaxed++; break;
+        case SCH_ACTION_RESTORE: c->stats.restored++; break;
         case SCH_ACTION_HANDOFF_FINISHED:
             c->holding = false;
             if (a.outcome == SCH_OUTCOME_SWAPPED) c->stats.handoffs++;
@@ -137,7 +138,17 @@ static bool reply(struct client *c, struct link *l, enum reply_kind kind, const 
     return false;
 }
 
-static void readable(struct client *c, struct link *l) {
+/* Takes the replies that are whole. They come before the actions: CLOSE ends the parser they wait in. */
+static void replies(struct client *c, uint64_t id, int64_t *integer, enum reply_kind *answer) {
+    struct link *l;
+    const char *raw;
+    size_t len;
+    enum reply_kind kind;
+    while ((l = find(c, id)) && (kind = parser_take(&l->parser, integer, &raw, &len)) != REPLY_NONE)
+        if (reply(c, l, kind, raw, len)) *answer = kind;
+}
+
+static void readable(struct client *c, struct link *l, int64_t *integer, enum reply_kind *answer) {
     uint8_t buffer[16384];
     uint64_t id = l->id;
     ssize_t n = recv(l->fd, buffer, sizeof buffer, 0);
@@ -148,12 +159,16 @@ static void readable(struct client *c, struct link *l) {
         closed(c, l);
         return;
     }
-    if (c->level == 1) parser_feed(&l->parser, buffer, (size_t)n);
+    if (c->level == 1) {
+        parser_feed(&l->parser, buffer, (size_t)n);
+        replies(c, id, integer, answer);
+    }
     while (c->level == 2 && at < (size_t)n && find(c, id)) {
         if (sch_conn_receive(c->sch, now_ns(), id, buffer + at, (size_t)n - at, spans, 16, &consumed, &count) != SCH_OK)
             return;
         for (i = 0; i < count; i++) parser_feed(&l->parser, spans[i].data, spans[i].len);
         at += consumed;
+        replies(c, id, integer, answer);
         actions(c);
         if (consumed == 0 && count == 0) return;
     }
@@ -192,14 +207,9 @@ static enum reply_kind turn(struct client *c, uint64_t until, int64_t *integer) 
     poll(polls, (nfds_t)n, until > now ? (int)((until - now + 999999) / 1000000) : 0);
     for (i = 0; i < n; i++) {
         struct link *l = find(c, waits[i].transport);
-        const char *raw;
-        size_t len;
-        enum reply_kind kind;
         if (!l || !polls[i].revents) continue;
         if (waits[i].connecting) connected(c, l);
-        else readable(c, l);
-        while ((l = find(c, waits[i].transport)) && (kind = parser_take(&l->parser, integer, &raw, &len)) != REPLY_NONE)
-            if (reply(c, l, kind, raw, len)) answer = kind;
+        else readable(c, l, integer, &answer);
         actions(c);
     }
     sch_conn_tick(c->sch, now_ns());
@@ -275,6 +285,7 @@ static struct client *client_open(const struct target *target, int level) {
     sch_config_new(&config);
     sch_config_set_host(config, target->host, strlen(target->host));
     sch_config_set_port(config, (uint16_t)target->port);
+    if (target->migration_window_ms) sch_config_set_migration_window_ms(config, (uint64_t)target->migration_window_ms);
     sch_config_set_level_in(config, level);
     sch_config_set_level_out(config, level);
     c->level = level;

@@ -145,6 +145,7 @@ static int parse(int argc, char **argv, struct options *o) {
         else if (!strcmp(key, "--rate")) o->rate = atoi(value);
         else if (!strcmp(key, "--timeout-ms")) o->timeout_ms = atoi(value);
         else if (!strcmp(key, "--seconds")) o->seconds = atof(value);
+        else if (!strcmp(key, "--migration-window-ms")) o->target.migration_window_ms = atoi(value);
         else if (!strcmp(key, "--prefix")) o->prefix = value;
         else return usage("unknown option");
     }
@@ -156,7 +157,7 @@ static int parse(int argc, char **argv, struct options *o) {
 }
 
 int main(int argc, char **argv) {
-    struct options o = {NULL, {"127.0.0.1", 0, NULL, "localhost"}, 8, 200, 500, 5, "w"};
+    struct options o = {NULL, {"127.0.0.1", 0, NULL, "localhost", 0}, 8, 200, 500, 5, "w"};
     struct worker *workers;
     pthread_t threads[MAX_WORKERS];
     struct worker sum;
@@ -187,6 +188,7 @@ int main(int argc, char **argv) {
         sum.stats.handoffs_failed += w->stats.handoffs_failed;
         sum.stats.opened += w->stats.opened;
         sum.stats.relaxed += w->stats.relaxed;
+        sum.stats.restored += w->stats.restored;
         if (w->stats.duration_ms > sum.stats.duration_ms) sum.stats.duration_ms = w->stats.duration_ms;
         if (w->stats.pause_ms > sum.stats.pause_ms) sum.stats.pause_ms = w->stats.pause_ms;
         memcpy(all + count, w->samples, w->sample_count * sizeof *all);
@@ -195,13 +197,14 @@ int main(int argc, char **argv) {
     }
     qsort(all, count, sizeof *all, by_value);
     printf("{\"driver\":\"%s\",\"commands\":%llu,\"failed\":%llu,\"unknown\":%llu,\"resent\":%llu,\"doubled\":%llu,"
-           "\"misordered\":%llu,\"lost\":%llu,\"handoffs\":%llu,\"handoffs_failed\":%llu,\"relaxed\":%llu,"
+           "\"misordered\":%llu,\"lost\":%llu,\"handoffs\":%llu,\"handoffs_failed\":%llu,\"relaxed\":%llu,\"restored\":%llu,"
            "\"connections\":%llu,\"duration_ms\":%.2f,\"pause_ms\":%.2f,\"p50_ms\":%.2f,\"p99_ms\":%.2f,"
            "\"max_ms\":%.2f}\n",
            o.driver->name, (unsigned long long)sum.commands, (unsigned long long)sum.failed,
            (unsigned long long)sum.unknown, (unsigned long long)sum.resent, (unsigned long long)sum.doubled,
            (unsigned long long)sum.misordered, (unsigned long long)sum.lost, (unsigned long long)sum.stats.handoffs,
            (unsigned long long)sum.stats.handoffs_failed, (unsigned long long)sum.stats.relaxed,
+           (unsigned long long)sum.stats.restored,
            (unsigned long long)sum.stats.opened, sum.stats.duration_ms, sum.stats.pause_ms,
            count ? all[count / 2] / 1000.0 : 0, count ? all[count * 99 / 100] / 1000.0 : 0,
            count ? all[count - 1] / 1000.0 : 0);

@@ -115,7 +115,10 @@ pub fn opt_in(sim: &Sim, conn: &Conn, a: &[Bytes], out: &mut Vec<u8>) {
         }
         5 => return resp::error(out, "ERR syntax error"),
         _ => {
-            return resp::error(out, "ERR wrong number of arguments for 'client|maint_notifications' command");
+            return resp::error(
+                out,
+                "ERR wrong number of arguments for 'client|maint_notifications' command",
+            );
         }
     };
     let on = a[2].eq_ignore_ascii_case(b"ON");

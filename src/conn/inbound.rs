@@ -151,9 +151,10 @@ impl Inbound {
             return Next { consumed: data.len(), pass: Pass::Yes, event: Event::None };
         }
         if self.stage == Stage::Flow
-            && let Some(next) = self.flow(data, owed, limits) {
-                return next;
-            }
+            && let Some(next) = self.flow(data, owed, limits)
+        {
+            return next;
+        }
         self.undecided(data, limits)
     }
 
