@@ -189,7 +189,7 @@
 #define SCH_ERR_NULL -1
 
 /**
- * A value is out of its range: an unknown number, a length above PTRDIFF_MAX, text that is not UTF-8.
+ * A value is out of its range: an unknown number, a length above PTRDIFF_MAX, text that is not UTF-8 or has a NUL in it.
  */
 #define SCH_ERR_ARGUMENT -2
 
@@ -2186,7 +2186,8 @@ sch_status sch_conn_push(struct sch_conn *conn,
 
 /**
  * Level 1: begins a push of `elements` elements, where your parser has values instead of bytes. What was begun before
- * and not ended is forgotten.
+ * and not ended is forgotten. Beyond SCH_LIMIT_MAX_PUSH_BYTES the rest is left out, and a notification acts as far as it
+ * could be read.
  *
  * Returns SCH_OK; and what every call answers.
  */
@@ -2196,7 +2197,8 @@ sch_status sch_conn_push_begin(struct sch_conn *conn,
 /**
  * Adds a string of any kind. The bytes are copied.
  *
- * Returns SCH_OK; SCH_ERR_UNEXPECTED: no push is open, or it is full; SCH_ERR_LIMIT: it is too long for a notification;
+ * Returns SCH_OK; SCH_ERR_UNEXPECTED: no push is open, or it is full; SCH_ERR_LIMIT: it is a name, too long for
+ * a notification;
  * and what every call answers.
  */
 sch_status sch_conn_push_text(struct sch_conn *conn,

@@ -59,9 +59,16 @@ fn the_library_exports_the_same_and_has_its_soname() {
 
 #[test]
 fn the_header_compiles_in_each_language_alone() {
-    for (compiler, standard, name) in
-        [("gcc", "c99", "alone99.c"), ("gcc", "c11", "alone11.c"), ("g++", "c++17", "alone17.cpp")]
-    {
+    let mut compilers =
+        vec![("gcc", "c99", "alone99.c"), ("gcc", "c11", "alone11.c"), ("g++", "c++17", "alone17.cpp")];
+    if std::process::Command::new("clang++").arg("--version").output().is_ok_and(|o| o.status.success()) {
+        compilers.extend([
+            ("clang", "c99", "clang99.c"),
+            ("clang", "c11", "clang11.c"),
+            ("clang++", "c++17", "clang17.cpp"),
+        ]);
+    }
+    for (compiler, standard, name) in compilers {
         let source = scratch(name);
         fs::write(&source, "#include \"sch.h\"\n#include \"sch.h\"\nint main(void) { return 0; }\n")
             .expect("can be written");

@@ -6,13 +6,13 @@
 #![allow(clippy::disallowed_methods)] // a test may be told how much to try
 
 use core::ptr::{null, null_mut};
-use std::collections::{BTreeMap, VecDeque};
 use sch::ffi::action::*;
 use sch::ffi::config::*;
 use sch::ffi::conn::*;
 use sch::ffi::push::*;
 use sch::ffi::status::*;
 use sch::ffi::version::*;
+use std::collections::{BTreeMap, VecDeque};
 
 /// Calls one export.
 macro_rules! c {
@@ -393,8 +393,7 @@ impl Player {
         }
         let now = self.time();
         let mut room = sized::<sch_submitted>();
-        let status =
-            c!(sch_conn_submit(self.conn, now, data.as_ptr(), data.len(), room.as_mut_ptr().cast()));
+        let status = c!(sch_conn_submit(self.conn, now, data.as_ptr(), data.len(), room.as_mut_ptr().cast()));
         if !self.said(format!("submit {}", data.escape_ascii()), status) {
             assert!(room[1..].iter().all(|w| *w == UNTOUCHED));
             return;
@@ -550,7 +549,8 @@ impl Player {
             match a.kind {
                 SCH_ACTION_SEND_OPTIN => {
                     for _ in 0..a.replies {
-                        let status = c!(sch_conn_optin_reply(self.conn, now, a.transport, b"+OK".as_ptr(), 3));
+                        let status =
+                            c!(sch_conn_optin_reply(self.conn, now, a.transport, b"+OK".as_ptr(), 3));
                         self.said("optin_reply".into(), status);
                         self.servers.entry(a.transport).or_default().take(b"PING\r\n");
                     }
