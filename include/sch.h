@@ -158,6 +158,14 @@
  *   SCH_ERR_PANIC                   a defect of libsch showed: the handle is poisoned, the log callback gets its text
  *   SCH_ERR_POISONED                it was poisoned before: only sch_conn_salvage and sch_conn_free work
  *
+ * COUNTERS
+ *
+ * sch_conn_counters fills what OpenTelemetry names. Add what it has grown by since you asked last:
+ *
+ *   redis.client.maintenance.notifications   notifications_*; of them duplicate, stale and malformed are parts, not more
+ *   redis.client.connection.relaxed_timeout  + relaxed, - restored: an up-down counter of relaxed connections
+ *   redis.client.connection.handoff          handoffs_swapped; the others by outcome, handoffs_failed and so on
+ *
  * LIMITS
  *
  * Whatever grows has a limit with a name: SCH_LIMIT_*, set by sch_config_set_limit. Beyond it a call answers SCH_ERR_LIMIT, or

@@ -149,6 +149,21 @@ fn the_vocabulary_names_every_action_and_every_input() {
 }
 
 #[test]
+fn the_manual_names_the_metrics_and_the_counters_of_each() {
+    let (manual, code) = (read("include/manual.txt"), read("src/ffi/conn.rs"));
+    for (metric, counter) in [
+        ("redis.client.maintenance.notifications", "notifications_"),
+        ("redis.client.connection.relaxed_timeout", "relaxed"),
+        ("redis.client.connection.relaxed_timeout", "restored"),
+        ("redis.client.connection.handoff", "handoffs_swapped"),
+    ] {
+        let row = manual.lines().find(|line| line.trim_start().starts_with(metric)).expect(metric);
+        assert!(row.contains(counter), "{row}");
+        assert!(code.contains(&format!("pub {counter}")), "{counter} is no counter");
+    }
+}
+
+#[test]
 fn the_run_loop_of_the_manual_compiles() {
     let manual = read("include/manual.txt");
     let from = manual.find("    sch_conn *c;").expect("its first line");
