@@ -158,6 +158,14 @@
  *   SCH_ERR_PANIC                   a defect of libsch showed: the handle is poisoned, the log callback gets its text
  *   SCH_ERR_POISONED                it was poisoned before: only sch_conn_salvage and sch_conn_free work
  *
+ * COUNTERS
+ *
+ * sch_conn_counters fills what OpenTelemetry names. Add what it has grown by since you asked last:
+ *
+ *   redis.client.maintenance.notifications   notifications_*; of them duplicate, stale and malformed are parts, not more
+ *   redis.client.connection.relaxed_timeout  + relaxed, - restored: an up-down counter of relaxed connections
+ *   redis.client.connection.handoff          handoffs_swapped; the others by outcome, handoffs_failed and so on
+ *
  * LIMITS
  *
  * Whatever grows has a limit with a name: SCH_LIMIT_*, set by sch_config_set_limit. Beyond it a call answers SCH_ERR_LIMIT, or
@@ -189,7 +197,7 @@
 #define SCH_ERR_NULL -1
 
 /**
- * A value is out of its range: an unknown number, a length above PTRDIFF_MAX, text that is not UTF-8.
+ * A value is out of its range: an unknown number, a length above PTRDIFF_MAX, text that is not UTF-8 or has a NUL in it.
  */
 #define SCH_ERR_ARGUMENT -2
 
@@ -2186,7 +2194,8 @@ sch_status sch_conn_push(struct sch_conn *conn,
 
 /**
  * Level 1: begins a push of `elements` elements, where your parser has values instead of bytes. What was begun before
- * and not ended is forgotten.
+ * and not ended is forgotten. Beyond SCH_LIMIT_MAX_PUSH_BYTES the rest is left out, and a notification acts as far as it
+ * could be read.
  *
  * Returns SCH_OK; and what every call answers.
  */
@@ -2196,7 +2205,8 @@ sch_status sch_conn_push_begin(struct sch_conn *conn,
 /**
  * Adds a string of any kind. The bytes are copied.
  *
- * Returns SCH_OK; SCH_ERR_UNEXPECTED: no push is open, or it is full; SCH_ERR_LIMIT: it is too long for a notification;
+ * Returns SCH_OK; SCH_ERR_UNEXPECTED: no push is open, or it is full; SCH_ERR_LIMIT: it is a name, too long for
+ * a notification;
  * and what every call answers.
  */
 sch_status sch_conn_push_text(struct sch_conn *conn,

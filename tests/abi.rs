@@ -1,4 +1,4 @@
-//! The C ABI as C sees it, called from Rust: struct sizes, wrong order, the busy flag, level 1 and 2, random input.
+//! The C ABI as C sees it, called from Rust: struct sizes, wrong order, the busy flag, level 1 and 2.
 
 #![allow(unsafe_code, reason = "it calls the C ABI")]
 
@@ -331,6 +331,43 @@ fn level_1_hands_over_pushes_whole_or_by_element() {
     }
     assert_eq!(c!(sch_conn_push_array(conn.0, 1)), SCH_ERR_LIMIT);
     assert_eq!(c!(sch_conn_in_flight(conn.0, 2, 5)), SCH_OK);
+}
+
+#[test]
+fn text_with_a_nul_inside_is_refused() {
+    let mut config = null_mut();
+    assert_eq!(c!(sch_config_new(&mut config)), SCH_OK);
+    let host = b"db.example\0.evil.test";
+    assert_eq!(c!(sch_config_set_host(config, host.as_ptr().cast(), host.len())), SCH_ERR_ARGUMENT);
+    assert_eq!(
+        c!(sch_config_set_tls_server_name(config, host.as_ptr().cast(), host.len())),
+        SCH_ERR_ARGUMENT
+    );
+    assert_eq!(c!(sch_config_free(config)), SCH_OK);
+}
+
+#[test]
+fn a_push_over_the_limit_acts_as_far_as_it_was_read() {
+    let conn = Conn::new(SCH_LEVEL_NOTIFIED, SCH_LEVEL_NOTIFIED).connected();
+    assert_eq!(c!(sch_conn_ready(conn.0, 1, 1)), SCH_OK);
+    while conn.poll().is_some() {}
+    assert_eq!(c!(sch_conn_optin_reply(conn.0, 1, 1, b"+OK".as_ptr(), 3)), SCH_OK);
+    let long = vec![b'1'; 70 << 10];
+    let hand_over = |name: &[u8]| {
+        assert_eq!(c!(sch_conn_push_begin(conn.0, 4)), SCH_OK);
+        assert_eq!(c!(sch_conn_push_text(conn.0, name.as_ptr(), name.len())), SCH_OK);
+        assert_eq!(c!(sch_conn_push_integer(conn.0, 3)), SCH_OK);
+        assert_eq!(c!(sch_conn_push_array(conn.0, 1)), SCH_OK);
+        assert_eq!(c!(sch_conn_push_text(conn.0, long.as_ptr(), long.len())), SCH_OK);
+        assert_eq!(c!(sch_conn_push_null(conn.0)), SCH_OK);
+        let mut swallowed = false;
+        assert_eq!(c!(sch_conn_push_end(conn.0, 2, 1, &mut swallowed)), SCH_OK);
+        swallowed
+    };
+    assert!(hand_over(b"SMIGRATED"));
+    let kinds: Vec<i32> = std::iter::from_fn(|| conn.poll()).map(|a| a.kind).collect();
+    assert!(kinds.contains(&SCH_ACTION_RELOAD_SLOTS), "{kinds:?}");
+    assert!(!hand_over(b"message"));
 }
 
 #[test]

@@ -59,9 +59,16 @@ fn the_library_exports_the_same_and_has_its_soname() {
 
 #[test]
 fn the_header_compiles_in_each_language_alone() {
-    for (compiler, standard, name) in
-        [("gcc", "c99", "alone99.c"), ("gcc", "c11", "alone11.c"), ("g++", "c++17", "alone17.cpp")]
-    {
+    let mut compilers =
+        vec![("gcc", "c99", "alone99.c"), ("gcc", "c11", "alone11.c"), ("g++", "c++17", "alone17.cpp")];
+    if std::process::Command::new("clang++").arg("--version").output().is_ok_and(|o| o.status.success()) {
+        compilers.extend([
+            ("clang", "c99", "clang99.c"),
+            ("clang", "c11", "clang11.c"),
+            ("clang++", "c++17", "clang17.cpp"),
+        ]);
+    }
+    for (compiler, standard, name) in compilers {
         let source = scratch(name);
         fs::write(&source, "#include \"sch.h\"\n#include \"sch.h\"\nint main(void) { return 0; }\n")
             .expect("can be written");
@@ -138,6 +145,21 @@ fn the_vocabulary_names_every_action_and_every_input() {
         for name in first.split('`').skip(1).step_by(2) {
             assert!(exports().contains(&format!("sch_conn_{name}")), "{name} is no export");
         }
+    }
+}
+
+#[test]
+fn the_manual_names_the_metrics_and_the_counters_of_each() {
+    let (manual, code) = (read("include/manual.txt"), read("src/ffi/conn.rs"));
+    for (metric, counter) in [
+        ("redis.client.maintenance.notifications", "notifications_"),
+        ("redis.client.connection.relaxed_timeout", "relaxed"),
+        ("redis.client.connection.relaxed_timeout", "restored"),
+        ("redis.client.connection.handoff", "handoffs_swapped"),
+    ] {
+        let row = manual.lines().find(|line| line.trim_start().starts_with(metric)).expect(metric);
+        assert!(row.contains(counter), "{row}");
+        assert!(code.contains(&format!("pub {counter}")), "{counter} is no counter");
     }
 }
 

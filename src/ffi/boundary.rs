@@ -175,7 +175,7 @@ pub(super) unsafe fn bytes<'a>(data: *const u8, len: usize) -> Result<&'a [u8], 
     Ok(unsafe { core::slice::from_raw_parts(data, len) })
 }
 
-/// Text that comes in.
+/// Text that comes in. A NUL in it would end it early where it goes out again, as a name to check in TLS above all.
 ///
 /// # Safety
 ///
@@ -183,7 +183,11 @@ pub(super) unsafe fn bytes<'a>(data: *const u8, len: usize) -> Result<&'a [u8], 
 pub(super) unsafe fn text<'a>(data: *const c_char, len: usize) -> Result<&'a str, Failure> {
     // SAFETY: as the caller promises.
     let bytes = unsafe { bytes(data.cast(), len) }?;
-    core::str::from_utf8(bytes).map_err(|_| Failure::argument("text is not UTF-8"))
+    match core::str::from_utf8(bytes) {
+        Ok(text) if !bytes.contains(&0) => Ok(text),
+        Ok(_) => Err(Failure::argument("text has a NUL in it")),
+        Err(_) => Err(Failure::argument("text is not UTF-8")),
+    }
 }
 
 /// Text that may be left out: empty is `None`.

@@ -467,7 +467,7 @@ pub unsafe extern "C" fn sch_conn_salvage(
         // SAFETY: as the caller promises.
         let (data_out, len_out) = unsafe { (Out::new(data_out)?, Out::new(len_out)?) };
         c.salvaged = c.conn.salvage();
-        data_out.put(c.salvaged.as_ptr());
+        data_out.put(if c.salvaged.is_empty() { core::ptr::null() } else { c.salvaged.as_ptr() });
         len_out.put(c.salvaged.len());
         Ok(SCH_OK)
     };

@@ -15,6 +15,8 @@ pub(super) struct Builder {
     /// Elements that each open array still wants; the push itself is the first.
     open: Vec<u64>,
     max_len: usize,
+    /// The limit was reached after the name: what comes is counted and left out.
+    short: bool,
 }
 
 const NOT_OPEN: Failure =
@@ -22,13 +24,13 @@ const NOT_OPEN: Failure =
 const UNFINISHED: Failure =
     Failure::new(SCH_ERR_UNEXPECTED, "the push has not all the elements that were announced");
 const TOO_LONG: Failure =
-    Failure::new(SCH_ERR_LIMIT, "limit max_push_bytes reached: this is no notification");
+    Failure::new(SCH_ERR_LIMIT, "limit max_push_bytes reached by the name: this is no notification");
 const TOO_DEEP: Failure =
     Failure::new(SCH_ERR_LIMIT, "arrays are nested deeper than 16: this is no notification");
 
 impl Builder {
     pub(super) const fn new(max_len: usize) -> Self {
-        Self { raw: Vec::new(), open: Vec::new(), max_len }
+        Self { raw: Vec::new(), open: Vec::new(), max_len, short: false }
     }
 
     fn begin(&mut self, elements: u64) -> Result<(), Failure> {
@@ -65,10 +67,16 @@ impl Builder {
         }
     }
 
+    /// Beyond the limit nothing more is written down: a notification acts as far as it can be read (N2).
     fn put(&mut self, head: std::fmt::Arguments<'_>, body: Option<&[u8]>) -> Result<(), Failure> {
         const HEAD: usize = 32;
+        if self.short {
+            return Ok(());
+        }
         if self.raw.len() + HEAD + body.map_or(0, <[u8]>::len) > self.max_len {
-            return Err(TOO_LONG);
+            let is_named = self.raw.contains(&b'$');
+            self.short = is_named;
+            return if is_named { Ok(()) } else { Err(TOO_LONG) };
         }
         let _ = self.raw.write_fmt(head); // a Vec takes everything
         if let Some(body) = body {
@@ -87,8 +95,13 @@ impl Builder {
     }
 
     pub(super) fn clear(&mut self) {
+        const KEPT: usize = 256;
+        if self.raw.capacity() > KEPT {
+            self.raw = Vec::new(); // idle connections keep little
+        }
         self.raw.clear();
         self.open.clear();
+        self.short = false;
     }
 }
 
@@ -120,7 +133,8 @@ pub unsafe extern "C" fn sch_conn_push(
 }
 
 /// Level 1: begins a push of `elements` elements, where your parser has values instead of bytes. What was begun before
-/// and not ended is forgotten.
+/// and not ended is forgotten. Beyond SCH_LIMIT_MAX_PUSH_BYTES the rest is left out, and a notification acts as far as it
+/// could be read.
 ///
 /// Returns SCH_OK; and what every call answers.
 ///
@@ -135,7 +149,8 @@ pub unsafe extern "C" fn sch_conn_push_begin(conn: *mut sch_conn, elements: u64)
 
 /// Adds a string of any kind. The bytes are copied.
 ///
-/// Returns SCH_OK; SCH_ERR_UNEXPECTED: no push is open, or it is full; SCH_ERR_LIMIT: it is too long for a notification;
+/// Returns SCH_OK; SCH_ERR_UNEXPECTED: no push is open, or it is full; SCH_ERR_LIMIT: it is a name, too long for
+/// a notification;
 /// and what every call answers.
 ///
 /// # Safety

@@ -13,7 +13,7 @@ pub const SCH_OK: i32 = 0;
 pub const SCH_EMPTY: i32 = 1;
 /// A pointer is NULL that must not be, or has a length and is NULL.
 pub const SCH_ERR_NULL: i32 = -1;
-/// A value is out of its range: an unknown number, a length above PTRDIFF_MAX, text that is not UTF-8.
+/// A value is out of its range: an unknown number, a length above PTRDIFF_MAX, text that is not UTF-8 or has a NUL in it.
 pub const SCH_ERR_ARGUMENT: i32 = -2;
 /// `struct_size` is not set, or smaller than the struct was in version 0.1.
 pub const SCH_ERR_STRUCT_SIZE: i32 = -3;
