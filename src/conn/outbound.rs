@@ -486,8 +486,10 @@ impl Connection {
         if self.hold.is_empty() {
             return;
         }
-        let first = self.hold.commands.front().map_or(self.out.next_number, |c| c.number);
-        let count = self.hold.commands.len() as u64;
+        // Those without bytes (refused, withdrawn) are no part of the region.
+        let mut written = self.hold.commands.iter().filter(|c| c.entry.len() > 0);
+        let first = written.next().map_or(self.out.next_number, |c| c.number);
+        let count = if first == self.out.next_number { 0 } else { 1 + written.count() as u64 };
         for command in self.hold.commands.drain(..) {
             transport.owed.push(command.number, command.entry, command.special);
         }

@@ -220,8 +220,10 @@ impl Connection {
         let overlaps =
             self.is_managed() && self.session.has_subscriptions() && !self.config.overlap.is_zero();
         if overlaps {
-            self.close_retired();
-            self.retired = Some(old);
+            // One still retired gives way; the overlap of this swap goes on.
+            if let Some(older) = self.retired.replace(old) {
+                self.emit(Action::Close { transport: older.id, reason: CloseReason::Swapped });
+            }
             self.retired_until = Some(now + self.config.overlap);
         } else {
             self.end_overlap();
@@ -356,12 +358,13 @@ impl Connection {
     pub(super) fn current_closed(&mut self, now: Timestamp, unwritten: &[u8]) {
         let Some(t) = self.current.take() else { return };
         self.optin_lost(now, &t, Slot::Current);
-        let goes_on = self.handoff.is_some() && self.survives_loss(&t);
+        let (id, survives) = (t.id, self.survives_loss(&t));
+        let goes_on = self.handoff.is_some() && survives;
         self.account(t, unwritten, goes_on);
         self.out.blocking = false;
         self.end_optin_retry();
         if !goes_on {
-            self.loss_without_handoff(now);
+            self.loss_without_handoff(now, id, !survives);
             return;
         }
         let Some(handoff) = &mut self.handoff else { return };
@@ -383,9 +386,12 @@ impl Connection {
         !(stuck || (lost && self.config.on_loss == crate::config::OnLoss::Close))
     }
 
-    fn loss_without_handoff(&mut self, now: Timestamp) {
+    /// `ends_stream`: the host cannot go on with the parser and the callers that it has.
+    fn loss_without_handoff(&mut self, now: Timestamp, id: TransportId, ends_stream: bool) {
+        if ends_stream {
+            self.emit(Action::Close { transport: id, reason: CloseReason::Loss });
+        }
         if self.handoff.is_some() {
-            self.emit(Action::Close { transport: 0, reason: CloseReason::Loss });
             self.end_handoff(now, Outcome::Failed);
         } else {
             self.hand_back();
@@ -418,8 +424,7 @@ impl Connection {
         let id = t.id;
         if !self.survives_loss(&t) {
             self.account(t, &[], false);
-            self.emit(Action::Close { transport: id, reason: CloseReason::Loss });
-            self.loss_without_handoff(now);
+            self.loss_without_handoff(now, id, true);
             return;
         }
         self.account(t, &[], true);

@@ -82,6 +82,10 @@ impl Connection {
                 h.told_overdue = true;
             }
             self.emit(Action::Overdue { waiting_for });
+            // A handshake does not take that long: a connection that has only said HELLO is idle, not on its way (E8).
+            if self.current.as_ref().is_some_and(|t| t.owed.is_empty()) {
+                self.end_handshake();
+            }
         }
         if due(force) {
             if let Some(h) = &mut self.handoff {
