@@ -10,7 +10,7 @@ HIREDIS := $(BUILD)/hiredis
 PREFIX ?= /usr/local
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 
-.PHONY: all demo test e2e clients tools install bench clean
+.PHONY: all demo test e2e memcheck clients tools install bench clean
 
 all: clients
 
@@ -28,8 +28,9 @@ clients: $(BUILD)/workload
 
 $(BUILD)/workload: $(LIB)/libsch.so $(CLIENTS) examples/c/hiredis_driver.c bindings/c/sch_hiredis.h $(HIREDIS)/libhiredis.a
 	mkdir -p $(BUILD)
+	ln -sf ../$(LIB)/libsch.so $(BUILD)/libsch.so.0
 	$(CC) $(CFLAGS) $(STRICT) -DWITH_HIREDIS -Iinclude -Ibindings/c -isystem $(HIREDIS) -o $@ $(CLIENTS) \
-	    examples/c/hiredis_driver.c $(HIREDIS)/libhiredis.a -L$(LIB) -lsch -Wl,-rpath,'$$ORIGIN/../$(LIB)' \
+	    examples/c/hiredis_driver.c $(HIREDIS)/libhiredis.a -L$(LIB) -lsch -Wl,-rpath,'$$ORIGIN' \
 	    -lssl -lcrypto -lpthread
 
 demo: tools clients
@@ -39,6 +40,10 @@ demo: tools clients
 e2e: clients
 	python3 demo/run.py --redis-server --check --drivers plain managed tapped notified hiredis-sch
 	python3 demo/run.py --redis-server --check --drivers hiredis-sch --tls
+
+# The clients under valgrind: any error of memory, or a leak, fails.
+memcheck: clients
+	python3 demo/run.py --valgrind --lead 4 --only 1 4 5 --workers 2 --rate 50 --drivers managed tapped notified hiredis-sch
 
 test: tools
 	tools/test.sh

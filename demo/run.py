@@ -25,6 +25,9 @@ from sim import Sim
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(HERE)
 WITHOUT = {"plain", "hiredis"}
+VALGRIND = ["valgrind", "-q", "--error-exitcode=9", "--leak-check=full", "--errors-for-leak-kinds=definite,possible"]
+# A demand in milliseconds that was missed is measured again: the machine may have been busy. Counts never are.
+TRIES = 3
 
 
 def free_port():
@@ -61,9 +64,10 @@ class RedisServer:
 
 def load(args, row, sim, driver, index):
     target = sim.endpoints["a"]
-    command = [args.workload, "--driver", driver, "--host", target["addr"], "--port", str(target["port"])]
+    command = VALGRIND if args.valgrind else []
+    command = command + [args.workload, "--driver", driver, "--host", target["addr"], "--port", str(target["port"])]
     command += ["--workers", str(args.workers), "--rate", str(args.rate), "--timeout-ms", "500"]
-    command += ["--seconds", str(row.seconds), "--prefix", f"{driver}{index}"]
+    command += ["--seconds", str(row.seconds + args.lead), "--prefix", f"{driver}{index}"]
     command += row.extra
     if args.tls:
         command += ["--ca", sim.ready["ca_file"], "--name", "localhost"]
@@ -73,12 +77,12 @@ def load(args, row, sim, driver, index):
 def run_row(args, row, index, upstream):
     sim = Sim(args.sim, row.endpoints, upstream, row.server, args.tls)
     try:
-        sim.begin()
         loads = [(d, load(args, row, sim, d, index)) for d in args.drivers]
+        sim.begin(args.lead)
         row.act(sim)
         results = []
         for driver, process in loads:
-            out, _ = process.communicate(timeout=row.seconds + 60)
+            out, _ = process.communicate(timeout=row.seconds + args.lead + 60)
             if process.returncode not in (0, 1) or not out:
                 raise SystemExit(f"the client {driver} stopped with {process.returncode}")
             results.append(json.loads(out))
@@ -89,7 +93,7 @@ def run_row(args, row, index, upstream):
 
 def judge(row, result, check):
     """What is wrong with a result of the side with libsch."""
-    wrong = []
+    wrong, late = [], []
     for what in ("doubled", "misordered", "lost"):
         if result[what]:
             wrong.append(f"{result[what]} {what}")
@@ -107,10 +111,10 @@ def judge(row, result, check):
         if row.restored and not result["relaxed"]:
             wrong.append("never relaxed")
         if row.pause_ms is not None and result["pause_ms"] > row.pause_ms:
-            wrong.append(f"held {result['pause_ms']} ms, at most {row.pause_ms} may be")
+            late.append(f"held {result['pause_ms']} ms, at most {row.pause_ms} may be")
         if row.max_ms is not None and result["max_ms"] > row.max_ms:
-            wrong.append(f"longest {result['max_ms']} ms, at most {row.max_ms} may be")
-    return wrong
+            late.append(f"longest {result['max_ms']} ms, at most {row.max_ms} may be")
+    return wrong, late
 
 
 COLUMNS = (
@@ -131,6 +135,8 @@ def main():
     parser.add_argument("--rate", type=int, default=200)
     parser.add_argument("--tls", action="store_true")
     parser.add_argument("--check", action="store_true")
+    parser.add_argument("--valgrind", action="store_true")
+    parser.add_argument("--lead", type=float, default=0, help="seconds before the row begins, for slow clients")
     parser.add_argument("--only", type=int, nargs="*", help="numbers of rows, from 1")
     args = parser.parse_args()
     redis = RedisServer() if args.redis_server else None
@@ -142,15 +148,18 @@ def main():
     try:
         for index, row in rows:
             print(f"{index} {row.name} ...", end="\r", flush=True)
-            results = run_row(args, row, index, upstream)
-            print(f"{index} {row.name}{'':<8}")
-            for result in results:
-                print("  " + "  ".join(f"{result[key]:>{width}}" for _, key, width in COLUMNS), flush=True)
-                if result["driver"] in WITHOUT:
-                    continue
-                wrong = judge(row, result, args.check)
-                passed += not wrong
-                bad += [f"row {index}, {result['driver']}: {w}" for w in wrong]
+            for again in range(TRIES):
+                results = run_row(args, row, index, upstream)
+                print(f"{index} {row.name}{'':<8}")
+                for result in results:
+                    print("  " + "  ".join(f"{result[key]:>{width}}" for _, key, width in COLUMNS), flush=True)
+                judged = [(r["driver"], *judge(row, r, args.check)) for r in results if r["driver"] not in WITHOUT]
+                late = [f"{driver}: {line}" for driver, _, lines in judged for line in lines]
+                if not late or any(wrong for _, wrong, _ in judged) or again == TRIES - 1:
+                    break
+                print(f"  measured again: {'; '.join(late)}")
+            passed += sum(not wrong and not late for _, wrong, late in judged)
+            bad += [f"row {index}, {driver}: {w}" for driver, wrong, late in judged for w in wrong + late]
     finally:
         if redis:
             redis.stop()

@@ -22,8 +22,10 @@ class Sim:
         self.endpoints = {e["name"]: e for e in self.ready["endpoints"]}
         self.start = time.monotonic()
 
-    def begin(self):
-        self.start = time.monotonic()
+    def begin(self, lead=0.0):
+        """The row begins `lead` seconds from now."""
+        self.start = time.monotonic() + lead
+        self.at(0)
 
     def at(self, seconds):
         """Waits until `seconds` after the start of the load."""

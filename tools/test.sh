@@ -17,3 +17,6 @@ cargo test --locked --workspace --no-fail-fast
 
 step "end to end against redis-server, plain and TLS"
 make --no-print-directory e2e
+
+step "the clients under valgrind"
+make --no-print-directory memcheck
