@@ -239,7 +239,8 @@ static inline void sch_hiredis_readable(sch_hiredis *s, sch_hiredis_transport *t
         for (i = 0; i < count; i++) sch_hiredis_feed(s, spans[i].data, spans[i].len);
         at += consumed;
         sch_hiredis_actions(s);
-        if (consumed == 0 && count == 0) return;
+        /* Only SWAP unanswered leaves bytes behind, and it has been answered: never go on with a gap. */
+        if (consumed == 0 && count == 0 && (t = sch_hiredis_find(s, id))) sch_hiredis_closed(s, t);
     }
 }
 

@@ -127,7 +127,8 @@ static void readable(struct managed *c, struct transport *t) {
         for (i = 0; i < count; i++) parser_feed(&c->parser, spans[i].data, spans[i].len);
         at += consumed;
         actions(c);
-        if (consumed == 0 && count == 0) return;
+        /* Only SWAP unanswered leaves bytes behind, and `actions` has answered it: never go on with a gap. */
+        if (consumed == 0 && count == 0 && (t = find(c, id))) closed(c, t);
     }
 }
 

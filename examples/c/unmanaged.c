@@ -170,7 +170,7 @@ static void readable(struct client *c, struct link *l, int64_t *integer, enum re
         at += consumed;
         replies(c, id, integer, answer);
         actions(c);
-        if (consumed == 0 && count == 0) return;
+        if (consumed == 0 && count == 0 && (l = find(c, id))) closed(c, l); /* never go on with a gap */
     }
 }
 

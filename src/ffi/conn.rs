@@ -596,6 +596,9 @@ pub unsafe extern "C" fn sch_conn_closed(
 /// good), with what to give to the parser of that transport, in order. It takes `*consumed_out` bytes: if that is
 /// less than `len`, drain the actions, then call again with the rest, also if there was no action.
 ///
+/// Feed your parser, and take the replies that are whole, before you drain the actions: CLOSE may end the transport
+/// whose parser holds them. (With one parser for all transports, as at level 3, the order does not matter.)
+///
 /// Returns SCH_OK: `*count_out` spans are filled. They point into `data`, or into memory of libsch that lives until
 /// the next call that is not const. SCH_ERR_UNKNOWN_TRANSPORT: throw the bytes away; SCH_ERR_LIMIT: `cap` is too
 /// small; SCH_ERR_UNEXPECTED: settle the losses first; SCH_ERR_WRONG_LEVEL; and what every call answers.
