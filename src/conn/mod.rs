@@ -115,6 +115,8 @@ pub struct Connection {
     actions: VecDeque<Action>,
     lines: Lines,
     trace: Trace,
+    /// How many of `actions` the trace has.
+    traced: usize,
     counters: Counters,
     owned: Vec<u8>,
     wake: Option<Timestamp>,
@@ -165,7 +167,8 @@ impl Connection {
             random: config.seed,
             actions: VecDeque::new(),
             lines: Lines::default(),
-            trace: Trace::new(config.trace),
+            trace: Trace::new(&config),
+            traced: 0,
             counters: Counters::default(),
             owned: Vec::new(),
             wake: None,
@@ -182,8 +185,11 @@ impl Connection {
             return Err(Error::Closed);
         }
         let now = self.clock.advance(now);
+        self.trace.at(now);
         if self.wake.is_some_and(|wake| wake <= now) {
+            self.trace.input(format_args!("tick"));
             self.fire_timers(now);
+            self.finish(now);
         }
         Ok(now)
     }
@@ -196,6 +202,17 @@ impl Connection {
             // Terminators have told theirs: what is left is a handoff's window that ended with it.
             self.update_relax(crate::action::RestoreReason::Expired);
             self.wake = self.earliest();
+        }
+        self.trace_actions();
+    }
+
+    /// Actions are final once an input has ended; those of an earlier one that the host has not taken are known already.
+    fn trace_actions(&mut self) {
+        if self.trace.is_on() {
+            for action in self.actions.iter().skip(self.traced) {
+                self.trace.action(action);
+            }
+            self.traced = self.actions.len();
         }
     }
 
@@ -361,6 +378,9 @@ impl Connection {
         transport.connected = true;
         self.set_phase(Phase::Handshaking);
         self.out.attach();
+        if !self.out.discarding {
+            self.trace.commands_restart();
+        }
         self.no_handoff = if self.host_no_handoff() { self.no_handoff } else { None };
         // What was off was so on the last transport; a refusal is remembered by address.
         self.off = self.config.mode == crate::optin::Mode::Disabled;
@@ -520,7 +540,7 @@ impl Connection {
     ) -> Result<()> {
         let now = self.begin(now)?;
         self.level("credentials", 3, self.is_managed())?;
-        self.trace.input(format_args!("credentials"));
+        self.trace.credentials(username, password);
         self.session.set_credentials(effect::Credentials {
             user: username.map(|u| u.as_bytes().to_vec()),
             password: password.to_vec(),
@@ -582,7 +602,8 @@ impl Connection {
     pub fn handle_fence(&mut self, now: Timestamp, fence: HostFence, open: bool) -> Result<()> {
         let now = self.begin(now)?;
         self.level("fence", 1, !self.is_managed())?;
-        self.trace.input(format_args!("fence {} {}", fence as u8, u8::from(open)));
+        let to = if open { "open" } else { "closed" };
+        self.trace.input(format_args!("fence {} {to}", Word(fence)));
         match fence {
             HostFence::Transaction => self.host_fences[0] = open,
             HostFence::Blocking => self.host_fences[1] = open,
@@ -612,7 +633,6 @@ impl Connection {
     /// Time has passed.
     pub fn handle_tick(&mut self, now: Timestamp) -> Result<()> {
         let now = self.begin(now)?;
-        self.trace.input(format_args!("tick"));
         self.give_memory_back();
         self.finish(now);
         Ok(())
@@ -630,6 +650,7 @@ impl Connection {
         self.set_phase(Phase::Closed);
         self.stirred = false;
         self.wake = None;
+        self.trace_actions();
         Ok(())
     }
 
@@ -637,11 +658,8 @@ impl Connection {
 
     /// The next thing to do.
     pub fn poll_action(&mut self) -> Option<Action> {
-        let action = self.actions.pop_front();
-        if let Some(action) = &action {
-            self.trace.action(action);
-        }
-        action
+        self.traced = self.traced.saturating_sub(1);
+        self.actions.pop_front()
     }
 
     /// The next log line.

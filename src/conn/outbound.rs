@@ -106,6 +106,7 @@ impl Connection {
             return Err(Error::NotConnected);
         }
         let answer = self.submit(now, data);
+        self.trace.submitted(data, answer.write_now + answer.held);
         if !self.is_holding() && !self.hold.is_empty() {
             self.release_hold();
         }

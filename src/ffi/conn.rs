@@ -1231,8 +1231,10 @@ pub unsafe extern "C" fn sch_conn_is_active(conn: *const sch_conn, active_out: *
     unsafe { peek(conn, work) }
 }
 
-/// The next line of the trace, which `sch_config_set_trace` turns on: inputs and actions, without values and
-/// credentials.
+/// The next line of the trace, which `sch_config_set_trace` turns on: inputs and actions, in the words of the scenario
+/// files of libsch's tests. The lines, each with a line end, are such a file, and replay. Notifications stand in it in
+/// full; of all else type, length and command name; credentials never. At most 4,096 lines wait; beyond, lines are
+/// dropped and counted.
 ///
 /// Returns SCH_OK: `*text_out` has `*len_out` bytes and a NUL after them, until the next call that is not const;
 /// SCH_EMPTY; and what every call answers.

@@ -21,6 +21,8 @@ pub struct Runner {
     now: Timestamp,
     split: Split,
     auto_wrote: bool,
+    /// Only actions are said, as a trace says them.
+    only_actions: bool,
     out: String,
 }
 
@@ -49,6 +51,11 @@ pub fn unescape(text: &str) -> Vec<u8> {
             Some(b'r') => out.push(b'\r'),
             Some(b'n') => out.push(b'\n'),
             Some(b's') => out.push(b' '),
+            Some(b'f') => {
+                let n: Vec<u8> = chars.by_ref().take_while(|b| *b != b';').collect();
+                let n: usize = std::str::from_utf8(&n).unwrap().parse().expect("\\f<number>;");
+                out.resize(out.len() + n, b'x');
+            }
             Some(b'x') => {
                 let hex = [chars.next().unwrap(), chars.next().unwrap()];
                 out.push(u8::from_str_radix(std::str::from_utf8(&hex).unwrap(), 16).unwrap());
@@ -58,6 +65,10 @@ pub fn unescape(text: &str) -> Vec<u8> {
         }
     }
     out
+}
+
+fn words(escaped: &str) -> String {
+    String::from_utf8(unescape(escaped)).expect("text")
 }
 
 fn bulk(out: &mut Vec<u8>, text: &[u8]) {
@@ -125,8 +136,14 @@ impl Runner {
             now: Timestamp::from_nanos(0),
             split,
             auto_wrote: true,
+            only_actions: false,
             out: String::new(),
         }
+    }
+
+    /// The connection keeps a trace.
+    pub fn keep_trace(&mut self) {
+        self.config.trace = true;
     }
 
     fn conn(&mut self) -> &mut Connection {
@@ -186,15 +203,16 @@ impl Runner {
                 }
                 "reset-parser" => c.can_reset_parser = value == "yes",
                 "keep-credentials" => c.keep_credentials = value == "yes",
-                "username" => c.username = Some(value.into()),
-                "password" => c.password = Some(value.into()),
-                "name" => c.client_name = Some(value.into()),
-                "lib" => c.lib_info = value.split_once('/').map(|(a, b)| (a.into(), b.into())),
+                "username" => c.username = Some(words(value)),
+                "password" => c.password = Some(unescape(value)),
+                "name" => c.client_name = Some(unescape(value)),
+                "lib" => c.lib_info = words(value).split_once('/').map(|(a, b)| (a.into(), b.into())),
                 "db" => c.database = value.parse().unwrap(),
                 "policy" => {
                     c.endpoint_policy = match value {
                         "any" => EndpointPolicy::Any,
                         "domain" => EndpointPolicy::ConfiguredDomain,
+                        suffix if suffix.starts_with("suffix:") => EndpointPolicy::Suffix(suffix[7..].into()),
                         list => EndpointPolicy::list(list.split(',')).expect("policy"),
                     }
                 }
@@ -216,13 +234,49 @@ impl Runner {
                         _ => sch::log::Level::Debug,
                     })
                 }
+                "level-in" => {
+                    c.level_in = if value == "notified" { LevelIn::Notified } else { LevelIn::Tapped }
+                }
+                "level-out" => {
+                    c.level_out = match value {
+                        "notified" => LevelOut::Notified,
+                        "tapped" => LevelOut::Tapped,
+                        _ => LevelOut::Managed,
+                    }
+                }
+                "tls-name" => c.tls_server_name = Some(value.into()),
+                "moving-extra" => c.moving_extra = duration(value),
+                "backoff-min" => c.backoff_min = duration(value),
+                "backoff-max" => c.backoff_max = duration(value),
+                "attempt-min" => c.attempt_min = duration(value),
+                "mark-age" => c.mark_age = duration(value),
+                "refusal-memory" => c.refusal_memory = duration(value),
+                "optin-retry" => c.optin_retry = duration(value),
+                "seed" => c.seed = value.parse().unwrap(),
+                "max-reply-bytes" => c.limits.max_reply_bytes = value.parse().unwrap(),
+                "max-overlap-bytes" => c.limits.max_overlap_bytes = value.parse().unwrap(),
+                "max-depth" => c.limits.framer.max_depth = value.parse().unwrap(),
+                "max-bulk-len" => c.limits.framer.max_bulk_len = value.parse().unwrap(),
+                "max-line-len" => c.limits.framer.max_line_len = value.parse().unwrap(),
+                "max-elements" => c.limits.framer.max_elements = value.parse().unwrap(),
+                "max-args" => c.limits.command.max_args = value.parse().unwrap(),
+                "max-command-bulk-len" => c.limits.command.max_bulk_len = value.parse().unwrap(),
+                "max-inline-len" => c.limits.command.max_inline_len = value.parse().unwrap(),
+                "max-kept-len" => c.limits.command.max_kept_len = value.parse().unwrap(),
                 "wrote" => self.auto_wrote = value == "auto",
+                "say" => self.only_actions = value == "actions",
                 other => panic!("unknown setting {other:?}"),
             }
         }
     }
 
     fn say(&mut self, line: impl AsRef<str>) {
+        if !self.only_actions {
+            self.say_action(line);
+        }
+    }
+
+    fn say_action(&mut self, line: impl AsRef<str>) {
         self.out.push_str(line.as_ref());
         self.out.push('\n');
     }
@@ -241,6 +295,10 @@ impl Runner {
         loop {
             let Some(action) = self.conn().poll_action() else { return };
             let mut line = action.to_string();
+            if self.only_actions {
+                self.say_action(line);
+                continue;
+            }
             use sch::action::Action;
             match &action {
                 Action::Write { transport } | Action::Flush { transport, .. } => {
@@ -423,7 +481,9 @@ impl Runner {
             "resp2" => call!(self.conn().handle_resp2(now, id(0))),
             "losses_settled" => call!(self.conn().handle_losses_settled(now)),
             "credentials" => {
-                call!(self.conn().handle_credentials(now, Some(args[0]), args[1].as_bytes()))
+                let user = (args[0] != "-").then(|| words(args[0]));
+                let password = args.get(1).map_or(Vec::new(), |p| unescape(p));
+                call!(self.conn().handle_credentials(now, user.as_deref(), &password))
             }
             "close" => call!(self.conn().close(now)),
             "timeout" => {
