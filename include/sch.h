@@ -564,7 +564,8 @@
 
 /**
  * Use `transport` instead of `old_transport` (0: that one has died). `flush_tracking`: client-side caches are void.
- * Answer: `sch_conn_swapped` or `sch_conn_swap_refused`.
+ * Answer: `sch_conn_swapped` or `sch_conn_swap_refused`. Where the old one has died or is given up at deadline +
+ * drain_grace, it comes without a HOLD.
  */
 #define SCH_ACTION_SWAP 6
 

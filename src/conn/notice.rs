@@ -20,6 +20,10 @@ impl Connection {
             return Ok(PushVerdict::Yours);
         }
         let kind = match notification::parse(raw, &self.notification_limits()) {
+            // What is cut is a mistake of the host, not of the server: the rest would come as garbage.
+            Ok(parsed) if parsed.defects.contains(notification::Defect::Truncated) => {
+                return Err(Error::NotAPush);
+            }
             Ok(parsed) => parsed.notification.kind,
             Err(notification::NotificationError::NotOurs) => return Ok(PushVerdict::Yours),
             Err(_) => return Err(Error::NotAPush),

@@ -416,9 +416,7 @@ impl Connection {
                 self.host_fences[0] = false;
                 self.emit(Action::TransactionBroken);
             }
-            if self.phase == Phase::Ready {
-                self.begin_hold(now);
-            }
+            // No HOLD: there is nothing left to drain, and SWAP asks the same.
         }
         let Some(t) = self.current.take() else { return };
         let id = t.id;
