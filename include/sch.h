@@ -1422,6 +1422,10 @@ typedef struct sch_counters {
      * Log and trace lines that nobody read.
      */
     uint64_t log_lines_dropped;
+    /**
+     * Notifications read by another connection of the pool.
+     */
+    uint64_t notifications_told;
 } sch_counters;
 
 /**

@@ -24,15 +24,10 @@ fn trace_of(story: &str, split: Split) -> String {
 }
 
 fn stories() -> Vec<(String, String)> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/scenarios");
-    let mut files: Vec<_> = std::fs::read_dir(folder)
-        .expect("tests/scenarios")
-        .map(|f| f.unwrap().path())
-        .filter(|p| p.extension().is_some_and(|e| e == "txt"))
+    scenario::files()
+        .into_iter()
         .map(|p| (p.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read_to_string(p).unwrap()))
-        .collect();
-    files.sort();
-    files
+        .collect()
 }
 
 fn first_difference(a: &str, b: &str) -> String {

@@ -15,6 +15,7 @@ mod notice;
 mod optin;
 mod outbound;
 mod overlap;
+mod pooled;
 mod progress;
 mod rebuild;
 mod receive;
@@ -108,12 +109,14 @@ pub struct Connection {
     want_resume: bool,
     /// The host answered HOLD.
     held: bool,
-    refused_at: Vec<(Endpoint, Timestamp)>,
+    refused_until: Vec<(Endpoint, Timestamp)>,
     optin_closed: u8,
     optin_retry_at: Option<Timestamp>,
     random: u64,
     actions: VecDeque<Action>,
     lines: Lines,
+    /// Of the member of a pool.
+    pooled: Option<Box<pooled::Pooled>>,
     trace: Trace,
     /// How many of `actions` the trace has.
     traced: usize,
@@ -161,12 +164,13 @@ impl Connection {
             unsettled: false,
             want_resume: false,
             held: false,
-            refused_at: Vec::new(),
+            refused_until: Vec::new(),
             optin_closed: 0,
             optin_retry_at: None,
             random: config.seed,
             actions: VecDeque::new(),
             lines: Lines::default(),
+            pooled: None,
             trace: Trace::new(&config),
             traced: 0,
             counters: Counters::default(),

@@ -21,6 +21,7 @@ impl Connection {
             self.end_handoff(now, Outcome::Superseded);
         }
         self.start(wanted);
+        self.await_grant(now);
     }
 
     fn start(&mut self, wanted: Move) {
@@ -59,6 +60,7 @@ impl Connection {
         }
         if self.phase == Phase::Rebuilding && self.candidate_is_ready() {
             self.set_phase(Phase::Ready);
+            self.hear_attempt(now, true);
             self.begin_overlap();
             self.insert_own(now);
         }
@@ -93,6 +95,7 @@ impl Connection {
         self.candidate = Some(Transport::new(transport, endpoint.clone(), &self.config.limits));
         self.set_phase(Phase::Opening);
         let tls_server_name = self.server_name(&endpoint);
+        self.hear_attempt_began(now);
         self.emit(Action::Open { transport, endpoint, tls_server_name, attempt, by });
     }
 
@@ -247,10 +250,12 @@ impl Connection {
         let alive = self.current.is_some();
         self.end_overlap();
         self.counters.attempts_failed += 1;
+        self.hear_attempt(now, false);
         let Some(handoff) = &mut self.handoff else { return };
         handoff.waits_for_credentials = false;
         handoff.end_attempt(now, alive, jitter, &self.config);
         let (seq, attempt) = (handoff.wanted.seq, handoff.attempts);
+        self.await_grant(now);
         self.log(Level::Info, || format!("event=attempt-failed{} attempt={attempt} why={why:?}", Seq(seq)));
         let was_holding = matches!(self.phase, Phase::Draining | Phase::Swapping);
         self.set_phase(Phase::Waiting);
@@ -340,6 +345,7 @@ impl Connection {
                 duration.as_millis()
             )
         });
+        self.hear(crate::exchange::Heard::Finished { outcome, took: duration, pause: handoff.pause });
         self.emit(Action::HandoffFinished {
             outcome,
             seq,
@@ -411,12 +417,10 @@ impl Connection {
         if fences & waiting::HANDSHAKE != 0 {
             return;
         }
-        if !self.is_managed() {
-            if fences & waiting::TRANSACTION != 0 {
-                self.host_fences[0] = false;
-                self.emit(Action::TransactionBroken);
-            }
-            // No HOLD: there is nothing left to drain, and SWAP asks the same.
+        // Levels 1 and 2 get no HOLD here: there is nothing left to drain, and SWAP asks the same.
+        if !self.is_managed() && fences & waiting::TRANSACTION != 0 {
+            self.host_fences[0] = false;
+            self.emit(Action::TransactionBroken);
         }
         let Some(t) = self.current.take() else { return };
         let id = t.id;

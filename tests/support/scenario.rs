@@ -4,6 +4,7 @@
 use sch::config::*;
 use sch::conn::*;
 use sch::endpoint::{EndpointPolicy, EndpointType, PeerAddr};
+use sch::exchange::{Heard, Told};
 use sch::time::Timestamp;
 use std::fmt::Write;
 use std::time::Duration;
@@ -126,6 +127,23 @@ pub fn commands(text: &str) -> Vec<u8> {
         }
     }
     out
+}
+
+fn heard_line(heard: &Heard) -> String {
+    match heard {
+        Heard::Notice { notification, arrived } => {
+            format!("heard {notification} at={:?}", Duration::from_nanos(arrived.as_nanos()))
+        }
+        Heard::Attempt { endpoint, ok, took } => {
+            let endpoint = endpoint.as_ref().map_or("configured".to_owned(), ToString::to_string);
+            format!("heard attempt {endpoint} {} took={took:?}", if *ok { "ok" } else { "failed" })
+        }
+        Heard::Finished { outcome, took, pause } => {
+            format!("heard finished {outcome:?} took={took:?} pause={pause:?}").to_lowercase()
+        }
+        Heard::OptinRefused { endpoint } => format!("heard refused {endpoint}"),
+        other => panic!("{other:?}"),
+    }
 }
 
 impl Runner {
@@ -445,9 +463,12 @@ impl Runner {
                 let data: Vec<u8> = args[1..].iter().flat_map(|t| token(t)).collect();
                 self.receive(id(0), &data);
             }
-            "push" => {
+            "push" | "push_head" => {
                 let raw = token(args[1]);
-                let result = self.conn().handle_push(now, id(0), &raw);
+                let result = match word {
+                    "push" => self.conn().handle_push(now, id(0), &raw),
+                    _ => self.conn().handle_push_head(now, id(0), &raw),
+                };
                 if let Some(verdict) = self.answer(result) {
                     self.say(format!("{verdict:?}").to_lowercase());
                 }
@@ -484,6 +505,30 @@ impl Runner {
                 let user = (args[0] != "-").then(|| words(args[0]));
                 let password = args.get(1).map_or(Vec::new(), |p| unescape(p));
                 call!(self.conn().handle_credentials(now, user.as_deref(), &password))
+            }
+            "joined" => call!(self.conn().handle_joined(now)),
+            "left" => call!(self.conn().handle_left(now)),
+            "told" => {
+                let time = |text: &str| Timestamp::from_nanos(duration(text).as_nanos() as u64);
+                let told = match args[0] {
+                    "grant" => Told::Grant,
+                    "refused" => Told::OptinRefused {
+                        endpoint: sch::endpoint::Endpoint::parse(args[1].as_bytes(), None).expect("endpoint"),
+                        until: time(args[2]),
+                    },
+                    arrived => {
+                        let parsed = sch::notification::parse(&token(args[1]), &Default::default());
+                        let notification = std::sync::Arc::new(parsed.expect("push").notification);
+                        Told::Notice { notification, arrived: time(arrived) }
+                    }
+                };
+                call!(self.conn().handle_told(now, told));
+            }
+            "heard" => {
+                while let Some(heard) = self.conn().poll_heard() {
+                    self.say(heard_line(&heard));
+                }
+                return;
             }
             "close" => call!(self.conn().close(now)),
             "timeout" => {
@@ -546,6 +591,19 @@ impl Runner {
         }
         std::mem::take(&mut self.out)
     }
+}
+
+/// All scenario files: those of one connection, which every binding replays, and those of a pool's member.
+pub fn files() -> Vec<std::path::PathBuf> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/scenarios");
+    let mut files: Vec<_> = [folder.to_owned(), format!("{folder}/pool")]
+        .iter()
+        .flat_map(|folder| std::fs::read_dir(folder).expect("tests/scenarios"))
+        .map(|file| file.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "txt"))
+        .collect();
+    files.sort();
+    files
 }
 
 /// Replays a whole file. Answers it as it should be.

@@ -9,6 +9,7 @@ mod commands;
 mod replies;
 mod settings;
 mod text;
+mod told;
 
 use crate::action::{Action, TransportId};
 use crate::config::Config;
@@ -137,11 +138,12 @@ impl Trace {
         }
     }
 
-    pub(super) fn push(&mut self, id: TransportId, raw: &[u8]) {
+    pub(super) fn push(&mut self, id: TransportId, raw: &[u8], whole: bool) {
         let Some(kept) = &mut self.0 else { return };
         let mut text = Text::default();
         Replies::new(kept.seed).put(&mut text, raw, false);
-        kept.input(format_args!("push {id} raw:{}", text.finish()));
+        let word = if whole { "push" } else { "push_head" };
+        kept.input(format_args!("{word} {id} raw:{}", text.finish()));
     }
 
     pub(super) fn optin_reply(&mut self, id: TransportId, raw: &[u8]) {
@@ -154,6 +156,12 @@ impl Trace {
         let Some(kept) = &mut self.0 else { return };
         let user = user.map_or("-".to_owned(), |user| text::hidden(user.len()));
         kept.input(format_args!("credentials {user} {}", text::hidden(password.len())));
+    }
+
+    pub(super) fn told(&mut self, told: &crate::exchange::Told) {
+        if let Some(kept) = &mut self.0 {
+            kept.input(format_args!("{}", told::line(told)));
+        }
     }
 
     pub(super) fn action(&mut self, action: &Action) {
