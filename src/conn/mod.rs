@@ -648,6 +648,9 @@ impl Connection {
         let now = self.begin(now)?;
         self.trace.input(format_args!("close"));
         self.end_all(now, CloseReason::HostClosed);
+        if self.out.discarding {
+            self.lose_half_submitted();
+        }
         self.windows.clear();
         self.update_relax(crate::action::RestoreReason::Ended);
         self.current = None;

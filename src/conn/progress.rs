@@ -64,8 +64,10 @@ impl Connection {
             self.begin_overlap();
             self.insert_own(now);
         }
-        if self.phase == Phase::Ready && self.candidate.as_ref().is_some_and(|c| !self.is_settled(c)) {
-            // A change of the session is being repeated.
+        if matches!(self.phase, Phase::Ready | Phase::Draining)
+            && self.candidate.as_ref().is_some_and(|c| !self.is_settled(c))
+        {
+            // A change of the session is being repeated (H12).
             return;
         }
         if self.phase == Phase::Ready && self.current.is_none() {
@@ -77,6 +79,23 @@ impl Connection {
         if self.phase == Phase::Draining && self.is_drained() {
             self.ask_swap(now);
         }
+        self.force_again(now);
+    }
+
+    /// What kept the forced swap back (a blocking command, a handshake) may have ended.
+    fn force_again(&mut self, now: Timestamp) {
+        let waits = matches!(self.phase, Phase::Ready | Phase::Draining) && self.current.is_some();
+        if waits && self.handoff.as_ref().is_some_and(|h| h.stuck_force.is_some()) && !self.is_unforceable() {
+            self.force_swap(now);
+            self.ask_swap(now);
+        }
+    }
+
+    /// A swap is not made over this (F3, E8).
+    fn is_unforceable(&self) -> bool {
+        let blocked = self.out.blocking && self.current.as_ref().is_some_and(|t| !t.owed.is_empty());
+        (blocked && self.config.blocking == BlockingPolicy::WaitForClose)
+            || self.fences() & waiting::HANDSHAKE != 0
     }
 
     fn is_due(&self, now: Timestamp) -> bool {
@@ -409,14 +428,10 @@ impl Connection {
 
     /// D + `drain_grace`: the swap is made over what still waits (H5).
     pub(super) fn force_swap(&mut self, now: Timestamp) {
-        let blocked = self.out.blocking && self.current.as_ref().is_some_and(|t| !t.owed.is_empty());
-        if blocked && self.config.blocking == BlockingPolicy::WaitForClose {
+        if self.is_unforceable() {
             return;
         }
         let fences = self.fences();
-        if fences & waiting::HANDSHAKE != 0 {
-            return;
-        }
         // Levels 1 and 2 get no HOLD here: there is nothing left to drain, and SWAP asks the same.
         if !self.is_managed() && fences & waiting::TRANSACTION != 0 {
             self.host_fences[0] = false;

@@ -27,9 +27,8 @@ impl Connection {
             (alive && ready && stuck).then_some(force),
             match (h.died_at, h.hold_since) {
                 (Some(died), since) => Some(since.unwrap_or(died) + self.config.hold_limit()),
-                (None, _) if !ready && self.phase != Phase::Swapping => {
-                    Some(h.deadline() + self.config.keep_trying)
-                }
+                // No candidate, or a blocking command that neither ends nor is ended by the server's close.
+                (None, _) if self.phase != Phase::Swapping => Some(h.deadline() + self.config.keep_trying),
                 _ => None,
             },
             // A SWAP that is never answered is refused (levels 1 to 3), a HOLD too.

@@ -33,7 +33,7 @@ pub const SCH_ACTION_CLOSE: i32 = 9;
 /// Commands `first`, `count` of them, will have no reply from a server. `outcome`: SCH_LOST_*; `command_class`:
 /// SCH_CLASS_*; `data`: error replies for your parser (on_loss = reply), else empty. Answer: `sch_conn_losses_settled`.
 pub const SCH_ACTION_LOST: i32 = 10;
-/// Held commands `first`, `count` of them, come back in `data` as never written. Needs no answer.
+/// Held commands `first`, `count` of them, come back in `data`, whole, as never written. Needs no answer.
 pub const SCH_ACTION_HAND_BACK: i32 = 11;
 /// `sch_conn_submit` takes commands again. Needs no answer.
 pub const SCH_ACTION_RESUME: i32 = 12;
