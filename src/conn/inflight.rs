@@ -273,12 +273,8 @@ impl InFlight {
 
     /// Gives memory back that a burst took (called when idle, not on the steady path).
     pub(super) fn shrink(&mut self) {
-        if self.entries.is_empty() && self.entries.capacity() > 64 {
-            self.entries.shrink_to(16);
-        }
-        if self.specials.is_empty() {
-            self.specials.shrink_to_fit();
-        }
+        self.entries.shrink_to_fit();
+        self.specials.shrink_to_fit();
     }
 }
 

@@ -107,6 +107,7 @@ impl Connection {
                 left -= passed;
             } else {
                 self.out.discarding = true;
+                self.out.half_matters = true;
                 left = 0;
                 bytes.clear();
             }
@@ -240,6 +241,7 @@ impl Connection {
             self.out.half_lost = true;
         }
         self.out.discarding = true;
+        self.out.half_matters = false;
     }
 }
 

@@ -121,6 +121,8 @@ pub struct Connection {
     /// How many of `actions` the trace has.
     traced: usize,
     counters: Counters,
+    /// `counters.commands` at the last tick.
+    commands_at_tick: u64,
     owned: Vec<u8>,
     wake: Option<Timestamp>,
     /// Something happened that `progress` must look at.
@@ -174,6 +176,7 @@ impl Connection {
             trace: Trace::new(&config),
             traced: 0,
             counters: Counters::default(),
+            commands_at_tick: 0,
             owned: Vec::new(),
             wake: None,
             stirred: false,

@@ -39,6 +39,8 @@ pub(super) struct Outbound {
     pub(super) discarding: bool,
     /// ... and its caller knows already.
     pub(super) half_lost: bool,
+    /// ... and what it was to begin, or to end, concerns what follows: there is no dial of the host's own in between.
+    pub(super) half_matters: bool,
     pub(super) tx: Transaction,
     /// ASKING, CLIENT CACHING or CLIENT REPLY SKIP was the last command (F5).
     pub(super) prefix: bool,
@@ -64,6 +66,7 @@ impl Outbound {
             open: None,
             discarding: false,
             half_lost: false,
+            half_matters: false,
             tx: Transaction::default(),
             prefix: false,
             skip_next: false,
@@ -84,10 +87,22 @@ impl Outbound {
         self.blocking = false;
         self.handshaken = false;
         self.hosts_optin = false;
+        self.half_matters = false;
         if !self.discarding {
             self.reader.reset();
             self.open = None;
             self.broken = false;
+        }
+    }
+
+    /// The command that was written in part, and did not run, was to begin or to end a transaction.
+    fn half_transaction(&mut self) {
+        let tx = &mut self.tx;
+        match commands::meaning(self.facts, self.reader.args()).effect {
+            Effect::Multi if tx.multi.is_none() => tx.broken = true,
+            Effect::Watch if tx.multi.is_none() => tx.watch_broken = true,
+            Effect::Exec | Effect::Discard | Effect::Reset => *tx = Transaction::default(),
+            _ => {}
         }
     }
 
@@ -265,6 +280,9 @@ impl Connection {
             self.out.discarding = false;
             if !core::mem::take(&mut self.out.half_lost) {
                 self.lose_one(number, crate::action::LostOutcome::NeverWritten);
+            }
+            if core::mem::take(&mut self.out.half_matters) {
+                self.out.half_transaction();
             }
             *direct = false;
             return self.keep(number, Entry::new(0, commands::Class::Write), Some(Special::Silent), &[]);

@@ -94,10 +94,16 @@ impl Connection {
         }
     }
 
-    /// Memory that a burst took goes back when nothing is going on.
+    /// Memory that a burst took goes back when nothing is going on: no command between two ticks. A busy connection keeps
+    /// its own, and allocates nothing.
     pub(super) fn give_memory_back(&mut self) {
-        if self.handoff.is_some() {
+        let quiet = self.counters.commands == self.commands_at_tick;
+        self.commands_at_tick = self.counters.commands;
+        if self.handoff.is_some() || !quiet {
             return;
+        }
+        if self.actions.is_empty() {
+            self.actions = VecDeque::new();
         }
         if let Some(t) = &mut self.current {
             t.owed.shrink();
@@ -105,7 +111,7 @@ impl Connection {
                 t.region = bytes::BytesMut::new();
             }
         }
-        if self.owned.capacity() > 1024 {
+        if self.owned.capacity() > 0 {
             self.owned = Vec::new();
         }
         if self.hold.is_empty() && self.hold.bytes.capacity() > 0 {
