@@ -62,8 +62,7 @@ impl Connection {
             self.begin_overlap();
             self.insert_own(now);
         }
-        if self.phase == Phase::Ready && self.candidate.as_ref().is_some_and(|c| !self.is_settled(c)) {
-            // A change of the session is being repeated.
+        if self.is_repeating() {
             return;
         }
         if self.phase == Phase::Ready && self.current.is_none() {
@@ -108,6 +107,12 @@ impl Connection {
     /// Nothing of libsch's own is under way on it.
     fn is_settled(&self, c: &Transport) -> bool {
         c.region.is_empty() && c.owed.is_empty() && c.probed && !self.waits_for_credentials()
+    }
+
+    /// The candidate was ready, and a change of the session is being repeated on it: no swap before it is answered (H12).
+    pub(super) fn is_repeating(&self) -> bool {
+        matches!(self.phase, Phase::Ready | Phase::Draining)
+            && self.candidate.as_ref().is_some_and(|c| !self.is_settled(c))
     }
 
     fn waits_for_credentials(&self) -> bool {
@@ -442,7 +447,7 @@ impl Connection {
     /// What the swap still waits for (H5).
     pub(super) fn waiting_for(&self) -> u32 {
         let mut bits = self.fences();
-        if !matches!(self.phase, Phase::Ready | Phase::Draining | Phase::Swapping) {
+        if !matches!(self.phase, Phase::Ready | Phase::Draining | Phase::Swapping) || self.is_repeating() {
             bits |= waiting::CANDIDATE;
         }
         if self.current.as_ref().is_some_and(|t| !t.owed.is_empty()) || self.host_in_flight > 0 {

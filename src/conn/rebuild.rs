@@ -57,6 +57,17 @@ impl Connection {
         }
         let transport = c.id;
         self.emit(Action::Write { transport });
+        self.repeats();
+    }
+
+    /// What is repeated on a candidate that was ready has the time of an attempt to be answered.
+    fn repeats(&mut self) {
+        let now = self.clock.last();
+        if matches!(self.phase, Phase::Ready | Phase::Draining)
+            && let Some(handoff) = &mut self.handoff
+        {
+            handoff.attempt_by = Some(now + handoff.attempt_time(&self.config));
+        }
         self.stirred = true;
     }
 
@@ -77,7 +88,7 @@ impl Connection {
         c.owed.push_own_subscription(bytes.len(), topic, subscribe);
         let transport = c.id;
         self.emit(Action::Write { transport });
-        self.stirred = true;
+        self.repeats();
     }
 
     /// A reply to one of the commands that make the session.
