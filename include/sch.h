@@ -836,6 +836,11 @@
 #define SCH_OFF_OPTIN_FAILED 12
 
 /**
+ * More session state (subscriptions) than max_session_bytes: no handoff, relaxing goes on.
+ */
+#define SCH_OFF_SESSION_TOO_LARGE 13
+
+/**
  * No candidate is ready.
  */
 #define SCH_WAITING_CANDIDATE 1

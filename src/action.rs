@@ -120,6 +120,8 @@ pub enum OffReason {
     BrokenCommands = 11,
     /// The opt-in was answered with errors that are none of the above.
     OptinFailed = 12,
+    /// More session state than `max_session_bytes`: it cannot be rebuilt (S1, H12).
+    SessionTooLarge = 13,
 }
 
 impl OffReason {
@@ -127,7 +129,12 @@ impl OffReason {
     pub fn relaxing_goes_on(self) -> bool {
         matches!(
             self,
-            Self::Uncounted | Self::Stream | Self::ReplyOff | Self::TrackingRedirect | Self::BrokenCommands
+            Self::Uncounted
+                | Self::Stream
+                | Self::ReplyOff
+                | Self::TrackingRedirect
+                | Self::BrokenCommands
+                | Self::SessionTooLarge
         )
     }
 }

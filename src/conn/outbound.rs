@@ -90,6 +90,11 @@ impl Outbound {
         self.reader.at_boundary() && self.open.is_none()
     }
 
+    /// The next command's reply is skipped by the server.
+    pub(super) fn skips_next(&self) -> bool {
+        self.skip_next
+    }
+
     /// Nothing plain is known against this command.
     fn is_ordinary(&self) -> bool {
         self.tx.multi.is_none() && !self.tx.broken && !self.prefix && !self.skip_next && !self.reply_off

@@ -255,19 +255,44 @@ impl Connection {
         let Some(handoff) = &mut self.handoff else { return };
         handoff.waits_for_credentials = false;
         handoff.end_attempt(now, alive, jitter, &self.config);
-        let (seq, attempt) = (handoff.wanted.seq, handoff.attempts);
+        let (seq, attempt, newer) = (handoff.wanted.seq, handoff.attempts, handoff.newer.take());
         self.log(Level::Info, || format!("event=attempt-failed{} attempt={attempt} why={why:?}", Seq(seq)));
         let was_holding = matches!(self.phase, Phase::Draining | Phase::Swapping);
         self.set_phase(Phase::Waiting);
         if alive && was_holding {
             self.end_hold(now);
         }
+        if let Some(newer) = newer {
+            self.turn_to(now, newer);
+            return;
+        }
         if attempt >= self.config.limits.max_attempts {
             self.fail_handoff(now);
         }
     }
 
-    /// As above, and the candidate is to be closed.
+    /// The candidate that a newer MOVING was to wait for is gone: what is tried next is the newer one (H8).
+    fn turn_to(&mut self, now: Timestamp, newer: Move) {
+        if self.current.is_some() {
+            self.end_handoff(now, Outcome::Superseded);
+            self.start(newer);
+        } else if let Some(handoff) = &mut self.handoff {
+            handoff.wanted = newer;
+        }
+    }
+
+    /// The host does not swap, or does not answer (E5). A newer MOVING begins from the transport that stays (H8).
+    pub(super) fn swap_refused(&mut self, now: Timestamp) {
+        let newer = self.handoff.as_mut().and_then(|h| h.newer.take());
+        self.end_handoff(now, Outcome::Refused);
+        if let Some(newer) = newer
+            && self.current.is_some()
+        {
+            self.start(newer);
+        }
+    }
+
+    /// An attempt has failed, and the candidate is to be closed.
     pub(super) fn drop_candidate(&mut self, now: Timestamp, why: &str) {
         if self.candidate.is_some() {
             self.close_candidate(CloseReason::AttemptFailed);
@@ -364,7 +389,8 @@ impl Connection {
         let Some(t) = self.current.take() else { return };
         self.optin_lost(now, &t, Slot::Current);
         let (id, survives) = (t.id, self.survives_loss(&t));
-        let goes_on = self.handoff.is_some() && survives;
+        // CLIENT REPLY SKIP ended with the transport; the command it prefixes would be answered on another (F5).
+        let goes_on = self.handoff.is_some() && survives && !self.out.skips_next();
         self.account(t, unwritten, goes_on);
         self.out.blocking = false;
         self.end_optin_retry();
@@ -413,7 +439,7 @@ impl Connection {
             return;
         }
         let fences = self.fences();
-        if fences & waiting::HANDSHAKE != 0 {
+        if fences & waiting::HANDSHAKE != 0 || self.out.skips_next() {
             return;
         }
         if !self.is_managed() {

@@ -285,6 +285,9 @@ impl Connection {
                 {
                     let limit = self.config.limits.max_session_bytes;
                     let new = self.session.confirmed(topic, subscribe, channel, limit);
+                    if self.session.overflow && self.no_handoff.is_none() {
+                        self.forbid_handoff(self.clock.last(), OffReason::SessionTooLarge);
+                    }
                     if new {
                         self.repeat_subscription(topic, subscribe, channel);
                     }

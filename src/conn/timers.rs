@@ -76,7 +76,7 @@ impl Connection {
             return;
         }
         if due(unanswered) {
-            self.end_handoff(now, Outcome::Refused);
+            self.swap_refused(now);
             return;
         }
         if due(overdue) {

@@ -138,6 +138,8 @@ pub const SCH_OFF_TRACKING_REDIRECT: i32 = 10;
 pub const SCH_OFF_BROKEN_COMMANDS: i32 = 11;
 /// The opt-in was answered with another error.
 pub const SCH_OFF_OPTIN_FAILED: i32 = 12;
+/// More session state (subscriptions) than max_session_bytes: no handoff, relaxing goes on.
+pub const SCH_OFF_SESSION_TOO_LARGE: i32 = 13;
 
 /// No candidate is ready.
 pub const SCH_WAITING_CANDIDATE: u32 = 1;
@@ -509,6 +511,7 @@ const _: () = {
     assert!(OffReason::TrackingRedirect as i32 == SCH_OFF_TRACKING_REDIRECT);
     assert!(OffReason::BrokenCommands as i32 == SCH_OFF_BROKEN_COMMANDS);
     assert!(OffReason::OptinFailed as i32 == SCH_OFF_OPTIN_FAILED);
+    assert!(OffReason::SessionTooLarge as i32 == SCH_OFF_SESSION_TOO_LARGE);
     assert!(waiting::CANDIDATE == SCH_WAITING_CANDIDATE && waiting::REPLIES == SCH_WAITING_REPLIES);
     assert!(waiting::TRANSACTION == SCH_WAITING_TRANSACTION && waiting::BLOCKING == SCH_WAITING_BLOCKING);
     assert!(waiting::HOST_FENCE == SCH_WAITING_HOST_FENCE && waiting::ANSWER == SCH_WAITING_ANSWER);
