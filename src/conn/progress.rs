@@ -137,7 +137,7 @@ impl Connection {
         if self.host_fences[1] || self.host_fences[2] {
             bits |= waiting::HOST_FENCE;
         }
-        if self.is_managed() && !self.out.handshaken && self.config.handshake == Handshake::Seen {
+        if self.is_managed() && !self.out.handshaken {
             bits |= waiting::HANDSHAKE;
         }
         bits
@@ -194,6 +194,8 @@ impl Connection {
         let id = new.id;
         self.current = Some(new);
         self.out.blocking = false;
+        // The session of the candidate was made by libsch, and is complete.
+        self.out.handshaken |= self.config.handshake == Handshake::ByLibsch;
         self.windows.open(
             WindowKind::PostHandoff,
             &[],

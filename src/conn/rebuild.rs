@@ -109,14 +109,19 @@ impl Connection {
                 _ => {}
             }
         }
+        self.may_end_handshake(slot);
+    }
+
+    /// The last reply of a handshake by libsch may have come.
+    pub(super) fn may_end_handshake(&mut self, slot: Slot) {
         let done = self.current.as_ref().is_some_and(|t| t.owed.is_empty());
         if slot == Slot::Current && done && self.config.handshake == Handshake::ByLibsch {
-            self.handshake_replied(now);
+            self.handshake_replied();
         }
     }
 
     /// All replies of a handshake by libsch are in.
-    fn handshake_replied(&mut self, _now: Timestamp) {
+    fn handshake_replied(&mut self) {
         if self.out.handshaken {
             return;
         }

@@ -440,7 +440,10 @@ impl Connection {
     /// What a reply to one of libsch's own commands means.
     fn own_reply(&mut self, now: Timestamp, slot: Slot, own: Own, reply: &[u8]) {
         match (own, slot) {
-            (Own::Optin, _) => self.optin_answered(now, slot, reply),
+            (Own::Optin, _) => {
+                self.optin_answered(now, slot, reply);
+                self.may_end_handshake(slot);
+            }
             (Own::Ping, Slot::Candidate) => self.probe_answered(),
             (Own::Ping, Slot::Current) => self.aligned(),
             (_, Slot::Retired) => {}

@@ -86,7 +86,8 @@ impl Connection {
             }
             self.emit(Action::Overdue { waiting_for });
             // A handshake does not take that long: a connection that has only said HELLO is idle, not on its way (E8).
-            if self.current.as_ref().is_some_and(|t| t.owed.is_empty()) {
+            let seen = self.config.handshake == Handshake::Seen;
+            if seen && self.current.as_ref().is_some_and(|t| t.owed.is_empty()) {
                 self.end_handshake();
             }
         }
