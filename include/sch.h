@@ -781,7 +781,7 @@
 #define SCH_OFF_DISABLED 1
 
 /**
- * RESP2 is spoken.
+ * RESP2 is spoken, from the start or since HELLO 2.
  */
 #define SCH_OFF_RESP2 2
 
@@ -801,7 +801,7 @@
 #define SCH_OFF_BROKEN 5
 
 /**
- * RESET, HELLO 2 or CLIENT MAINT_NOTIFICATIONS OFF by the application.
+ * RESET or CLIENT MAINT_NOTIFICATIONS OFF by the application.
  */
 #define SCH_OFF_OPTED_OUT 6
 

@@ -217,8 +217,13 @@ impl Connection {
         {
             self.tell_off(OffReason::Refused, false); // `auto` has swapped without SCH
         }
-        if let Some(newer) = newer {
-            self.start(newer);
+        if self.current.as_ref().is_some_and(|t| t.inbound.uncounted) {
+            self.uncounted(now); // a candidate of the host's said what it did not owe (N7)
+        }
+        match newer {
+            Some(newer) if self.no_handoff.is_some() => self.relax_for_move(&newer, false),
+            Some(newer) => self.start(newer),
+            None => {}
         }
     }
 

@@ -116,7 +116,7 @@ pub const SCH_OUTCOME_CLOSED: i32 = 5;
 
 /// The mode is `disabled`.
 pub const SCH_OFF_DISABLED: i32 = 1;
-/// RESP2 is spoken.
+/// RESP2 is spoken, from the start or since HELLO 2.
 pub const SCH_OFF_RESP2: i32 = 2;
 /// The server does not know the opt-in, or has it off.
 pub const SCH_OFF_REFUSED: i32 = 3;
@@ -124,7 +124,7 @@ pub const SCH_OFF_REFUSED: i32 = 3;
 pub const SCH_OFF_NO_PERMISSION: i32 = 4;
 /// What is received is not RESP3: bytes pass through untouched from here on.
 pub const SCH_OFF_BROKEN: i32 = 5;
-/// RESET, HELLO 2 or CLIENT MAINT_NOTIFICATIONS OFF by the application.
+/// RESET or CLIENT MAINT_NOTIFICATIONS OFF by the application.
 pub const SCH_OFF_OPTED_OUT: i32 = 6;
 /// Replies can no longer be counted: no handoff, relaxing goes on.
 pub const SCH_OFF_UNCOUNTED: i32 = 7;
