@@ -782,7 +782,7 @@
 #define SCH_OFF_DISABLED 1
 
 /**
- * RESP2 is spoken.
+ * RESP2 is spoken, from the start or since HELLO 2.
  */
 #define SCH_OFF_RESP2 2
 
@@ -802,7 +802,7 @@
 #define SCH_OFF_BROKEN 5
 
 /**
- * RESET, HELLO 2 or CLIENT MAINT_NOTIFICATIONS OFF by the application.
+ * RESET or CLIENT MAINT_NOTIFICATIONS OFF by the application.
  */
 #define SCH_OFF_OPTED_OUT 6
 
@@ -835,6 +835,11 @@
  * The opt-in was answered with another error.
  */
 #define SCH_OFF_OPTIN_FAILED 12
+
+/**
+ * More session state (subscriptions) than max_session_bytes: no handoff, relaxing goes on.
+ */
+#define SCH_OFF_SESSION_TOO_LARGE 13
 
 /**
  * No candidate is ready.

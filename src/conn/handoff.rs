@@ -110,6 +110,11 @@ impl Handoff {
         self.wanted.arrived + time * eighths / 8
     }
 
+    /// What an attempt has, where the deadline leaves it (H3).
+    pub(super) fn attempt_time(&self, config: &Config) -> Duration {
+        config.attempt_min.max(self.wanted.time / 3)
+    }
+
     /// An attempt begins: by when must it be done? `alive`: the current transport still serves.
     pub(super) fn begin_attempt(&mut self, now: Timestamp, alive: bool, config: &Config) -> Timestamp {
         self.attempts += 1;
@@ -117,7 +122,7 @@ impl Handoff {
         self.awaits_grant = false;
         self.old_proxy = false;
         self.as_it_is = !self.is_null() || !alive || now >= self.deadline();
-        let least = config.attempt_min.max(self.wanted.time / 3);
+        let least = self.attempt_time(config);
         let rest = self.deadline().since(now);
         let mut given = if rest.is_zero() { least } else { least.min(rest) };
         if !config.connect_budget.is_zero() {

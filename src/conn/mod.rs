@@ -489,7 +489,7 @@ impl Connection {
             return Err(Error::Unexpected { call: "swap_refused", hint: "answer SWAP with it, once" });
         }
         self.trace.input(format_args!("swap_refused"));
-        self.end_handoff(now, Outcome::Refused);
+        self.swap_refused(now);
         self.stirred = true;
         self.finish(now);
         Ok(())

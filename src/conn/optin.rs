@@ -98,7 +98,7 @@ impl Connection {
 
     /// Levels 1 and 2: the host's handshake on `slot` is done, the opt-in follows.
     pub(super) fn host_ready(&mut self, now: Timestamp, slot: Slot) {
-        if slot == Slot::Current {
+        if slot == Slot::Current && self.config.handshake == Handshake::Seen {
             self.end_handshake();
         }
         if self.is_managed() {
@@ -165,6 +165,9 @@ impl Connection {
     pub(super) fn optin_answered(&mut self, now: Timestamp, slot: Slot, raw: &[u8]) {
         let reply = optin::classify(&raw[..raw.len().min(optin::CLASSIFY_LIMIT)]);
         let Some(t) = self.transport(slot) else { return };
+        if t.optin == Optin::Refused {
+            return; // SCH went off here before the answer came
+        }
         let endpoint = t.endpoint.clone();
         if reply == Reply::Accepted {
             t.optin = Optin::On;

@@ -110,6 +110,11 @@ impl Outbound {
         self.reader.at_boundary() && self.open.is_none()
     }
 
+    /// The next command's reply is skipped by the server.
+    pub(super) fn skips_next(&self) -> bool {
+        self.skip_next
+    }
+
     /// Nothing plain is known against this command.
     fn is_ordinary(&self) -> bool {
         self.tx.multi.is_none() && !self.tx.broken && !self.prefix && !self.skip_next && !self.reply_off
@@ -140,7 +145,19 @@ impl Connection {
     pub(super) fn is_holding(&self) -> bool {
         self.current.is_none()
             || matches!(self.phase, Phase::Draining | Phase::Swapping)
-            || (self.phase == Phase::Handshaking && self.config.handshake == Handshake::ByLibsch)
+            || self.makes_handshake()
+    }
+
+    /// The handshake of the current transport is libsch's and has not ended: commands wait for it (E8).
+    fn makes_handshake(&self) -> bool {
+        self.config.handshake == Handshake::ByLibsch && !self.out.handshaken && self.phase != Phase::Failed
+    }
+
+    /// A command that is no part of a handshake ends the one that is seen.
+    fn ordinary_came(&mut self) {
+        if !self.out.handshaken && self.config.handshake == Handshake::Seen {
+            self.end_handshake();
+        }
     }
 
     fn writes_directly(&self) -> bool {
@@ -290,9 +307,7 @@ impl Connection {
         let facts = self.out.facts;
         let len = self.out.reader.len();
         if facts.is_plain() && self.out.is_ordinary() {
-            if !self.out.handshaken {
-                self.end_handshake();
-            }
+            self.ordinary_came();
             let entry = Entry::new(len, facts.class());
             if *direct && let Some(t) = &mut self.current {
                 t.owed.push_plain(number, entry);
@@ -480,8 +495,8 @@ impl Connection {
                 | Effect::Capa(_)
                 | Effect::ReadOnly
         );
-        if !handshake && !self.out.handshaken {
-            self.end_handshake();
+        if !handshake {
+            self.ordinary_came();
         }
         if matches!(effect, Effect::Sync)
             && let Some(t) = &mut self.current

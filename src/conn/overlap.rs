@@ -17,7 +17,7 @@ pub(super) enum Verdict {
     Deliver,
     /// The host has it from the other transport.
     Duplicate,
-    /// It could not be remembered: the other one will be delivered too.
+    /// It cannot be remembered, or compared: if there is another one it is delivered too.
     Doubtful,
 }
 
@@ -35,7 +35,7 @@ pub(super) struct Overlap {
 impl Overlap {
     pub(super) fn judge(&mut self, side: Side, raw: &[u8], max_messages: usize, max_bytes: usize) -> Verdict {
         if side == Side::Old && !self.aligned {
-            return Verdict::Deliver;
+            return Verdict::Doubtful;
         }
         let (mine, other) = match side {
             Side::Old => (&mut self.old, &mut self.new),
@@ -71,9 +71,9 @@ mod tests {
     }
 
     #[test]
-    fn f2_before_both_are_aligned_the_old_one_is_delivered_and_forgotten() {
+    fn f2_before_both_are_aligned_the_old_one_is_delivered_counted_and_forgotten() {
         let mut o = Overlap::default();
-        assert_eq!(o.judge(Side::Old, b"m", 8, 64), Verdict::Deliver);
+        assert_eq!(o.judge(Side::Old, b"m", 8, 64), Verdict::Doubtful);
         assert_eq!(o.judge(Side::New, b"m", 8, 64), Verdict::Deliver);
     }
 

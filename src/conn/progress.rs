@@ -64,10 +64,7 @@ impl Connection {
             self.begin_overlap();
             self.insert_own(now);
         }
-        if matches!(self.phase, Phase::Ready | Phase::Draining)
-            && self.candidate.as_ref().is_some_and(|c| !self.is_settled(c))
-        {
-            // A change of the session is being repeated (H12).
+        if self.is_repeating() {
             return;
         }
         if self.phase == Phase::Ready && self.current.is_none() {
@@ -96,6 +93,7 @@ impl Connection {
         let blocked = self.out.blocking && self.current.as_ref().is_some_and(|t| !t.owed.is_empty());
         (blocked && self.config.blocking == BlockingPolicy::WaitForClose)
             || self.fences() & waiting::HANDSHAKE != 0
+            || self.out.skips_next()
     }
 
     fn is_due(&self, now: Timestamp) -> bool {
@@ -132,6 +130,12 @@ impl Connection {
         c.region.is_empty() && c.owed.is_empty() && c.probed && !self.waits_for_credentials()
     }
 
+    /// The candidate was ready, and a change of the session is being repeated on it: no swap before it is answered (H12).
+    pub(super) fn is_repeating(&self) -> bool {
+        matches!(self.phase, Phase::Ready | Phase::Draining)
+            && self.candidate.as_ref().is_some_and(|c| !self.is_settled(c))
+    }
+
     fn waits_for_credentials(&self) -> bool {
         self.handoff.as_ref().is_some_and(|h| h.waits_for_credentials)
     }
@@ -154,7 +158,7 @@ impl Connection {
         if self.host_fences[1] || self.host_fences[2] {
             bits |= waiting::HOST_FENCE;
         }
-        if self.is_managed() && !self.out.handshaken && self.config.handshake == Handshake::Seen {
+        if self.is_managed() && !self.out.handshaken {
             bits |= waiting::HANDSHAKE;
         }
         bits
@@ -211,6 +215,8 @@ impl Connection {
         let id = new.id;
         self.current = Some(new);
         self.out.blocking = false;
+        // The session of the candidate was made by libsch, and is complete.
+        self.out.handshaken |= self.config.handshake == Handshake::ByLibsch;
         self.windows.open(
             WindowKind::PostHandoff,
             &[],
@@ -232,8 +238,13 @@ impl Connection {
         {
             self.tell_off(OffReason::Refused, false); // `auto` has swapped without SCH
         }
-        if let Some(newer) = newer {
-            self.start(newer);
+        if self.current.as_ref().is_some_and(|t| t.inbound.uncounted) {
+            self.uncounted(now); // a candidate of the host's said what it did not owe (N7)
+        }
+        match newer {
+            Some(newer) if self.no_handoff.is_some() => self.relax_for_move(&newer, false),
+            Some(newer) => self.start(newer),
+            None => {}
         }
     }
 
@@ -273,7 +284,7 @@ impl Connection {
         let Some(handoff) = &mut self.handoff else { return };
         handoff.waits_for_credentials = false;
         handoff.end_attempt(now, alive, jitter, &self.config);
-        let (seq, attempt) = (handoff.wanted.seq, handoff.attempts);
+        let (seq, attempt, newer) = (handoff.wanted.seq, handoff.attempts, handoff.newer.take());
         self.await_grant(now);
         self.log(Level::Info, || format!("event=attempt-failed{} attempt={attempt} why={why:?}", Seq(seq)));
         let was_holding = matches!(self.phase, Phase::Draining | Phase::Swapping);
@@ -281,12 +292,37 @@ impl Connection {
         if alive && was_holding {
             self.end_hold(now);
         }
+        if let Some(newer) = newer {
+            self.turn_to(now, newer);
+            return;
+        }
         if attempt >= self.config.limits.max_attempts {
             self.fail_handoff(now);
         }
     }
 
-    /// As above, and the candidate is to be closed.
+    /// The candidate that a newer MOVING was to wait for is gone: what is tried next is the newer one (H8).
+    fn turn_to(&mut self, now: Timestamp, newer: Move) {
+        if self.current.is_some() {
+            self.end_handoff(now, Outcome::Superseded);
+            self.start(newer);
+        } else if let Some(handoff) = &mut self.handoff {
+            handoff.wanted = newer;
+        }
+    }
+
+    /// The host does not swap, or does not answer (E5). A newer MOVING begins from the transport that stays (H8).
+    pub(super) fn swap_refused(&mut self, now: Timestamp) {
+        let newer = self.handoff.as_mut().and_then(|h| h.newer.take());
+        self.end_handoff(now, Outcome::Refused);
+        if let Some(newer) = newer
+            && self.current.is_some()
+        {
+            self.start(newer);
+        }
+    }
+
+    /// An attempt has failed, and the candidate is to be closed.
     pub(super) fn drop_candidate(&mut self, now: Timestamp, why: &str) {
         if self.candidate.is_some() {
             self.close_candidate(CloseReason::AttemptFailed);
@@ -384,7 +420,8 @@ impl Connection {
         let Some(t) = self.current.take() else { return };
         self.optin_lost(now, &t, Slot::Current);
         let (id, survives) = (t.id, self.survives_loss(&t));
-        let goes_on = self.handoff.is_some() && survives;
+        // CLIENT REPLY SKIP ended with the transport; the command it prefixes would be answered on another (F5).
+        let goes_on = self.handoff.is_some() && survives && !self.out.skips_next();
         self.account(t, unwritten, goes_on);
         self.out.blocking = false;
         self.end_optin_retry();
@@ -459,7 +496,7 @@ impl Connection {
     /// What the swap still waits for (H5).
     pub(super) fn waiting_for(&self) -> u32 {
         let mut bits = self.fences();
-        if !matches!(self.phase, Phase::Ready | Phase::Draining | Phase::Swapping) {
+        if !matches!(self.phase, Phase::Ready | Phase::Draining | Phase::Swapping) || self.is_repeating() {
             bits |= waiting::CANDIDATE;
         }
         if self.current.as_ref().is_some_and(|t| !t.owed.is_empty()) || self.host_in_flight > 0 {

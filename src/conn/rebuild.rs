@@ -57,6 +57,17 @@ impl Connection {
         }
         let transport = c.id;
         self.emit(Action::Write { transport });
+        self.repeats();
+    }
+
+    /// What is repeated on a candidate that was ready has the time of an attempt to be answered.
+    fn repeats(&mut self) {
+        let now = self.clock.last();
+        if matches!(self.phase, Phase::Ready | Phase::Draining)
+            && let Some(handoff) = &mut self.handoff
+        {
+            handoff.attempt_by = Some(now + handoff.attempt_time(&self.config));
+        }
         self.stirred = true;
     }
 
@@ -77,7 +88,7 @@ impl Connection {
         c.owed.push_own_subscription(bytes.len(), topic, subscribe);
         let transport = c.id;
         self.emit(Action::Write { transport });
-        self.stirred = true;
+        self.repeats();
     }
 
     /// A reply to one of the commands that make the session.
@@ -98,14 +109,19 @@ impl Connection {
                 _ => {}
             }
         }
+        self.may_end_handshake(slot);
+    }
+
+    /// The last reply of a handshake by libsch may have come.
+    pub(super) fn may_end_handshake(&mut self, slot: Slot) {
         let done = self.current.as_ref().is_some_and(|t| t.owed.is_empty());
         if slot == Slot::Current && done && self.config.handshake == Handshake::ByLibsch {
-            self.handshake_replied(now);
+            self.handshake_replied();
         }
     }
 
     /// All replies of a handshake by libsch are in.
-    fn handshake_replied(&mut self, _now: Timestamp) {
+    fn handshake_replied(&mut self) {
         if self.out.handshaken {
             return;
         }

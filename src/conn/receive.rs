@@ -288,6 +288,9 @@ impl Connection {
                 {
                     let limit = self.config.limits.max_session_bytes;
                     let new = self.session.confirmed(topic, subscribe, channel, limit);
+                    if self.session.overflow && self.no_handoff.is_none() {
+                        self.forbid_handoff(self.clock.last(), OffReason::SessionTooLarge);
+                    }
                     if new {
                         self.repeat_subscription(topic, subscribe, channel);
                     }
@@ -440,7 +443,10 @@ impl Connection {
     /// What a reply to one of libsch's own commands means.
     fn own_reply(&mut self, now: Timestamp, slot: Slot, own: Own, reply: &[u8]) {
         match (own, slot) {
-            (Own::Optin, _) => self.optin_answered(now, slot, reply),
+            (Own::Optin, _) => {
+                self.optin_answered(now, slot, reply);
+                self.may_end_handshake(slot);
+            }
             (Own::Ping, Slot::Candidate) => self.probe_answered(),
             (Own::Ping, Slot::Current) => self.aligned(),
             (_, Slot::Retired) => {}

@@ -9,17 +9,22 @@ impl Connection {
         let mut times = [self.windows.deadline(), self.retired_until, self.optin_retry_at, None, None, None];
         if let Some(h) = &self.handoff {
             times[3] = h.next_at.filter(|_| self.phase == Phase::Waiting);
-            times[4] = h.attempt_by.filter(|_| matches!(self.phase, Phase::Opening | Phase::Rebuilding));
+            times[4] = h.attempt_by.filter(|_| self.attempt_is_timed());
             times[5] = self.handoff_deadlines(h).into_iter().flatten().min();
         }
         // A window that stays until its handoff ends is no deadline.
         times.into_iter().flatten().filter(|t| t.as_nanos() != u64::MAX).min()
     }
 
+    /// The candidate is to be done with something by `attempt_by`.
+    fn attempt_is_timed(&self) -> bool {
+        matches!(self.phase, Phase::Opening | Phase::Rebuilding) || self.is_repeating()
+    }
+
     /// Told overdue, forced, given up; each `None` once it is behind.
     fn handoff_deadlines(&self, h: &Handoff) -> [Option<Timestamp>; 4] {
         let alive = self.current.is_some();
-        let ready = matches!(self.phase, Phase::Ready | Phase::Draining);
+        let ready = matches!(self.phase, Phase::Ready | Phase::Draining) && !self.is_repeating();
         let force = h.deadline() + self.config.drain_grace;
         let stuck = h.stuck_force.is_none();
         [
@@ -59,9 +64,7 @@ impl Connection {
 
     fn fire_handoff(&mut self, now: Timestamp) {
         let Some(h) = &self.handoff else { return };
-        if h.attempt_by.is_some_and(|at| at <= now)
-            && matches!(self.phase, Phase::Opening | Phase::Rebuilding)
-        {
+        if h.attempt_by.is_some_and(|at| at <= now) && self.attempt_is_timed() {
             self.drop_candidate(now, "not ready in time");
         }
         let Some(h) = &self.handoff else { return };
@@ -72,7 +75,7 @@ impl Connection {
             return;
         }
         if due(unanswered) {
-            self.end_handoff(now, Outcome::Refused);
+            self.swap_refused(now);
             return;
         }
         if due(overdue) {
@@ -82,7 +85,8 @@ impl Connection {
             }
             self.emit(Action::Overdue { waiting_for });
             // A handshake does not take that long: a connection that has only said HELLO is idle, not on its way (E8).
-            if self.current.as_ref().is_some_and(|t| t.owed.is_empty()) {
+            let seen = self.config.handshake == Handshake::Seen;
+            if seen && self.current.as_ref().is_some_and(|t| t.owed.is_empty()) {
                 self.end_handshake();
             }
         }

@@ -117,7 +117,7 @@ pub const SCH_OUTCOME_CLOSED: i32 = 5;
 
 /// The mode is `disabled`.
 pub const SCH_OFF_DISABLED: i32 = 1;
-/// RESP2 is spoken.
+/// RESP2 is spoken, from the start or since HELLO 2.
 pub const SCH_OFF_RESP2: i32 = 2;
 /// The server does not know the opt-in, or has it off.
 pub const SCH_OFF_REFUSED: i32 = 3;
@@ -125,7 +125,7 @@ pub const SCH_OFF_REFUSED: i32 = 3;
 pub const SCH_OFF_NO_PERMISSION: i32 = 4;
 /// What is received is not RESP3: bytes pass through untouched from here on.
 pub const SCH_OFF_BROKEN: i32 = 5;
-/// RESET, HELLO 2 or CLIENT MAINT_NOTIFICATIONS OFF by the application.
+/// RESET or CLIENT MAINT_NOTIFICATIONS OFF by the application.
 pub const SCH_OFF_OPTED_OUT: i32 = 6;
 /// Replies can no longer be counted: no handoff, relaxing goes on.
 pub const SCH_OFF_UNCOUNTED: i32 = 7;
@@ -139,6 +139,8 @@ pub const SCH_OFF_TRACKING_REDIRECT: i32 = 10;
 pub const SCH_OFF_BROKEN_COMMANDS: i32 = 11;
 /// The opt-in was answered with another error.
 pub const SCH_OFF_OPTIN_FAILED: i32 = 12;
+/// More session state (subscriptions) than max_session_bytes: no handoff, relaxing goes on.
+pub const SCH_OFF_SESSION_TOO_LARGE: i32 = 13;
 
 /// No candidate is ready.
 pub const SCH_WAITING_CANDIDATE: u32 = 1;
@@ -510,6 +512,7 @@ const _: () = {
     assert!(OffReason::TrackingRedirect as i32 == SCH_OFF_TRACKING_REDIRECT);
     assert!(OffReason::BrokenCommands as i32 == SCH_OFF_BROKEN_COMMANDS);
     assert!(OffReason::OptinFailed as i32 == SCH_OFF_OPTIN_FAILED);
+    assert!(OffReason::SessionTooLarge as i32 == SCH_OFF_SESSION_TOO_LARGE);
     assert!(waiting::CANDIDATE == SCH_WAITING_CANDIDATE && waiting::REPLIES == SCH_WAITING_REPLIES);
     assert!(waiting::TRANSACTION == SCH_WAITING_TRANSACTION && waiting::BLOCKING == SCH_WAITING_BLOCKING);
     assert!(waiting::HOST_FENCE == SCH_WAITING_HOST_FENCE && waiting::ANSWER == SCH_WAITING_ANSWER);

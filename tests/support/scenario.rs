@@ -24,6 +24,8 @@ pub struct Runner {
     auto_wrote: bool,
     /// Only actions are said, as a trace says them.
     only_actions: bool,
+    /// What `take` left.
+    rest: Vec<u8>,
     out: String,
 }
 
@@ -155,6 +157,7 @@ impl Runner {
             split,
             auto_wrote: true,
             only_actions: false,
+            rest: Vec::new(),
             out: String::new(),
         }
     }
@@ -244,6 +247,8 @@ impl Runner {
                 "max-session-bytes" => c.limits.max_session_bytes = value.parse().unwrap(),
                 "max-attempts" => c.limits.max_attempts = value.parse().unwrap(),
                 "max-overlap-messages" => c.limits.max_overlap_messages = value.parse().unwrap(),
+                "max-overlap-bytes" => c.limits.max_overlap_bytes = value.parse().unwrap(),
+                "mark-age" => c.mark_age = duration(value),
                 "log" => {
                     c.log_level = Some(match value {
                         "error" => sch::log::Level::Error,
@@ -347,7 +352,11 @@ impl Runner {
         let step = if self.split == Split::Whole { data.len().max(1) } else { 1 };
         let mut at = 0;
         let now = self.now;
+        let (start, closed) = (self.out.len(), format!("close {id} "));
         while at < data.len() || data.is_empty() {
+            if self.out[start..].lines().any(|line| line.starts_with(&closed)) {
+                break; // a host that has closed it reads no more
+            }
             let end = (at + step).min(data.len());
             let mut spans = [Span::EMPTY; 16];
             let received = match self.conn().handle_receive(now, id, &data[at..end], &mut spans) {
@@ -386,6 +395,25 @@ impl Runner {
             let text = passed.escape_ascii().to_string();
             self.say(format!("pass \"{text}\""));
         }
+    }
+
+    /// One call, with an array of `n` spans. What it does not take is the `rest`.
+    fn take(&mut self, id: u64, n: usize, data: &[u8]) {
+        let mut spans = vec![Span::EMPTY; n];
+        let now = self.now;
+        let result = self.conn().handle_receive(now, id, data, &mut spans);
+        let Some(received) = self.answer(result) else { return };
+        for span in &spans[..received.spans] {
+            let range = span.start..span.start + span.len;
+            let (from, bytes) = match span.source {
+                Source::Input => ("input", &data[range]),
+                Source::Owned => ("owned", &self.conn().owned()[range]),
+            };
+            let line = format!("span {from} \"{}\"", bytes.escape_ascii());
+            self.say(line);
+        }
+        self.say(format!("took {} of {}", received.consumed, data.len()));
+        self.rest = data[received.consumed..].to_vec();
     }
 
     fn submit(&mut self, data: &[u8]) {
@@ -462,6 +490,14 @@ impl Runner {
             "receive" => {
                 let data: Vec<u8> = args[1..].iter().flat_map(|t| token(t)).collect();
                 self.receive(id(0), &data);
+            }
+            "take" => {
+                let data: Vec<u8> = args[2..].iter().flat_map(|t| token(t)).collect();
+                self.take(id(0), args[1].parse().unwrap(), &data);
+            }
+            "rest" => {
+                let data = std::mem::take(&mut self.rest);
+                self.take(id(0), args[1].parse().unwrap(), &data);
             }
             "push" | "push_head" => {
                 let raw = token(args[1]);
