@@ -1,0 +1,137 @@
+//! Whole tokens, through words of the input: what nearly every reply is made of.
+
+use super::guess::{LastBulk, LastLine};
+use super::lines::{WINDOW, ends_line, first_word, line_ends, small_header};
+use super::step::State;
+use super::{Broken, Framer};
+
+/// `+OK\r\n` as a little-endian word, and `$-1\r\n`; `FIVE_BYTES` cuts a word to their size.
+const OK_LINE: u64 = u64::from_le_bytes(*b"+OK\r\n\0\0\0");
+const NULL_BULK: u64 = u64::from_le_bytes(*b"$-1\r\n\0\0\0");
+const FIVE_BYTES: u64 = 0xff_ffff_ffff;
+
+impl Framer {
+    /// Consumes tokens that lie whole in the input, up to the first that does not or is unusual, or up to the last
+    /// frame that is wanted. Comes with `State::Type`, and goes with it, but for an attribute that just ended.
+    ///
+    /// The byte is the type where it stopped, if that alone was the reason.
+    pub(super) fn fast(&mut self, data: &[u8], start: usize) -> Result<(usize, Option<u8>), Broken> {
+        // A `\r` beyond the line limit is not seen here, so that the other reader finds the error.
+        let line_mask = u32::MAX >> (30 - self.limits.max_line_len.min(30));
+        let ok_line = if self.limits.max_line_len >= 2 { OK_LINE } else { 0 };
+        let max_bulk_len = self.limits.max_bulk_len;
+        let mut line = LastLine::default();
+        let mut bulks = (LastBulk::NONE, LastBulk::NONE);
+        let mut short;
+        let mut odd = None;
+        let mut pos = start;
+        let mut left = self.left;
+        // At depth 0 `left` is what the caller wants, and may be 0 on entry; deeper it never is.
+        while left != 0 {
+            let rest = &data[pos..];
+            let window = match rest.first_chunk::<WINDOW>() {
+                Some(window) => window,
+                None if rest.is_empty() => break,
+                None => {
+                    // No token is made whole by zeros: nothing ends in them.
+                    short = [0; WINDOW];
+                    short[..rest.len()].copy_from_slice(rest);
+                    &short
+                }
+            };
+            let word = first_word(window);
+            let end = match word as u8 {
+                b'+' if word & FIVE_BYTES == ok_line => {
+                    self.note(pos, pos + 5);
+                    pos + 5
+                }
+                b'+' | b'-' | b':' | b',' | b'_' | b'#' | b'(' => {
+                    let (returns, feeds) = line_ends(window);
+                    let returns = returns & line_mask;
+                    let first = returns & returns.wrapping_neg();
+                    self.note_token(pos, rest.len(), window, WINDOW);
+                    if first << 1 & feeds == 0 {
+                        break;
+                    }
+                    pos + if first == line.expected { line.size } else { line.learn(first) }
+                }
+                b'$' | b'=' | b'!' => {
+                    self.note_token(pos, rest.len(), window, 8);
+                    let size = if bulks.0.is_like(word) {
+                        bulks.0.size
+                    } else if bulks.1.is_like(word) {
+                        bulks.1.size
+                    } else {
+                        match small_header(word) {
+                            Some((len, header)) if len <= max_bulk_len => {
+                                bulks = (LastBulk::new(word, header, len as usize), bulks.0);
+                                bulks.0.size
+                            }
+                            None if word & FIVE_BYTES == NULL_BULK => 5,
+                            _ => break,
+                        }
+                    };
+                    if size > rest.len() {
+                        break;
+                    }
+                    self.note_end(word, pos + size);
+                    if !ends_line(rest, size) {
+                        break;
+                    }
+                    pos + size
+                }
+                kind @ (b'*' | b'%' | b'~') => {
+                    self.note_token(pos, rest.len(), window, 8);
+                    match small_header(word) {
+                        Some((0, header)) => pos + header,
+                        Some((count, header))
+                            if count <= self.limits.max_elements && self.depth < self.limits.max_depth =>
+                        {
+                            pos += header;
+                            self.left = left;
+                            self.open(kind, Some(count)).map_err(|error| Broken { at: pos, error })?;
+                            left = self.left;
+                            continue;
+                        }
+                        _ => break,
+                    }
+                }
+                other => {
+                    odd = Some(other);
+                    break;
+                }
+            };
+            pos = end;
+            left -= 1;
+            if left == 0 {
+                self.left = 0;
+                self.close().map_err(|error| Broken { at: pos, error })?;
+                left = self.left;
+                if self.state != State::Type {
+                    break;
+                }
+            }
+        }
+        self.left = left;
+        Ok((pos, odd))
+    }
+
+    /// Tests count here what was looked at of a token that begins at `pos`: no more than `most`, and of it.
+    #[inline(always)]
+    fn note_token(&mut self, _pos: usize, _rest: usize, _window: &[u8; WINDOW], _most: usize) {
+        #[cfg(test)]
+        {
+            let token = _window.iter().position(|&byte| byte == b'\r').map_or(WINDOW, |at| at + 2);
+            self.audit.note(_pos, _pos + token.min(_most).min(_rest));
+        }
+    }
+
+    /// Tests count here the end of a bulk, which `$-1` has not.
+    #[inline(always)]
+    fn note_end(&mut self, _word: u64, _end: usize) {
+        #[cfg(test)]
+        if _word & FIVE_BYTES != NULL_BULK {
+            self.audit.note(_end - 2, _end);
+        }
+    }
+}
