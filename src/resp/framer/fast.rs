@@ -1,5 +1,7 @@
 //! Whole tokens, through words of the input: what nearly every reply is made of.
 
+use memchr::memchr;
+
 use super::guess::{LastBulk, LastLine};
 use super::lines::{WINDOW, ends_line, first_word, line_ends, small_header};
 use super::step::State;
@@ -47,13 +49,17 @@ impl Framer {
                 }
                 b'+' | b'-' | b':' | b',' | b'_' | b'#' | b'(' => {
                     let (returns, feeds) = line_ends(window);
-                    let returns = returns & line_mask;
-                    let first = returns & returns.wrapping_neg();
+                    let allowed = returns & line_mask;
+                    let first = allowed & allowed.wrapping_neg();
                     self.note_token(pos, rest.len(), window, WINDOW);
                     if first << 1 & feeds == 0 {
-                        break;
+                        match self.long_line(rest, pos, returns) {
+                            Some(size) => pos + size,
+                            None => break,
+                        }
+                    } else {
+                        pos + if first == line.expected { line.size } else { line.learn(first) }
                     }
-                    pos + if first == line.expected { line.size } else { line.learn(first) }
                 }
                 b'$' | b'=' | b'!' => {
                     self.note_token(pos, rest.len(), window, 8);
@@ -89,6 +95,7 @@ impl Framer {
                         {
                             pos += header;
                             self.left = left;
+                            // Checked above, so that this cannot fail.
                             self.open(kind, Some(count)).map_err(|error| Broken { at: pos, error })?;
                             left = self.left;
                             continue;
@@ -114,6 +121,24 @@ impl Framer {
         }
         self.left = left;
         Ok((pos, odd))
+    }
+
+    /// The size of a line that ends beyond its window, if it does, whole and within the limit.
+    #[inline(never)]
+    fn long_line(&mut self, rest: &[u8], _pos: usize, returns: u32) -> Option<usize> {
+        const LAST: usize = WINDOW - 1;
+        if returns & ((1 << LAST) - 1) != 0 {
+            return None;
+        }
+        // The type, and the line, and one more: that may be the `\r`.
+        let look = rest.len().min((self.limits.max_line_len as usize).saturating_add(2));
+        let found = memchr(b'\r', rest.get(LAST..look)?);
+        self.note(
+            _pos + WINDOW.min(look),
+            _pos + found.map_or(look, |at| rest.len().min(LAST + at + 2)).max(WINDOW.min(look)),
+        );
+        let size = LAST + found? + 2;
+        ends_line(rest, size).then_some(size)
     }
 
     /// Tests count here what was looked at of a token that begins at `pos`: no more than `most`, and of it.

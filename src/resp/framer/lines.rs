@@ -17,11 +17,14 @@ pub(super) fn small_header(word: u64) -> Option<(u64, usize)> {
     if !(8..=40).contains(&bits) || word >> (bits + 8) & 0xffff != CRLF {
         return None;
     }
-    // Leading zeros up to eight digits, then neighbours are joined: twice one, twice two, twice four.
-    let ones = digits << (64 - bits);
-    let tens = (ones * 10 + (ones >> 8)) & 0x00ff_00ff_00ff_00ff;
-    let hundreds = (tens * 100 + (tens >> 16)) & 0x0000_ffff_0000_ffff;
-    let value = (hundreds * 10_000 + (hundreds >> 32)) & 0xffff_ffff;
+    let digit = |at: u32| digits >> (8 * at) & 0xff;
+    let value = match bits / 8 {
+        1 => digit(0),
+        2 => digit(0) * 10 + digit(1),
+        3 => digit(0) * 100 + digit(1) * 10 + digit(2),
+        4 => digit(0) * 1000 + digit(1) * 100 + digit(2) * 10 + digit(3),
+        _ => digit(0) * 10_000 + digit(1) * 1000 + digit(2) * 100 + digit(3) * 10 + digit(4),
+    };
     Some((value, bits as usize / 8 + 3))
 }
 
