@@ -2,8 +2,8 @@
 
 use memchr::memchr;
 
-use super::guess::{LastBulk, LastLine};
-use super::lines::{WINDOW, ends_line, first_word, line_ends, small_header};
+use super::guess::Guess;
+use super::lines::{WINDOW, ends_line, first_word, line_ends, short_window, small_header};
 use super::step::State;
 use super::{Broken, Framer};
 
@@ -21,9 +21,7 @@ impl Framer {
         // A `\r` beyond the line limit is not seen here, so that the other reader finds the error.
         let line_mask = u32::MAX >> (30 - self.limits.max_line_len.min(30));
         let ok_line = if self.limits.max_line_len >= 2 { OK_LINE } else { 0 };
-        let max_bulk_len = self.limits.max_bulk_len;
-        let mut line = LastLine::default();
-        let mut bulks = (LastBulk::NONE, LastBulk::NONE);
+        let mut guess = Guess::new(self.limits.max_bulk_len);
         let mut short;
         let mut odd = None;
         let mut pos = start;
@@ -35,9 +33,7 @@ impl Framer {
                 Some(window) => window,
                 None if rest.is_empty() => break,
                 None => {
-                    // No token is made whole by zeros: nothing ends in them.
-                    short = [0; WINDOW];
-                    short[..rest.len()].copy_from_slice(rest);
+                    short = short_window(rest);
                     &short
                 }
             };
@@ -58,24 +54,21 @@ impl Framer {
                             None => break,
                         }
                     } else {
-                        pos + if first == line.expected { line.size } else { line.learn(first) }
+                        pos + if first == guess.line { guess.line_size } else { guess.learn_line(first) }
                     }
                 }
                 b'$' | b'=' | b'!' => {
                     self.note_token(pos, rest.len(), window, 8);
-                    let size = if bulks.0.is_like(word) {
-                        bulks.0.size
-                    } else if bulks.1.is_like(word) {
-                        bulks.1.size
+                    let size = if guess.bulks[0].is_like(word) {
+                        guess.bulks[0].size
+                    } else if guess.bulks[1].is_like(word) {
+                        guess.bulks[1].size
+                    } else if let Some(size) = guess.learn_bulk(word) {
+                        size
+                    } else if word & FIVE_BYTES == NULL_BULK {
+                        5
                     } else {
-                        match small_header(word) {
-                            Some((len, header)) if len <= max_bulk_len => {
-                                bulks = (LastBulk::new(word, header, len as usize), bulks.0);
-                                bulks.0.size
-                            }
-                            None if word & FIVE_BYTES == NULL_BULK => 5,
-                            _ => break,
-                        }
+                        break;
                     };
                     if size > rest.len() {
                         break;

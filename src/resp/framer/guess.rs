@@ -1,31 +1,50 @@
-//! What the next token may be like: replies repeat themselves, so the last ones are a good guess.
+//! What the next token may be like. Replies repeat themselves: if a token is as expected, its end is known without
+//! reading its length, and the processor need not wait for a length to go on to the next frame.
 
-/// The length of the last lines. Replies repeat themselves: if two lines were of one length, the third is expected to
-/// be, and the processor goes on to the next frame while the length is still being found.
-#[derive(Default)]
-pub(super) struct LastLine {
-    /// The bit of the `\r`, and the size of the line with its end; no bit if the last two lines differed.
-    pub(super) expected: u32,
-    pub(super) size: usize,
-    /// The bit of the last line.
+use super::lines::small_header;
+
+/// Expectations of one call. They stay in memory, as all registers are needed for the way through the input: what
+/// changes them is never inlined.
+pub(super) struct Guess {
+    /// The bit of the `\r` of the last line, and the same if the last two lines were of one length, else none.
     last: u32,
+    pub(super) line: u32,
+    /// Bytes of such a line, its end included.
+    pub(super) line_size: usize,
+    /// Of the last two kinds of bulks one is kept each, as keys and values alternate.
+    pub(super) bulks: [BulkGuess; 2],
+    max_bulk_len: u64,
 }
 
-impl LastLine {
-    /// The size of an unexpected line.
-    pub(super) fn learn(&mut self, first: u32) -> usize {
-        let size = first.trailing_zeros() as usize + 2;
-        self.expected = if first == self.last { first } else { 0 };
-        self.size = size;
+impl Guess {
+    pub(super) fn new(max_bulk_len: u64) -> Self {
+        Self { last: 0, line: 0, line_size: 0, bulks: [BulkGuess::NONE; 2], max_bulk_len }
+    }
+
+    /// The size of an unexpected line, by the bit of its `\r`.
+    #[inline(never)]
+    pub(super) fn learn_line(&mut self, first: u32) -> usize {
+        self.line = if first == self.last { first } else { 0 };
+        self.line_size = first.trailing_zeros() as usize + 2;
         self.last = first;
-        size
+        self.line_size
+    }
+
+    /// The size of an unexpected bulk, its header and end included; `None` if it is unusual.
+    #[inline(never)]
+    pub(super) fn learn_bulk(&mut self, word: u64) -> Option<usize> {
+        let (len, header) = small_header(word).filter(|(len, _)| *len <= self.max_bulk_len)?;
+        let size = header + len as usize + 2;
+        let mask = u64::MAX >> (64 - 8 * header);
+        self.bulks[1] = self.bulks[0];
+        self.bulks[0] = BulkGuess { word: word & mask, mask, size };
+        Some(size)
     }
 }
 
-/// A bulk read before. If the next header is the same, its end is known without parsing it, and the processor need not
-/// wait for a length to find the next frame. Of the last two kinds one is kept each, as keys and values alternate.
+/// A bulk like one that was.
 #[derive(Clone, Copy)]
-pub(super) struct LastBulk {
+pub(super) struct BulkGuess {
     /// The bytes of the header, and which bytes of a word they are.
     word: u64,
     mask: u64,
@@ -33,16 +52,9 @@ pub(super) struct LastBulk {
     pub(super) size: usize,
 }
 
-impl LastBulk {
+impl BulkGuess {
     /// Is like no bulk: no type is a zero.
-    pub(super) const NONE: Self = Self { word: 0, mask: u64::MAX, size: 0 };
-
-    /// `header` is 4 to 8.
-    #[inline(always)]
-    pub(super) fn new(word: u64, header: usize, len: usize) -> Self {
-        let mask = u64::MAX >> (64 - 8 * header);
-        Self { word: word & mask, mask, size: header + len + 2 }
-    }
+    const NONE: Self = Self { word: 0, mask: u64::MAX, size: 0 };
 
     #[inline(always)]
     pub(super) fn is_like(&self, word: u64) -> bool {

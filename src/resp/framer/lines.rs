@@ -7,25 +7,31 @@ const CRLF: u64 = 0x0a0d;
 
 /// The length and the size of a header of at most 5 digits, which with its type and end is a word. `None` for any other,
 /// and for anything unusual.
-#[inline(always)]
+#[inline(never)] // else the words of its callers are loaded byte by byte
 pub(super) fn small_header(word: u64) -> Option<(u64, usize)> {
     const ONES: u64 = u64::MAX / 255;
-    // Digits become their values; any other byte gets its top bit set in `others`.
+    // The top bit of each byte after the type: is it no digit?
     let digits = (word >> 8) ^ (ONES * 0x30);
     let others = (((digits & (ONES * 0x7f)) + ONES * 0x76) | digits) & (ONES * 0x80);
-    let bits = others.trailing_zeros() & !7;
-    if !(8..=40).contains(&bits) || word >> (bits + 8) & 0xffff != CRLF {
+    let byte = |at: u32| word >> (8 * at) & 0xff;
+    let ends = |at: u32| word >> (8 * at) & 0xffff == CRLF;
+    const ZERO: u64 = b'0' as u64;
+    // A branch for each size: the processor guesses it, and does not wait for it before it looks at the next frame.
+    let (value, size) = if ends(2) {
+        (byte(1).wrapping_sub(ZERO), 1)
+    } else if ends(3) {
+        ((byte(1) * 10 + byte(2)).wrapping_sub(11 * ZERO), 2)
+    } else if ends(4) {
+        ((byte(1) * 100 + byte(2) * 10 + byte(3)).wrapping_sub(111 * ZERO), 3)
+    } else if ends(5) {
+        ((byte(1) * 1000 + byte(2) * 100 + byte(3) * 10 + byte(4)).wrapping_sub(1111 * ZERO), 4)
+    } else if ends(6) {
+        let sum = byte(1) * 10_000 + byte(2) * 1000 + byte(3) * 100 + byte(4) * 10 + byte(5);
+        (sum.wrapping_sub(11_111 * ZERO), 5)
+    } else {
         return None;
-    }
-    let digit = |at: u32| digits >> (8 * at) & 0xff;
-    let value = match bits / 8 {
-        1 => digit(0),
-        2 => digit(0) * 10 + digit(1),
-        3 => digit(0) * 100 + digit(1) * 10 + digit(2),
-        4 => digit(0) * 1000 + digit(1) * 100 + digit(2) * 10 + digit(3),
-        _ => digit(0) * 10_000 + digit(1) * 1000 + digit(2) * 100 + digit(3) * 10 + digit(4),
     };
-    Some((value, bits as usize / 8 + 3))
+    (others & ((1 << (8 * size)) - 1) == 0).then_some((value, size + 3))
 }
 
 /// Do the two bytes before `end`, which is 2 at least, exist and end a line?
@@ -34,11 +40,29 @@ pub(super) fn ends_line(data: &[u8], end: usize) -> bool {
     end <= data.len() && data[end - 2..end] == *b"\r\n"
 }
 
+/// The window of input that is shorter than one: 1 to 15 bytes, and zeros. No token is made whole by them.
+#[inline(never)]
+pub(super) fn short_window(rest: &[u8]) -> [u8; WINDOW] {
+    // Two parts that overlap are the whole.
+    let both = |first: u128, last: u128, size: usize| first | last << (8 * (rest.len() - size));
+    let word = match (rest.first_chunk::<8>(), rest.last_chunk::<8>()) {
+        (Some(first), Some(last)) => {
+            both(u64::from_le_bytes(*first).into(), u64::from_le_bytes(*last).into(), 8)
+        }
+        _ => match (rest.first_chunk::<4>(), rest.last_chunk::<4>()) {
+            (Some(first), Some(last)) => {
+                both(u32::from_le_bytes(*first).into(), u32::from_le_bytes(*last).into(), 4)
+            }
+            _ => rest.iter().rev().fold(0, |word, byte| word << 8 | u128::from(*byte)),
+        },
+    };
+    word.to_le_bytes()
+}
+
 /// The first half of a window, its first byte lowest.
 #[inline(always)]
 pub(super) fn first_word(window: &[u8; WINDOW]) -> u64 {
-    let [a, b, c, d, e, f, g, h, ..] = *window;
-    u64::from_le_bytes([a, b, c, d, e, f, g, h])
+    u64::from_le_bytes(*window.first_chunk().expect("a window has eight bytes"))
 }
 
 /// Which bytes of a window are `\r`, and which are `\n`: one bit each, the first byte lowest.

@@ -6,7 +6,7 @@ mod resp_random;
 #[path = "../../../tests/support/resp_streams.rs"]
 mod resp_streams;
 
-use super::lines::{WINDOW, line_ends, line_ends_by_words, small_header};
+use super::lines::{WINDOW, line_ends, line_ends_by_words, short_window, small_header};
 use super::*;
 use resp_random::Random;
 use resp_streams::STREAMS;
@@ -154,5 +154,15 @@ fn small_headers_are_read_as_digit_by_digit() {
         let text = std::str::from_utf8(&bytes[1..1 + digits]).expect("digits");
         let want = ends.then(|| (text.parse().expect("a number"), digits + 3));
         assert_eq!(small_header(u64::from_le_bytes(bytes)), want, "{}", bytes.escape_ascii());
+    }
+}
+
+#[test]
+fn a_short_window_is_the_input_and_zeros() {
+    for len in 1..WINDOW {
+        let rest: Vec<u8> = (0..len as u8).map(|at| 0xff - at).collect();
+        let window = short_window(&rest);
+        assert_eq!(window[..len], rest[..]);
+        assert!(window[len..].iter().all(|byte| *byte == 0));
     }
 }
