@@ -33,6 +33,7 @@ mod audit;
 #[cfg(test)]
 mod tests;
 
+use levels::LEFT_CAP;
 use step::State;
 
 /// How many open levels are kept without an allocation.
@@ -40,7 +41,7 @@ const NEAR_LEVELS: usize = 6;
 /// Levels beyond those.
 const FAR_LEVELS: usize = MAX_DEPTH as usize - NEAR_LEVELS;
 /// No limit lets an aggregate announce more than this, so that the count of a map can be doubled.
-const ELEMENTS_CAP: u64 = u64::MAX >> 2;
+const ELEMENTS_CAP: u64 = LEFT_CAP >> 2;
 
 /// No nesting is followed deeper, whatever the limit says.
 pub const MAX_DEPTH: u8 = 64;
@@ -145,13 +146,11 @@ pub struct Framer {
     depth: u8,
     /// Elements that the innermost open level still wants; at depth 0, frames that the caller still wants.
     left: u64,
-    /// The same of the levels around it, the outermost (the caller's) first.
+    /// What the innermost open level is; nothing at depth 0.
+    is: u64,
+    /// Both in one, of the levels around it, the outermost (the caller's) first.
     near: [u64; NEAR_LEVELS],
     far: Option<Box<[u64; FAR_LEVELS]>>,
-    /// One bit for each open level, the innermost lowest: does it end by `.`, has it pairs, is it a nested attribute?
-    streamed: u64,
-    pairs: u64,
-    attribute: u64,
     /// Bytes that the open streamed string has announced so far.
     chunked: u64,
     #[cfg(test)]
@@ -171,11 +170,9 @@ impl Framer {
             state: State::Type,
             depth: 0,
             left: 0,
+            is: 0,
             near: [0; NEAR_LEVELS],
             far: None,
-            streamed: 0,
-            pairs: 0,
-            attribute: 0,
             chunked: 0,
             #[cfg(test)]
             audit: audit::Audit::default(),
@@ -213,6 +210,8 @@ impl Framer {
         if max_frames == 0 {
             return Scan { consumed: 0, frames: 0, stop: Stop::Limit };
         }
+        // So many never come.
+        let max_frames = max_frames.min(LEFT_CAP);
         if self.depth == 0 {
             self.left = max_frames;
         } else {

@@ -3,7 +3,7 @@
 use memchr::memchr;
 
 use super::guess::Guess;
-use super::lines::{WINDOW, ends_line, first_word, line_ends, short_window, small_header};
+use super::lines::{WINDOW, ends_line, first_word, line_ends, short_window};
 use super::step::State;
 use super::{Broken, Framer};
 
@@ -21,7 +21,7 @@ impl Framer {
         // A `\r` beyond the line limit is not seen here, so that the other reader finds the error.
         let line_mask = u32::MAX >> (30 - self.limits.max_line_len.min(30));
         let ok_line = if self.limits.max_line_len >= 2 { OK_LINE } else { 0 };
-        let mut guess = Guess::new(self.limits.max_bulk_len);
+        let mut guess = Guess::new(&self.limits);
         let mut short;
         let mut odd = None;
         let mut pos = start;
@@ -59,9 +59,9 @@ impl Framer {
                 }
                 b'$' | b'=' | b'!' => {
                     self.note_token(pos, rest.len(), window, 8);
-                    let size = if guess.bulks[0].is_like(word) {
+                    let size = if guess.bulks[0].head.is_of(word) {
                         guess.bulks[0].size
-                    } else if guess.bulks[1].is_like(word) {
+                    } else if guess.bulks[1].head.is_of(word) {
                         guess.bulks[1].size
                     } else if let Some(size) = guess.learn_bulk(word) {
                         size
@@ -81,20 +81,20 @@ impl Framer {
                 }
                 kind @ (b'*' | b'%' | b'~') => {
                     self.note_token(pos, rest.len(), window, 8);
-                    match small_header(word) {
-                        Some((0, header)) => pos + header,
-                        Some((count, header))
-                            if count <= self.limits.max_elements && self.depth < self.limits.max_depth =>
-                        {
-                            pos += header;
-                            self.left = left;
-                            // Checked above, so that this cannot fail.
-                            self.open(kind, Some(count)).map_err(|error| Broken { at: pos, error })?;
-                            left = self.left;
-                            continue;
-                        }
-                        _ => break,
+                    if !guess.aggregate.head.is_of(word) && !guess.learn_aggregate(word) {
+                        break;
                     }
+                    let elements = guess.aggregate.elements;
+                    if elements != 0 {
+                        if self.depth >= self.limits.max_depth {
+                            break;
+                        }
+                        self.open_plain(kind, left - 1, elements);
+                        pos += guess.aggregate.size;
+                        left = elements;
+                        continue;
+                    }
+                    pos + guess.aggregate.size
                 }
                 other => {
                     odd = Some(other);
@@ -103,7 +103,7 @@ impl Framer {
             };
             pos = end;
             left -= 1;
-            if left == 0 {
+            if left == 0 && self.depth > 0 {
                 self.left = 0;
                 self.close().map_err(|error| Broken { at: pos, error })?;
                 left = self.left;

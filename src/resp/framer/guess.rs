@@ -1,6 +1,7 @@
 //! What the next token may be like. Replies repeat themselves: if a token is as expected, its end is known without
 //! reading its length, and the processor need not wait for a length to go on to the next frame.
 
+use super::FramerLimits;
 use super::lines::small_header;
 
 /// Expectations of one call. They stay in memory, as all registers are needed for the way through the input: what
@@ -13,12 +14,22 @@ pub(super) struct Guess {
     pub(super) line_size: usize,
     /// Of the last two kinds of bulks one is kept each, as keys and values alternate.
     pub(super) bulks: [BulkGuess; 2],
+    pub(super) aggregate: AggregateGuess,
     max_bulk_len: u64,
+    max_elements: u64,
 }
 
 impl Guess {
-    pub(super) fn new(max_bulk_len: u64) -> Self {
-        Self { last: 0, line: 0, line_size: 0, bulks: [BulkGuess::NONE; 2], max_bulk_len }
+    pub(super) fn new(limits: &FramerLimits) -> Self {
+        Self {
+            last: 0,
+            line: 0,
+            line_size: 0,
+            bulks: [BulkGuess { head: Head::NONE, size: 0 }; 2],
+            aggregate: AggregateGuess { head: Head::NONE, size: 0, elements: 0 },
+            max_bulk_len: limits.max_bulk_len,
+            max_elements: limits.max_elements,
+        }
     }
 
     /// The size of an unexpected line, by the bit of its `\r`.
@@ -35,29 +46,58 @@ impl Guess {
     pub(super) fn learn_bulk(&mut self, word: u64) -> Option<usize> {
         let (len, header) = small_header(word).filter(|(len, _)| *len <= self.max_bulk_len)?;
         let size = header + len as usize + 2;
-        let mask = u64::MAX >> (64 - 8 * header);
         self.bulks[1] = self.bulks[0];
-        self.bulks[0] = BulkGuess { word: word & mask, mask, size };
+        self.bulks[0] = BulkGuess { head: Head::new(word, header), size };
         Some(size)
+    }
+
+    /// Makes `aggregate` one like this. False if it is unusual.
+    #[inline(never)]
+    pub(super) fn learn_aggregate(&mut self, word: u64) -> bool {
+        let Some((count, size)) = small_header(word).filter(|(count, _)| *count <= self.max_elements) else {
+            return false;
+        };
+        let elements = if word as u8 == b'%' { 2 * count } else { count };
+        self.aggregate = AggregateGuess { head: Head::new(word, size), size, elements };
+        true
+    }
+}
+
+/// The bytes of a header, and which bytes of a word they are.
+#[derive(Clone, Copy)]
+pub(super) struct Head {
+    word: u64,
+    mask: u64,
+}
+
+impl Head {
+    /// Is of no header: no type is a zero.
+    const NONE: Self = Self { word: 0, mask: u64::MAX };
+
+    /// `size` is 4 to 8.
+    fn new(word: u64, size: usize) -> Self {
+        let mask = u64::MAX >> (64 - 8 * size);
+        Self { word: word & mask, mask }
+    }
+
+    #[inline(always)]
+    pub(super) fn is_of(&self, word: u64) -> bool {
+        word & self.mask == self.word
     }
 }
 
 /// A bulk like one that was.
 #[derive(Clone, Copy)]
 pub(super) struct BulkGuess {
-    /// The bytes of the header, and which bytes of a word they are.
-    word: u64,
-    mask: u64,
+    pub(super) head: Head,
     /// Bytes of the header, the body and its end.
     pub(super) size: usize,
 }
 
-impl BulkGuess {
-    /// Is like no bulk: no type is a zero.
-    const NONE: Self = Self { word: 0, mask: u64::MAX, size: 0 };
-
-    #[inline(always)]
-    pub(super) fn is_like(&self, word: u64) -> bool {
-        word & self.mask == self.word
-    }
+/// An array, a map or a set like the last one.
+pub(super) struct AggregateGuess {
+    pub(super) head: Head,
+    /// Bytes of the header.
+    pub(super) size: usize,
+    pub(super) elements: u64,
 }

@@ -96,10 +96,7 @@ impl Framer {
                 Ok(State::Length { kind: byte, form: Form::Count, digits: 0, value: 0 })
             }
             b'.' => {
-                // `left` began at an odd number, so between pairs it is odd again.
-                let inside_pair = self.pairs & 1 == 1 && self.left & 1 == 0;
-                let ends =
-                    self.depth > 0 && self.streamed & 1 == 1 && !inside_pair && self.state == State::Type;
+                let ends = self.state == State::Type && self.stream_may_end();
                 if ends { Ok(State::EndReturn) } else { Err(FrameError::UnexpectedStreamEnd) }
             }
             b';' => Err(FrameError::UnexpectedStreamEnd),
