@@ -3,7 +3,7 @@
 use memchr::memchr;
 
 use super::guess::Guess;
-use super::lines::{WINDOW, ends_line, first_word, line_ends, short_window};
+use super::lines::{WINDOW, first_word, line_ends, short_window};
 use super::step::State;
 use super::{Broken, Framer};
 
@@ -24,11 +24,11 @@ impl Framer {
         let mut guess = Guess::new(&self.limits);
         let mut short;
         let mut odd = None;
-        let mut pos = start;
+        let mut rest = &data[start..];
         let mut left = self.left;
         // At depth 0 `left` is what the caller wants, and may be 0 on entry; deeper it never is.
         while left != 0 {
-            let rest = &data[pos..];
+            let pos = data.len() - rest.len();
             let window = match rest.first_chunk::<WINDOW>() {
                 Some(window) => window,
                 None if rest.is_empty() => break,
@@ -38,10 +38,13 @@ impl Framer {
                 }
             };
             let word = first_word(window);
-            let end = match word as u8 {
+            let after = match word as u8 {
+                _ if guess.bulks[0].head.is_of(word) => {
+                    self.after_bulk(rest, pos, window, guess.bulks[0].body_end)
+                }
                 b'+' if word & FIVE_BYTES == ok_line => {
                     self.note(pos, pos + 5);
-                    pos + 5
+                    rest.get(5..)
                 }
                 b'+' | b'-' | b':' | b',' | b'_' | b'#' | b'(' => {
                     let (returns, feeds) = line_ends(window);
@@ -49,63 +52,52 @@ impl Framer {
                     let first = allowed & allowed.wrapping_neg();
                     self.note_token(pos, rest.len(), window, WINDOW);
                     if first << 1 & feeds == 0 {
-                        match self.long_line(rest, pos, returns) {
-                            Some(size) => pos + size,
-                            None => break,
-                        }
+                        self.after_long_line(rest, pos, returns)
+                    } else if first == guess.line {
+                        rest.get(guess.line_size..)
                     } else {
-                        pos + if first == guess.line { guess.line_size } else { guess.learn_line(first) }
+                        rest.get(guess.learn_line(first)..)
                     }
                 }
                 b'$' | b'=' | b'!' => {
-                    self.note_token(pos, rest.len(), window, 8);
-                    let size = if guess.bulks[0].head.is_of(word) {
-                        guess.bulks[0].size
-                    } else if guess.bulks[1].head.is_of(word) {
-                        guess.bulks[1].size
-                    } else if let Some(size) = guess.learn_bulk(word) {
-                        size
-                    } else if word & FIVE_BYTES == NULL_BULK {
-                        5
+                    if guess.bulks[1].head.is_of(word) {
+                        self.after_bulk(rest, pos, window, guess.bulks[1].body_end)
+                    } else if let Some(body_end) = guess.learn_bulk(word) {
+                        self.after_bulk(rest, pos, window, body_end)
                     } else {
-                        break;
-                    };
-                    if size > rest.len() {
-                        break;
+                        self.note_token(pos, rest.len(), window, 8);
+                        rest.get(5..).filter(|_| word & FIVE_BYTES == NULL_BULK)
                     }
-                    self.note_end(word, pos + size);
-                    if !ends_line(rest, size) {
-                        break;
-                    }
-                    pos + size
                 }
                 kind @ (b'*' | b'%' | b'~') => {
                     self.note_token(pos, rest.len(), window, 8);
                     if !guess.aggregate.head.is_of(word) && !guess.learn_aggregate(word) {
                         break;
                     }
+                    let Some(after) = rest.get(guess.aggregate.size..) else { break };
                     let elements = guess.aggregate.elements;
                     if elements != 0 {
                         if self.depth >= self.limits.max_depth {
                             break;
                         }
                         self.open_plain(kind, left - 1, elements);
-                        pos += guess.aggregate.size;
                         left = elements;
+                        rest = after;
                         continue;
                     }
-                    pos + guess.aggregate.size
+                    Some(after)
                 }
                 other => {
                     odd = Some(other);
                     break;
                 }
             };
-            pos = end;
+            let Some(after) = after else { break };
+            rest = after;
             left -= 1;
             if left == 0 && self.depth > 0 {
                 self.left = 0;
-                self.close().map_err(|error| Broken { at: pos, error })?;
+                self.close().map_err(|error| Broken { at: data.len() - rest.len(), error })?;
                 left = self.left;
                 if self.state != State::Type {
                     break;
@@ -113,12 +105,27 @@ impl Framer {
             }
         }
         self.left = left;
-        Ok((pos, odd))
+        Ok((data.len() - rest.len(), odd))
     }
 
-    /// The size of a line that ends beyond its window, if it does, whole and within the limit.
+    /// What follows a bulk that lies whole in the input and ends as it must.
+    #[inline(always)]
+    fn after_bulk<'a>(
+        &mut self,
+        rest: &'a [u8],
+        pos: usize,
+        window: &[u8; WINDOW],
+        body_end: usize,
+    ) -> Option<&'a [u8]> {
+        self.note_token(pos, rest.len(), window, 8);
+        let (end, after) = rest.get(body_end..)?.split_first_chunk::<2>()?;
+        self.note(pos + body_end, pos + body_end + 2);
+        (end == b"\r\n").then_some(after)
+    }
+
+    /// What follows a line that ends beyond its window, if it does, whole and within the limit.
     #[inline(never)]
-    fn long_line(&mut self, rest: &[u8], _pos: usize, returns: u32) -> Option<usize> {
+    fn after_long_line<'a>(&mut self, rest: &'a [u8], pos: usize, returns: u32) -> Option<&'a [u8]> {
         const LAST: usize = WINDOW - 1;
         if returns & ((1 << LAST) - 1) != 0 {
             return None;
@@ -126,12 +133,10 @@ impl Framer {
         // The type, and the line, and one more: that may be the `\r`.
         let look = rest.len().min((self.limits.max_line_len as usize).saturating_add(2));
         let found = memchr(b'\r', rest.get(LAST..look)?);
-        self.note(
-            _pos + WINDOW.min(look),
-            _pos + found.map_or(look, |at| rest.len().min(LAST + at + 2)).max(WINDOW.min(look)),
-        );
-        let size = LAST + found? + 2;
-        ends_line(rest, size).then_some(size)
+        let seen = found.map_or(look, |at| rest.len().min(LAST + at + 2));
+        self.note(pos + WINDOW.min(seen), pos + seen);
+        let (end, after) = rest[LAST + found?..].split_first_chunk::<2>()?;
+        (end == b"\r\n").then_some(after)
     }
 
     /// Tests count here what was looked at of a token that begins at `pos`: no more than `most`, and of it.
@@ -141,15 +146,6 @@ impl Framer {
         {
             let token = _window.iter().position(|&byte| byte == b'\r').map_or(WINDOW, |at| at + 2);
             self.audit.note(_pos, _pos + token.min(_most).min(_rest));
-        }
-    }
-
-    /// Tests count here the end of a bulk, which `$-1` has not.
-    #[inline(always)]
-    fn note_end(&mut self, _word: u64, _end: usize) {
-        #[cfg(test)]
-        if _word & FIVE_BYTES != NULL_BULK {
-            self.audit.note(_end - 2, _end);
         }
     }
 }

@@ -25,7 +25,7 @@ impl Guess {
             last: 0,
             line: 0,
             line_size: 0,
-            bulks: [BulkGuess { head: Head::NONE, size: 0 }; 2],
+            bulks: [BulkGuess { head: Head::NONE, body_end: 0 }; 2],
             aggregate: AggregateGuess { head: Head::NONE, size: 0, elements: 0 },
             max_bulk_len: limits.max_bulk_len,
             max_elements: limits.max_elements,
@@ -41,14 +41,14 @@ impl Guess {
         self.line_size
     }
 
-    /// The size of an unexpected bulk, its header and end included; `None` if it is unusual.
+    /// Where the body of an unexpected bulk ends; `None` if it is unusual.
     #[inline(never)]
     pub(super) fn learn_bulk(&mut self, word: u64) -> Option<usize> {
         let (len, header) = small_header(word).filter(|(len, _)| *len <= self.max_bulk_len)?;
-        let size = header + len as usize + 2;
+        let body_end = header + len as usize;
         self.bulks[1] = self.bulks[0];
-        self.bulks[0] = BulkGuess { head: Head::new(word, header), size };
-        Some(size)
+        self.bulks[0] = BulkGuess { head: Head::new(word, header), body_end };
+        Some(body_end)
     }
 
     /// Makes `aggregate` one like this. False if it is unusual.
@@ -90,8 +90,8 @@ impl Head {
 #[derive(Clone, Copy)]
 pub(super) struct BulkGuess {
     pub(super) head: Head,
-    /// Bytes of the header, the body and its end.
-    pub(super) size: usize,
+    /// Bytes of the header and the body.
+    pub(super) body_end: usize,
 }
 
 /// An array, a map or a set like the last one.

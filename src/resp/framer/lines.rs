@@ -34,12 +34,6 @@ pub(super) fn small_header(word: u64) -> Option<(u64, usize)> {
     (others & ((1 << (8 * size)) - 1) == 0).then_some((value, size + 3))
 }
 
-/// Do the two bytes before `end`, which is 2 at least, exist and end a line?
-#[inline(always)]
-pub(super) fn ends_line(data: &[u8], end: usize) -> bool {
-    end <= data.len() && data[end - 2..end] == *b"\r\n"
-}
-
 /// The window of input that is shorter than one: 1 to 15 bytes, and zeros. No token is made whole by them.
 #[inline(never)]
 pub(super) fn short_window(rest: &[u8]) -> [u8; WINDOW] {
