@@ -12,8 +12,10 @@ pub(super) struct Guess {
     pub(super) line: u32,
     /// Bytes of such a line, its end included.
     pub(super) line_size: usize,
-    /// Of the last two kinds of bulks one is kept each, as keys and values alternate.
+    /// Of the last two kinds of bulks one is kept each, in turns, as keys and values alternate.
     pub(super) bulks: [BulkGuess; 2],
+    /// The next goes to the second place.
+    second: bool,
     pub(super) aggregate: AggregateGuess,
     max_bulk_len: u64,
     max_elements: u64,
@@ -26,6 +28,7 @@ impl Guess {
             line: 0,
             line_size: 0,
             bulks: [BulkGuess { head: Head::NONE, body_end: 0 }; 2],
+            second: false,
             aggregate: AggregateGuess { head: Head::NONE, size: 0, elements: 0 },
             max_bulk_len: limits.max_bulk_len,
             max_elements: limits.max_elements,
@@ -46,8 +49,8 @@ impl Guess {
     pub(super) fn learn_bulk(&mut self, word: u64) -> Option<usize> {
         let (len, header) = small_header(word).filter(|(len, _)| *len <= self.max_bulk_len)?;
         let body_end = header + len as usize;
-        self.bulks[1] = self.bulks[0];
-        self.bulks[0] = BulkGuess { head: Head::new(word, header), body_end };
+        self.bulks[usize::from(self.second)] = BulkGuess { head: Head::new(word, header), body_end };
+        self.second = !self.second;
         Some(body_end)
     }
 
