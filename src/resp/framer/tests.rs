@@ -3,6 +3,7 @@
 #[allow(dead_code)] // other tests use the rest of it
 #[path = "../../../tests/support/resp_random.rs"]
 mod resp_random;
+#[allow(dead_code)] // the bench has goals
 #[path = "../../../tests/support/resp_streams.rs"]
 mod resp_streams;
 
