@@ -42,22 +42,14 @@ impl Framer {
                 _ if guess.bulks[0].head.is_of(word) => {
                     self.after_bulk(rest, pos, window, guess.bulks[0].body_end)
                 }
+                kind if kind == guess.line_kind => self.after_line(rest, pos, window, line_mask, &mut guess),
                 b'+' if word & FIVE_BYTES == ok_line => {
                     self.note(pos, pos + 5);
                     rest.get(5..)
                 }
                 b'+' | b'-' | b':' | b',' | b'_' | b'#' | b'(' => {
-                    let (returns, feeds) = line_ends(window);
-                    let allowed = returns & line_mask;
-                    let first = allowed & allowed.wrapping_neg();
-                    self.note_token(pos, rest.len(), window, WINDOW);
-                    if first << 1 & feeds == 0 {
-                        self.after_long_line(rest, pos, returns)
-                    } else if first == guess.line {
-                        rest.get(guess.line_size..)
-                    } else {
-                        rest.get(guess.learn_line(first)..)
-                    }
+                    guess.line_kind = word as u8;
+                    self.after_line(rest, pos, window, line_mask, &mut guess)
                 }
                 b'$' | b'=' | b'!' => {
                     if guess.bulks[1].head.is_of(word) {
@@ -106,6 +98,29 @@ impl Framer {
         }
         self.left = left;
         Ok((data.len() - rest.len(), odd))
+    }
+
+    /// What follows a line that lies whole in the input and ends as it must.
+    #[inline(always)]
+    fn after_line<'a>(
+        &mut self,
+        rest: &'a [u8],
+        pos: usize,
+        window: &[u8; WINDOW],
+        mask: u32,
+        guess: &mut Guess,
+    ) -> Option<&'a [u8]> {
+        let (returns, feeds) = line_ends(window);
+        let allowed = returns & mask;
+        let first = allowed & allowed.wrapping_neg();
+        self.note_token(pos, rest.len(), window, WINDOW);
+        if first << 1 & feeds == 0 {
+            self.after_long_line(rest, pos, returns)
+        } else if first == guess.line {
+            rest.get(guess.line_size..)
+        } else {
+            rest.get(guess.learn_line(first)..)
+        }
     }
 
     /// What follows a bulk that lies whole in the input and ends as it must.

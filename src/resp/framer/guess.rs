@@ -12,6 +12,8 @@ pub(super) struct Guess {
     pub(super) line: u32,
     /// Bytes of such a line, its end included.
     pub(super) line_size: usize,
+    /// The type of the last line: some type of a line.
+    pub(super) line_kind: u8,
     /// Of the last two kinds of bulks one is kept each, in turns, as keys and values alternate.
     pub(super) bulks: [BulkGuess; 2],
     /// The next goes to the second place.
@@ -27,6 +29,7 @@ impl Guess {
             last: 0,
             line: 0,
             line_size: 0,
+            line_kind: b':',
             bulks: [BulkGuess { head: Head::NONE, body_end: 0 }; 2],
             second: false,
             aggregate: AggregateGuess { head: Head::NONE, size: 0, elements: 0 },
