@@ -591,7 +591,7 @@
 #define SCH_ACTION_LOST 10
 
 /**
- * Held commands `first`, `count` of them, come back in `data` as never written. Needs no answer.
+ * Held commands `first`, `count` of them, come back in `data`, whole, as never written. Needs no answer.
  */
 #define SCH_ACTION_HAND_BACK 11
 

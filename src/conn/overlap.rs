@@ -27,12 +27,20 @@ pub(super) struct Overlap {
     /// The old transport answered a PING written after the candidate's confirmation: from then on both sides
     /// see the same messages. Before, what the old one brings may be from before the candidate's subscription.
     pub(super) aligned: bool,
+    /// That PING is wanted or written.
+    pub(super) asked: bool,
     old: VecDeque<Box<[u8]>>,
     new: VecDeque<Box<[u8]>>,
     bytes: usize,
 }
 
 impl Overlap {
+    /// The candidate subscribes, to the first name or to one more: they are to be aligned again.
+    pub(super) fn unaligned(&mut self) {
+        self.aligned = false;
+        self.asked = false;
+    }
+
     pub(super) fn judge(&mut self, side: Side, raw: &[u8], max_messages: usize, max_bytes: usize) -> Verdict {
         if side == Side::Old && !self.aligned {
             return Verdict::Doubtful;
