@@ -199,20 +199,43 @@ impl Connection {
         self.out.prefix = false;
     }
 
-    /// Held commands come back as never written.
+    /// Held commands come back as never written. Those that nobody waits for (withdrawn, or under CLIENT REPLY) end as they
+    /// are: they divide the rest into runs.
     pub(super) fn hand_back(&mut self) {
         if self.hold.is_empty() {
             return;
         }
-        let first = self.hold.commands.front().map_or(self.out.next_number, |c| c.number);
-        let count = self.hold.commands.len() as u64;
-        let data = core::mem::take(&mut self.hold.bytes).to_vec();
         if self.hold.partial > 0 {
             self.out.discarding = true;
         }
-        self.hold = Hold::default();
-        self.counters.commands_handed_back += count;
-        self.emit(Action::HandBack { first, count, data });
+        let Hold { bytes, commands, .. } = core::mem::take(&mut self.hold);
+        let mut runs: Vec<(CommandNumber, u64, Vec<u8>)> = Vec::new();
+        let mut at = 0;
+        for command in &commands {
+            let data = &bytes[at..at + command.entry.len()];
+            at += data.len();
+            if matches!(command.special, Some(Special::Silent)) {
+                continue;
+            }
+            self.counters.commands_handed_back += 1;
+            match runs.last_mut() {
+                Some((first, count, run)) if *first + *count == command.number => {
+                    *count += 1;
+                    run.extend_from_slice(data);
+                }
+                _ => runs.push((command.number, 1, data.to_vec())),
+            }
+        }
+        // The beginning of a command that is not whole: its number is told as never written when its rest has come.
+        let partial = &bytes[at..];
+        match runs.last_mut() {
+            Some((_, _, run)) => run.extend_from_slice(partial),
+            None if !partial.is_empty() => runs.push((self.out.next_number, 0, partial.to_vec())),
+            None => {}
+        }
+        for (first, count, data) in runs {
+            self.emit(Action::HandBack { first, count, data });
+        }
     }
 }
 

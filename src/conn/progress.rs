@@ -4,6 +4,7 @@
 use super::*;
 use crate::action::{WindowKind, waiting};
 use crate::config::BlockingPolicy;
+use crate::conn::overlap::Side;
 
 impl Connection {
     // ---- beginning -------------------------------------------------------------------------------------------------
@@ -203,8 +204,9 @@ impl Connection {
             now + self.config.post_handoff(),
             self.config.limits.max_windows,
         );
-        if let Some(old) = old {
-            self.retire(now, old);
+        match old {
+            Some(old) => self.retire(now, old),
+            None => self.end_overlap(Side::Old), // it died: there is nothing to compare with
         }
         self.set_phase(Phase::Serving);
         if !self.is_managed() {
@@ -238,7 +240,7 @@ impl Connection {
             }
             self.retired_until = Some(now + self.config.overlap);
         } else {
-            self.end_overlap();
+            self.end_overlap(Side::Old);
             self.emit(Action::Close { transport: old.id, reason: CloseReason::Swapped });
         }
     }
@@ -248,7 +250,7 @@ impl Connection {
             self.emit(Action::Close { transport: old.id, reason: CloseReason::Swapped });
         }
         self.retired_until = None;
-        self.end_overlap();
+        self.end_overlap(Side::Old);
     }
 
     // ---- not forward -----------------------------------------------------------------------------------------------
@@ -257,7 +259,7 @@ impl Connection {
     pub(super) fn attempt_failed(&mut self, now: Timestamp, why: &str) {
         let jitter = self.jitter();
         let alive = self.current.is_some();
-        self.end_overlap();
+        self.end_overlap(Side::New);
         self.counters.attempts_failed += 1;
         let Some(handoff) = &mut self.handoff else { return };
         handoff.waits_for_credentials = false;
@@ -340,7 +342,7 @@ impl Connection {
         if outcome != Outcome::Swapped {
             let was_holding = matches!(self.phase, Phase::Draining | Phase::Swapping);
             self.close_candidate(CloseReason::HandoffEnded);
-            self.end_overlap();
+            self.end_overlap(Side::New);
             if self.current.is_none() {
                 self.hand_back();
                 self.set_phase(Phase::Detached);

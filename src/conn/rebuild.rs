@@ -218,12 +218,14 @@ impl Connection {
         if !self.is_managed() || !self.session.has_subscriptions() {
             return;
         }
-        if let Some(t) = &mut self.current
-            && !t.inbound.read_messages
-        {
+        // Two are compared, not three: the one that is still read after the last swap gives way.
+        if self.retired.is_some() {
+            self.close_retired();
+        }
+        self.overlap = Overlap::begin();
+        self.want_ping = self.current.is_some();
+        for t in [&mut self.current, &mut self.candidate].into_iter().flatten() {
             t.inbound.read_messages = true;
-            self.overlap = Overlap::default();
-            self.want_ping = true;
         }
     }
 
@@ -232,7 +234,9 @@ impl Connection {
         self.overlap.aligned = true;
     }
 
-    pub(super) fn end_overlap(&mut self) {
+    /// Messages are no more compared, because `gone` is.
+    pub(super) fn end_overlap(&mut self, gone: overlap::Side) {
+        self.counters.overlap_doubtful += self.overlap.in_doubt_without(gone) as u64;
         self.overlap = Overlap::default();
         self.want_ping = false;
         for t in [&mut self.current, &mut self.candidate].into_iter().flatten() {
