@@ -564,7 +564,8 @@
 
 /**
  * Use `transport` instead of `old_transport` (0: that one has died). `flush_tracking`: client-side caches are void.
- * Answer: `sch_conn_swapped` or `sch_conn_swap_refused`.
+ * Answer: `sch_conn_swapped` or `sch_conn_swap_refused`. Where the old one has died or is given up at deadline +
+ * drain_grace, it comes without a HOLD.
  */
 #define SCH_ACTION_SWAP 6
 
@@ -590,7 +591,7 @@
 #define SCH_ACTION_LOST 10
 
 /**
- * Held commands `first`, `count` of them, come back in `data` as never written. Needs no answer.
+ * Held commands `first`, `count` of them, come back in `data`, whole, as never written. Needs no answer.
  */
 #define SCH_ACTION_HAND_BACK 11
 
@@ -1426,6 +1427,10 @@ typedef struct sch_counters {
      * Log and trace lines that nobody read.
      */
     uint64_t log_lines_dropped;
+    /**
+     * Notifications read by another connection of the pool.
+     */
+    uint64_t notifications_told;
 } sch_counters;
 
 /**
@@ -2166,8 +2171,10 @@ sch_status sch_conn_current(const struct sch_conn *conn, uint64_t *transport_out
 sch_status sch_conn_is_active(const struct sch_conn *conn, bool *active_out);
 
 /**
- * The next line of the trace, which `sch_config_set_trace` turns on: inputs and actions, without values and
- * credentials.
+ * The next line of the trace, which `sch_config_set_trace` turns on: inputs and actions, in the words of the scenario
+ * files of libsch's tests. The lines, each with a line end, are such a file, and replay. Notifications stand in it in
+ * full; of all else type, length and command name; credentials never. At most 4,096 lines wait; beyond, lines are
+ * dropped and counted.
  *
  * Returns SCH_OK: `*text_out` has `*len_out` bytes and a NUL after them, until the next call that is not const;
  * SCH_EMPTY; and what every call answers.

@@ -7,6 +7,7 @@ pub mod config;
 pub mod conn;
 pub mod endpoint;
 pub mod error;
+pub mod exchange;
 pub mod ffi;
 pub mod log;
 pub mod notification;

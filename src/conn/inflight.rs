@@ -177,6 +177,15 @@ impl InFlight {
         }
     }
 
+    /// The next reply is read for more than its end, and holds none of the host's data.
+    pub(super) fn reads_front(&self) -> bool {
+        let read = |special: &Special| {
+            matches!(special, Special::Own(_))
+                || matches!(special, Special::Watched(change) if !matches!(change, Watched::Exec { .. }))
+        };
+        self.specials.front().is_some_and(|(position, special)| *position == self.front && read(special))
+    }
+
     /// Counts off `n` plain replies; `n` is at most `plain_run`.
     pub(super) fn pop_plain(&mut self, n: u64) {
         let n = n as usize;
@@ -264,12 +273,8 @@ impl InFlight {
 
     /// Gives memory back that a burst took (called when idle, not on the steady path).
     pub(super) fn shrink(&mut self) {
-        if self.entries.is_empty() && self.entries.capacity() > 64 {
-            self.entries.shrink_to(16);
-        }
-        if self.specials.is_empty() {
-            self.specials.shrink_to_fit();
-        }
+        self.entries.shrink_to_fit();
+        self.specials.shrink_to_fit();
     }
 }
 

@@ -110,6 +110,7 @@ impl Connection {
                 left -= passed;
             } else {
                 self.out.discarding = true;
+                self.out.half_matters = true;
                 left = 0;
                 bytes.clear();
             }
@@ -199,43 +200,52 @@ impl Connection {
         self.out.prefix = false;
     }
 
-    /// Held commands come back as never written. Those that nobody waits for (withdrawn, or under CLIENT REPLY) end as they
-    /// are: they divide the rest into runs.
+    /// Held commands come back as never written; those of a broken transaction are not executed.
     pub(super) fn hand_back(&mut self) {
-        if self.hold.is_empty() {
-            return;
+        let mut hold = core::mem::take(&mut self.hold);
+        if hold.partial > 0 {
+            let whole = hold.bytes.len() - hold.partial;
+            hold.bytes.truncate(whole);
+            self.lose_half_submitted();
         }
-        if self.hold.partial > 0 {
-            self.out.discarding = true;
-        }
-        let Hold { bytes, commands, .. } = core::mem::take(&mut self.hold);
-        let mut runs: Vec<(CommandNumber, u64, Vec<u8>)> = Vec::new();
-        let mut at = 0;
-        for command in &commands {
-            let data = &bytes[at..at + command.entry.len()];
-            at += data.len();
-            if matches!(command.special, Some(Special::Silent)) {
-                continue;
+        let (mut first, mut count, mut data) = (0, 0, Vec::new());
+        for HeldCommand { number, entry, special } in hold.commands {
+            let bytes = hold.bytes.split_to(entry.len());
+            let not_executed = matches!(special, Some(Special::Refused | Special::FailedExec));
+            // For a command without a reply nobody waits, withdrawn ones have ended.
+            let comes_back = !not_executed && !matches!(special, Some(Special::Silent));
+            if count > 0 && (!comes_back || number != first + count) {
+                self.emit_hand_back(first, count, core::mem::take(&mut data));
+                count = 0;
             }
-            self.counters.commands_handed_back += 1;
-            match runs.last_mut() {
-                Some((first, count, run)) if *first + *count == command.number => {
-                    *count += 1;
-                    run.extend_from_slice(data);
-                }
-                _ => runs.push((command.number, 1, data.to_vec())),
+            if comes_back {
+                first = if count == 0 { number } else { first };
+                count += 1;
+                data.extend_from_slice(&bytes);
+            } else if not_executed {
+                self.lose_one(number, LostOutcome::NotExecuted);
             }
         }
-        // The beginning of a command that is not whole: its number is told as never written when its rest has come.
-        let partial = &bytes[at..];
-        match runs.last_mut() {
-            Some((_, _, run)) => run.extend_from_slice(partial),
-            None if !partial.is_empty() => runs.push((self.out.next_number, 0, partial.to_vec())),
-            None => {}
+        if count > 0 {
+            self.emit_hand_back(first, count, data);
         }
-        for (first, count, data) in runs {
-            self.emit(Action::HandBack { first, count, data });
+    }
+
+    fn emit_hand_back(&mut self, first: CommandNumber, count: u64, data: Vec<u8>) {
+        self.counters.commands_handed_back += count;
+        self.emit(Action::HandBack { first, count, data });
+    }
+
+    /// Nothing of the command that is being submitted is on a transport any more: its rest has nowhere to go.
+    pub(super) fn lose_half_submitted(&mut self) {
+        if let Some(number) = self.out.open
+            && !self.out.half_lost
+        {
+            self.lose_one(number, LostOutcome::NeverWritten);
+            self.out.half_lost = true;
         }
+        self.out.discarding = true;
+        self.out.half_matters = false;
     }
 }
 

@@ -15,6 +15,7 @@ mod notice;
 mod optin;
 mod outbound;
 mod overlap;
+mod pooled;
 mod progress;
 mod rebuild;
 mod receive;
@@ -108,14 +109,20 @@ pub struct Connection {
     want_resume: bool,
     /// The host answered HOLD.
     held: bool,
-    refused_at: Vec<(Endpoint, Timestamp)>,
+    refused_until: Vec<(Endpoint, Timestamp)>,
     optin_closed: u8,
     optin_retry_at: Option<Timestamp>,
     random: u64,
     actions: VecDeque<Action>,
     lines: Lines,
+    /// Of the member of a pool.
+    pooled: Option<Box<pooled::Pooled>>,
     trace: Trace,
+    /// How many of `actions` the trace has.
+    traced: usize,
     counters: Counters,
+    /// `counters.commands` at the last tick.
+    commands_at_tick: u64,
     owned: Vec<u8>,
     wake: Option<Timestamp>,
     /// Something happened that `progress` must look at.
@@ -159,14 +166,17 @@ impl Connection {
             unsettled: false,
             want_resume: false,
             held: false,
-            refused_at: Vec::new(),
+            refused_until: Vec::new(),
             optin_closed: 0,
             optin_retry_at: None,
             random: config.seed,
             actions: VecDeque::new(),
             lines: Lines::default(),
-            trace: Trace::new(config.trace),
+            pooled: None,
+            trace: Trace::new(&config),
+            traced: 0,
             counters: Counters::default(),
+            commands_at_tick: 0,
             owned: Vec::new(),
             wake: None,
             stirred: false,
@@ -182,8 +192,11 @@ impl Connection {
             return Err(Error::Closed);
         }
         let now = self.clock.advance(now);
+        self.trace.at(now);
         if self.wake.is_some_and(|wake| wake <= now) {
+            self.trace.input(format_args!("tick"));
             self.fire_timers(now);
+            self.finish(now);
         }
         Ok(now)
     }
@@ -196,6 +209,17 @@ impl Connection {
             // Terminators have told theirs: what is left is a handoff's window that ended with it.
             self.update_relax(crate::action::RestoreReason::Expired);
             self.wake = self.earliest();
+        }
+        self.trace_actions();
+    }
+
+    /// Actions are final once an input has ended; those of an earlier one that the host has not taken are known already.
+    fn trace_actions(&mut self) {
+        if self.trace.is_on() {
+            for action in self.actions.iter().skip(self.traced) {
+                self.trace.action(action);
+            }
+            self.traced = self.actions.len();
         }
     }
 
@@ -361,6 +385,9 @@ impl Connection {
         transport.connected = true;
         self.set_phase(Phase::Handshaking);
         self.out.attach();
+        if !self.out.discarding {
+            self.trace.commands_restart();
+        }
         self.no_handoff = if self.host_no_handoff() { self.no_handoff } else { None };
         // What was off was so on the last transport; a refusal is remembered by address.
         self.off = self.config.mode == crate::optin::Mode::Disabled;
@@ -520,7 +547,7 @@ impl Connection {
     ) -> Result<()> {
         let now = self.begin(now)?;
         self.level("credentials", 3, self.is_managed())?;
-        self.trace.input(format_args!("credentials"));
+        self.trace.credentials(username, password);
         self.session.set_credentials(effect::Credentials {
             user: username.map(|u| u.as_bytes().to_vec()),
             password: password.to_vec(),
@@ -582,7 +609,8 @@ impl Connection {
     pub fn handle_fence(&mut self, now: Timestamp, fence: HostFence, open: bool) -> Result<()> {
         let now = self.begin(now)?;
         self.level("fence", 1, !self.is_managed())?;
-        self.trace.input(format_args!("fence {} {}", fence as u8, u8::from(open)));
+        let to = if open { "open" } else { "closed" };
+        self.trace.input(format_args!("fence {} {to}", Word(fence)));
         match fence {
             HostFence::Transaction => self.host_fences[0] = open,
             HostFence::Blocking => self.host_fences[1] = open,
@@ -612,7 +640,6 @@ impl Connection {
     /// Time has passed.
     pub fn handle_tick(&mut self, now: Timestamp) -> Result<()> {
         let now = self.begin(now)?;
-        self.trace.input(format_args!("tick"));
         self.give_memory_back();
         self.finish(now);
         Ok(())
@@ -624,12 +651,16 @@ impl Connection {
         let now = self.begin(now)?;
         self.trace.input(format_args!("close"));
         self.end_all(now, CloseReason::HostClosed);
+        if self.out.discarding {
+            self.lose_half_submitted();
+        }
         self.windows.clear();
         self.update_relax(crate::action::RestoreReason::Ended);
         self.current = None;
         self.set_phase(Phase::Closed);
         self.stirred = false;
         self.wake = None;
+        self.trace_actions();
         Ok(())
     }
 
@@ -637,11 +668,8 @@ impl Connection {
 
     /// The next thing to do.
     pub fn poll_action(&mut self) -> Option<Action> {
-        let action = self.actions.pop_front();
-        if let Some(action) = &action {
-            self.trace.action(action);
-        }
-        action
+        self.traced = self.traced.saturating_sub(1);
+        self.actions.pop_front()
     }
 
     /// The next log line.

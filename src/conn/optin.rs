@@ -8,13 +8,12 @@ use crate::optin::{self, Mode, Reply};
 impl Connection {
     /// The server at `endpoint` is to be asked.
     pub(super) fn may_opt_in(&mut self, now: Timestamp, endpoint: &Endpoint) -> bool {
-        let memory = self.config.refusal_memory;
-        self.refused_at.retain(|(_, at)| now.since(*at) < memory);
+        self.refused_until.retain(|(_, until)| now < *until);
         match self.config.mode {
             _ if self.off => false,
             Mode::Disabled => false,
             Mode::Enabled => true,
-            Mode::Auto => !self.refused_at.iter().any(|(e, _)| e == endpoint),
+            Mode::Auto => !self.refused_until.iter().any(|(e, _)| e == endpoint),
         }
     }
 
@@ -218,11 +217,16 @@ impl Connection {
     }
 
     fn remember_refusal(&mut self, now: Timestamp, endpoint: Endpoint) {
-        self.refused_at.retain(|(e, _)| *e != endpoint);
-        if self.refused_at.len() >= MAX_DIALS {
-            self.refused_at.remove(0);
+        self.hear(crate::exchange::Heard::OptinRefused { endpoint: endpoint.clone() });
+        self.remember_refusal_until(now + self.config.refusal_memory, endpoint);
+    }
+
+    pub(super) fn remember_refusal_until(&mut self, until: Timestamp, endpoint: Endpoint) {
+        self.refused_until.retain(|(e, _)| *e != endpoint);
+        if self.refused_until.len() >= MAX_DIALS {
+            self.refused_until.remove(0);
         }
-        self.refused_at.push((endpoint, now));
+        self.refused_until.push((endpoint, until));
     }
 
     /// A server that closes on the opt-in, twice running, refuses it (O2). One that has not yet answered what came

@@ -17,6 +17,8 @@ pub(super) struct Transaction {
     pub(super) multi: Option<CommandNumber>,
     /// Changes of the session that wait for EXEC.
     pub(super) changes: Vec<Watched>,
+    /// A subscription is queued.
+    uncountable: bool,
     /// The first WATCH since the last EXEC.
     pub(super) watch: Option<CommandNumber>,
     /// MULTI was written to a transport that is lost: what follows is refused up to EXEC or DISCARD.
@@ -35,6 +37,10 @@ pub(super) struct Outbound {
     pub(super) open: Option<CommandNumber>,
     /// Its first bytes were written to a transport that is lost: the rest is dropped.
     pub(super) discarding: bool,
+    /// ... and its caller knows already.
+    pub(super) half_lost: bool,
+    /// ... and what it was to begin, or to end, concerns what follows: there is no dial of the host's own in between.
+    pub(super) half_matters: bool,
     pub(super) tx: Transaction,
     /// ASKING, CLIENT CACHING or CLIENT REPLY SKIP was the last command (F5).
     pub(super) prefix: bool,
@@ -59,6 +65,8 @@ impl Outbound {
             next_number: 1,
             open: None,
             discarding: false,
+            half_lost: false,
+            half_matters: false,
             tx: Transaction::default(),
             prefix: false,
             skip_next: false,
@@ -79,10 +87,22 @@ impl Outbound {
         self.blocking = false;
         self.handshaken = false;
         self.hosts_optin = false;
+        self.half_matters = false;
         if !self.discarding {
             self.reader.reset();
             self.open = None;
             self.broken = false;
+        }
+    }
+
+    /// The command that was written in part, and did not run, was to begin or to end a transaction.
+    fn half_transaction(&mut self) {
+        let tx = &mut self.tx;
+        match commands::meaning(self.facts, self.reader.args()).effect {
+            Effect::Multi if tx.multi.is_none() => tx.broken = true,
+            Effect::Watch if tx.multi.is_none() => tx.watch_broken = true,
+            Effect::Exec | Effect::Discard | Effect::Reset => *tx = Transaction::default(),
+            _ => {}
         }
     }
 
@@ -111,6 +131,7 @@ impl Connection {
             return Err(Error::NotConnected);
         }
         let answer = self.submit(now, data);
+        self.trace.submitted(data, answer.write_now + answer.held);
         if !self.is_holding() && !self.hold.is_empty() {
             self.release_hold();
         }
@@ -274,7 +295,12 @@ impl Connection {
         if self.out.discarding {
             // Its first bytes went to a transport that is lost: the rest has nowhere to go.
             self.out.discarding = false;
-            self.lose_one(number, crate::action::LostOutcome::NeverWritten);
+            if !core::mem::take(&mut self.out.half_lost) {
+                self.lose_one(number, crate::action::LostOutcome::NeverWritten);
+            }
+            if core::mem::take(&mut self.out.half_matters) {
+                self.out.half_transaction();
+            }
             *direct = false;
             return self.keep(number, Entry::new(0, commands::Class::Write), Some(Special::Silent), &[]);
         }
@@ -368,12 +394,14 @@ impl Connection {
                 replaced = core::mem::take(&mut tx.watch_broken);
                 let changes = core::mem::take(&mut tx.changes);
                 let watch = tx.watch.take();
-                special = Some(Special::Watched(Watched::Exec { changes, watch }));
+                let uncountable = core::mem::take(&mut tx.uncountable);
+                special = Some(Special::Watched(Watched::Exec { changes, watch, uncountable }));
             }
             Effect::Discard if in_multi => {
                 tx.multi = None;
                 tx.watch = None;
                 tx.watch_broken = false;
+                tx.uncountable = false;
                 special = Some(Special::Watched(Watched::Discard));
             }
             Effect::Watch if !in_multi => tx.watch = tx.watch.or(Some(number)),
@@ -392,11 +420,16 @@ impl Connection {
                 }
             }
         }
-        let ends = matches!(effect, Effect::Exec) && in_multi;
+        if let Some(Special::Watched(Watched::Exec { uncountable, .. })) = &mut special {
+            *uncountable |= self.may_have_subscriptions();
+            if *uncountable && !replaced {
+                // What is owed before it still counts; nothing of libsch's own is written after it.
+                self.forbid_handoff(now, OffReason::Uncounted);
+            }
+        }
         match meaning.replies {
-            // Confirmations, and messages to itself, stand inside the reply of EXEC without being counted in it.
-            Replies::Pushes(_) | Replies::PushesUnknown if in_multi => self.uncounted(now),
-            _ if ends && self.may_have_subscriptions() => self.uncounted(now),
+            // Confirmations, and messages to itself, will stand inside the reply of EXEC without being counted in it.
+            Replies::Pushes(_) | Replies::PushesUnknown if in_multi => self.out.tx.uncountable = true,
             Replies::Pushes(n) => {
                 if let Effect::Subscribe { topic, .. } = effect {
                     special = Some(Special::Pushes { topic, subscribe: true, left: Some(n.into()) });
@@ -533,14 +566,22 @@ impl Connection {
 
     /// `len` bytes of the region of `id` have been written.
     pub fn handle_wrote(&mut self, now: Timestamp, id: TransportId, len: usize) -> Result<()> {
-        let now = self.begin(now)?;
+        if self.phase == Phase::Closed {
+            return Err(Error::Closed);
+        }
         let slot = self.slot(id)?;
         let Some(transport) = self.transport(slot) else { return Err(Error::UnknownTransport(id)) };
         if len > transport.region.len() {
             return Err(Error::WroteTooMuch { wrote: len, len: transport.region.len() });
         }
         bytes::Buf::advance(&mut transport.region, len);
+        let now = self.clock.advance(now);
+        self.trace.at(now);
         self.trace.input(format_args!("wrote {id} {len}"));
+        // The only input that goes before what is due: a swap that is forced now must not take for unwritten what is written.
+        if self.wake.is_some_and(|wake| wake <= now) {
+            self.fire_timers(now);
+        }
         self.stirred = true;
         self.finish(now);
         Ok(())

@@ -22,6 +22,7 @@ impl Connection {
             self.end_handoff(now, Outcome::Superseded);
         }
         self.start(wanted);
+        self.await_grant(now);
     }
 
     fn start(&mut self, wanted: Move) {
@@ -60,6 +61,7 @@ impl Connection {
         }
         if self.phase == Phase::Rebuilding && self.candidate_is_ready() {
             self.set_phase(Phase::Ready);
+            self.hear_attempt(now, true);
             self.begin_overlap();
             self.insert_own(now);
         }
@@ -75,6 +77,24 @@ impl Connection {
         if self.phase == Phase::Draining && self.is_drained() {
             self.ask_swap(now);
         }
+        self.force_again(now);
+    }
+
+    /// What kept the forced swap back (a blocking command, a handshake) may have ended.
+    fn force_again(&mut self, now: Timestamp) {
+        let waits = matches!(self.phase, Phase::Ready | Phase::Draining) && self.current.is_some();
+        if waits && self.handoff.as_ref().is_some_and(|h| h.stuck_force.is_some()) && !self.is_unforceable() {
+            self.force_swap(now);
+            self.ask_swap(now);
+        }
+    }
+
+    /// A swap is not made over this (F3, F5, E8).
+    fn is_unforceable(&self) -> bool {
+        let blocked = self.out.blocking && self.current.as_ref().is_some_and(|t| !t.owed.is_empty());
+        (blocked && self.config.blocking == BlockingPolicy::WaitForClose)
+            || self.fences() & waiting::HANDSHAKE != 0
+            || self.out.skips_next()
     }
 
     fn is_due(&self, now: Timestamp) -> bool {
@@ -93,6 +113,7 @@ impl Connection {
         self.candidate = Some(Transport::new(transport, endpoint.clone(), &self.config.limits));
         self.set_phase(Phase::Opening);
         let tls_server_name = self.server_name(&endpoint);
+        self.hear_attempt_began(now);
         self.emit(Action::Open { transport, endpoint, tls_server_name, attempt, by });
     }
 
@@ -261,10 +282,12 @@ impl Connection {
         let alive = self.current.is_some();
         self.end_overlap(Side::New);
         self.counters.attempts_failed += 1;
+        self.hear_attempt(now, false);
         let Some(handoff) = &mut self.handoff else { return };
         handoff.waits_for_credentials = false;
         handoff.end_attempt(now, alive, jitter, &self.config);
         let (seq, attempt, newer) = (handoff.wanted.seq, handoff.attempts, handoff.newer.take());
+        self.await_grant(now);
         self.log(Level::Info, || format!("event=attempt-failed{} attempt={attempt} why={why:?}", Seq(seq)));
         let was_holding = matches!(self.phase, Phase::Draining | Phase::Swapping);
         self.set_phase(Phase::Waiting);
@@ -379,6 +402,7 @@ impl Connection {
                 duration.as_millis()
             )
         });
+        self.hear(crate::exchange::Heard::Finished { outcome, took: duration, pause: handoff.pause });
         self.emit(Action::HandoffFinished {
             outcome,
             seq,
@@ -443,22 +467,14 @@ impl Connection {
 
     /// D + `drain_grace`: the swap is made over what still waits (H5).
     pub(super) fn force_swap(&mut self, now: Timestamp) {
-        let blocked = self.out.blocking && self.current.as_ref().is_some_and(|t| !t.owed.is_empty());
-        if blocked && self.config.blocking == BlockingPolicy::WaitForClose {
+        if self.is_unforceable() {
             return;
         }
         let fences = self.fences();
-        if fences & waiting::HANDSHAKE != 0 || self.out.skips_next() {
-            return;
-        }
-        if !self.is_managed() {
-            if fences & waiting::TRANSACTION != 0 {
-                self.host_fences[0] = false;
-                self.emit(Action::TransactionBroken);
-            }
-            if self.phase == Phase::Ready {
-                self.begin_hold(now);
-            }
+        // Levels 1 and 2 get no HOLD here: there is nothing left to drain, and SWAP asks the same.
+        if !self.is_managed() && fences & waiting::TRANSACTION != 0 {
+            self.host_fences[0] = false;
+            self.emit(Action::TransactionBroken);
         }
         let Some(t) = self.current.take() else { return };
         let id = t.id;

@@ -90,12 +90,13 @@ impl Connection {
             match self.slot(id) {
                 Ok(now_in) => slot = now_in,
                 Err(_) => {
+                    self.trace.look(id, &data[at..], false);
                     at = data.len();
                     break;
                 }
             }
         }
-        self.trace.received(id, &data[..at]);
+        self.trace.received(id);
         if self.handoff.is_some() || self.want_resume {
             self.stirred = true;
         }
@@ -140,8 +141,10 @@ impl Connection {
             Slot::Retired => &mut self.retired,
         };
         let Some(t) = transport else { return data.len() };
+        let full = self.trace.is_on() && t.owed.reads_front();
         let next = t.inbound.next(data, &mut t.owed, limits);
         let consumed = next.consumed;
+        self.trace.look(t.id, &data[..consumed], full);
         // At level 3 only the current transport speaks to the host's parser; a host with a handshake of its own
         // has a parser for its candidate.
         let passes = slot == Slot::Current || self.config.level_out != LevelOut::Managed;

@@ -32,9 +32,8 @@ impl Connection {
             (alive && ready && stuck).then_some(force),
             match (h.died_at, h.hold_since) {
                 (Some(died), since) => Some(since.unwrap_or(died) + self.config.hold_limit()),
-                (None, _) if !ready && self.phase != Phase::Swapping => {
-                    Some(h.deadline() + self.config.keep_trying)
-                }
+                // No candidate, or a blocking command that neither ends nor is ended by the server's close.
+                (None, _) if self.phase != Phase::Swapping => Some(h.deadline() + self.config.keep_trying),
                 _ => None,
             },
             // A SWAP that is never answered is refused (levels 1 to 3), a HOLD too.
@@ -99,10 +98,16 @@ impl Connection {
         }
     }
 
-    /// Memory that a burst took goes back when nothing is going on.
+    /// Memory that a burst took goes back when nothing is going on: no command between two ticks. A busy connection keeps
+    /// its own, and allocates nothing.
     pub(super) fn give_memory_back(&mut self) {
-        if self.handoff.is_some() {
+        let quiet = self.counters.commands == self.commands_at_tick;
+        self.commands_at_tick = self.counters.commands;
+        if self.handoff.is_some() || !quiet {
             return;
+        }
+        if self.actions.is_empty() {
+            self.actions = VecDeque::new();
         }
         if let Some(t) = &mut self.current {
             t.owed.shrink();
@@ -110,7 +115,7 @@ impl Connection {
                 t.region = bytes::BytesMut::new();
             }
         }
-        if self.owned.capacity() > 1024 {
+        if self.owned.capacity() > 0 {
             self.owned = Vec::new();
         }
         if self.hold.is_empty() && self.hold.bytes.capacity() > 0 {

@@ -21,7 +21,8 @@ pub const SCH_ACTION_OPEN: i32 = 4;
 /// Levels 1 and 2: stop writing to `transport` at a command boundary. Answer: `sch_conn_held`.
 pub const SCH_ACTION_HOLD: i32 = 5;
 /// Use `transport` instead of `old_transport` (0: that one has died). `flush_tracking`: client-side caches are void.
-/// Answer: `sch_conn_swapped` or `sch_conn_swap_refused`.
+/// Answer: `sch_conn_swapped` or `sch_conn_swap_refused`. Where the old one has died or is given up at deadline +
+/// drain_grace, it comes without a HOLD.
 pub const SCH_ACTION_SWAP: i32 = 6;
 /// Held commands `first`, `count` of them, wait in the region of `transport`. Answer: `sch_conn_wrote`.
 pub const SCH_ACTION_FLUSH: i32 = 7;
@@ -32,7 +33,7 @@ pub const SCH_ACTION_CLOSE: i32 = 9;
 /// Commands `first`, `count` of them, will have no reply from a server. `outcome`: SCH_LOST_*; `command_class`:
 /// SCH_CLASS_*; `data`: error replies for your parser (on_loss = reply), else empty. Answer: `sch_conn_losses_settled`.
 pub const SCH_ACTION_LOST: i32 = 10;
-/// Held commands `first`, `count` of them, come back in `data` as never written. Needs no answer.
+/// Held commands `first`, `count` of them, come back in `data`, whole, as never written. Needs no answer.
 pub const SCH_ACTION_HAND_BACK: i32 = 11;
 /// `sch_conn_submit` takes commands again. Needs no answer.
 pub const SCH_ACTION_RESUME: i32 = 12;

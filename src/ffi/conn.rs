@@ -149,7 +149,12 @@ impl Inner {
     }
 
     pub(super) fn finish_push(&mut self, now_ns: u64, transport: u64) -> Result<bool, Failure> {
-        let verdict = self.conn.handle_push(at(now_ns), transport, self.push.whole()?)?;
+        let (raw, whole) = self.push.written()?;
+        let verdict = if whole {
+            self.conn.handle_push(at(now_ns), transport, raw)?
+        } else {
+            self.conn.handle_push_head(at(now_ns), transport, raw)?
+        };
         self.push.clear();
         Ok(verdict == crate::conn::PushVerdict::Swallowed)
     }
@@ -318,11 +323,13 @@ pub struct sch_counters {
     pub clock_steps_back: u64,
     /// Log and trace lines that nobody read.
     pub log_lines_dropped: u64,
+    /// Notifications read by another connection of the pool.
+    pub notifications_told: u64,
 }
 
 // SAFETY: `repr(C)`, `struct_size` first.
 unsafe impl Grows for sch_counters {
-    const SMALLEST: usize = core::mem::offset_of!(sch_counters, log_lines_dropped) + size_of::<u64>();
+    const SMALLEST: usize = core::mem::offset_of!(sch_counters, notifications_told) + size_of::<u64>();
 }
 
 impl From<Counters> for sch_counters {
@@ -363,6 +370,7 @@ impl From<Counters> for sch_counters {
             rebuild_errors_ignored: c.rebuild_errors_ignored,
             clock_steps_back: c.clock_steps_back,
             log_lines_dropped: c.log_lines_dropped,
+            notifications_told: c.notifications_told,
         }
     }
 }
@@ -1231,8 +1239,10 @@ pub unsafe extern "C" fn sch_conn_is_active(conn: *const sch_conn, active_out: *
     unsafe { peek(conn, work) }
 }
 
-/// The next line of the trace, which `sch_config_set_trace` turns on: inputs and actions, without values and
-/// credentials.
+/// The next line of the trace, which `sch_config_set_trace` turns on: inputs and actions, in the words of the scenario
+/// files of libsch's tests. The lines, each with a line end, are such a file, and replay. Notifications stand in it in
+/// full; of all else type, length and command name; credentials never. At most 4,096 lines wait; beyond, lines are
+/// dropped and counted.
 ///
 /// Returns SCH_OK: `*text_out` has `*len_out` bytes and a NUL after them, until the next call that is not const;
 /// SCH_EMPTY; and what every call answers.

@@ -4,6 +4,7 @@
 use sch::config::*;
 use sch::conn::*;
 use sch::endpoint::{EndpointPolicy, EndpointType, PeerAddr};
+use sch::exchange::{Heard, Told};
 use sch::time::Timestamp;
 use std::fmt::Write;
 use std::time::Duration;
@@ -23,6 +24,8 @@ pub struct Runner {
     auto_wrote: bool,
     /// What `take` left.
     rest: Vec<u8>,
+    /// Only actions are said, as a trace says them.
+    only_actions: bool,
     out: String,
 }
 
@@ -51,6 +54,11 @@ pub fn unescape(text: &str) -> Vec<u8> {
             Some(b'r') => out.push(b'\r'),
             Some(b'n') => out.push(b'\n'),
             Some(b's') => out.push(b' '),
+            Some(b'f') => {
+                let n: Vec<u8> = chars.by_ref().take_while(|b| *b != b';').collect();
+                let n: usize = std::str::from_utf8(&n).unwrap().parse().expect("\\f<number>;");
+                out.resize(out.len() + n, b'x');
+            }
             Some(b'x') => {
                 let hex = [chars.next().unwrap(), chars.next().unwrap()];
                 out.push(u8::from_str_radix(std::str::from_utf8(&hex).unwrap(), 16).unwrap());
@@ -60,6 +68,10 @@ pub fn unescape(text: &str) -> Vec<u8> {
         }
     }
     out
+}
+
+fn words(escaped: &str) -> String {
+    String::from_utf8(unescape(escaped)).expect("text")
 }
 
 fn bulk(out: &mut Vec<u8>, text: &[u8]) {
@@ -119,6 +131,23 @@ pub fn commands(text: &str) -> Vec<u8> {
     out
 }
 
+fn heard_line(heard: &Heard) -> String {
+    match heard {
+        Heard::Notice { notification, arrived } => {
+            format!("heard {notification} at={:?}", Duration::from_nanos(arrived.as_nanos()))
+        }
+        Heard::Attempt { endpoint, ok, took } => {
+            let endpoint = endpoint.as_ref().map_or("configured".to_owned(), ToString::to_string);
+            format!("heard attempt {endpoint} {} took={took:?}", if *ok { "ok" } else { "failed" })
+        }
+        Heard::Finished { outcome, took, pause } => {
+            format!("heard finished {outcome:?} took={took:?} pause={pause:?}").to_lowercase()
+        }
+        Heard::OptinRefused { endpoint } => format!("heard refused {endpoint}"),
+        other => panic!("{other:?}"),
+    }
+}
+
 impl Runner {
     pub fn new(split: Split) -> Self {
         Self {
@@ -128,8 +157,14 @@ impl Runner {
             split,
             auto_wrote: true,
             rest: Vec::new(),
+            only_actions: false,
             out: String::new(),
         }
+    }
+
+    /// The connection keeps a trace.
+    pub fn keep_trace(&mut self) {
+        self.config.trace = true;
     }
 
     fn conn(&mut self) -> &mut Connection {
@@ -189,15 +224,16 @@ impl Runner {
                 }
                 "reset-parser" => c.can_reset_parser = value == "yes",
                 "keep-credentials" => c.keep_credentials = value == "yes",
-                "username" => c.username = Some(value.into()),
-                "password" => c.password = Some(value.into()),
-                "name" => c.client_name = Some(value.into()),
-                "lib" => c.lib_info = value.split_once('/').map(|(a, b)| (a.into(), b.into())),
+                "username" => c.username = Some(words(value)),
+                "password" => c.password = Some(unescape(value)),
+                "name" => c.client_name = Some(unescape(value)),
+                "lib" => c.lib_info = words(value).split_once('/').map(|(a, b)| (a.into(), b.into())),
                 "db" => c.database = value.parse().unwrap(),
                 "policy" => {
                     c.endpoint_policy = match value {
                         "any" => EndpointPolicy::Any,
                         "domain" => EndpointPolicy::ConfiguredDomain,
+                        suffix if suffix.starts_with("suffix:") => EndpointPolicy::Suffix(suffix[7..].into()),
                         list => EndpointPolicy::list(list.split(',')).expect("policy"),
                     }
                 }
@@ -221,13 +257,47 @@ impl Runner {
                         _ => sch::log::Level::Debug,
                     })
                 }
+                "level-in" => {
+                    c.level_in = if value == "notified" { LevelIn::Notified } else { LevelIn::Tapped }
+                }
+                "level-out" => {
+                    c.level_out = match value {
+                        "notified" => LevelOut::Notified,
+                        "tapped" => LevelOut::Tapped,
+                        _ => LevelOut::Managed,
+                    }
+                }
+                "tls-name" => c.tls_server_name = Some(value.into()),
+                "moving-extra" => c.moving_extra = duration(value),
+                "backoff-min" => c.backoff_min = duration(value),
+                "backoff-max" => c.backoff_max = duration(value),
+                "attempt-min" => c.attempt_min = duration(value),
+                "refusal-memory" => c.refusal_memory = duration(value),
+                "optin-retry" => c.optin_retry = duration(value),
+                "seed" => c.seed = value.parse().unwrap(),
+                "max-reply-bytes" => c.limits.max_reply_bytes = value.parse().unwrap(),
+                "max-depth" => c.limits.framer.max_depth = value.parse().unwrap(),
+                "max-bulk-len" => c.limits.framer.max_bulk_len = value.parse().unwrap(),
+                "max-line-len" => c.limits.framer.max_line_len = value.parse().unwrap(),
+                "max-elements" => c.limits.framer.max_elements = value.parse().unwrap(),
+                "max-args" => c.limits.command.max_args = value.parse().unwrap(),
+                "max-command-bulk-len" => c.limits.command.max_bulk_len = value.parse().unwrap(),
+                "max-inline-len" => c.limits.command.max_inline_len = value.parse().unwrap(),
+                "max-kept-len" => c.limits.command.max_kept_len = value.parse().unwrap(),
                 "wrote" => self.auto_wrote = value == "auto",
+                "say" => self.only_actions = value == "actions",
                 other => panic!("unknown setting {other:?}"),
             }
         }
     }
 
     fn say(&mut self, line: impl AsRef<str>) {
+        if !self.only_actions {
+            self.say_action(line);
+        }
+    }
+
+    fn say_action(&mut self, line: impl AsRef<str>) {
         self.out.push_str(line.as_ref());
         self.out.push('\n');
     }
@@ -246,6 +316,10 @@ impl Runner {
         loop {
             let Some(action) = self.conn().poll_action() else { return };
             let mut line = action.to_string();
+            if self.only_actions {
+                self.say_action(line);
+                continue;
+            }
             use sch::action::Action;
             match &action {
                 Action::Write { transport } | Action::Flush { transport, .. } => {
@@ -423,9 +497,12 @@ impl Runner {
                 let data = std::mem::take(&mut self.rest);
                 self.take(id(0), args[1].parse().unwrap(), &data);
             }
-            "push" => {
+            "push" | "push_head" => {
                 let raw = token(args[1]);
-                let result = self.conn().handle_push(now, id(0), &raw);
+                let result = match word {
+                    "push" => self.conn().handle_push(now, id(0), &raw),
+                    _ => self.conn().handle_push_head(now, id(0), &raw),
+                };
                 if let Some(verdict) = self.answer(result) {
                     self.say(format!("{verdict:?}").to_lowercase());
                 }
@@ -459,7 +536,33 @@ impl Runner {
             "resp2" => call!(self.conn().handle_resp2(now, id(0))),
             "losses_settled" => call!(self.conn().handle_losses_settled(now)),
             "credentials" => {
-                call!(self.conn().handle_credentials(now, Some(args[0]), args[1].as_bytes()))
+                let user = (args[0] != "-").then(|| words(args[0]));
+                let password = args.get(1).map_or(Vec::new(), |p| unescape(p));
+                call!(self.conn().handle_credentials(now, user.as_deref(), &password))
+            }
+            "joined" => call!(self.conn().handle_joined(now)),
+            "left" => call!(self.conn().handle_left(now)),
+            "told" => {
+                let time = |text: &str| Timestamp::from_nanos(duration(text).as_nanos() as u64);
+                let told = match args[0] {
+                    "grant" => Told::Grant,
+                    "refused" => Told::OptinRefused {
+                        endpoint: sch::endpoint::Endpoint::parse(args[1].as_bytes(), None).expect("endpoint"),
+                        until: time(args[2]),
+                    },
+                    arrived => {
+                        let parsed = sch::notification::parse(&token(args[1]), &Default::default());
+                        let notification = std::sync::Arc::new(parsed.expect("push").notification);
+                        Told::Notice { notification, arrived: time(arrived) }
+                    }
+                };
+                call!(self.conn().handle_told(now, told));
+            }
+            "heard" => {
+                while let Some(heard) = self.conn().poll_heard() {
+                    self.say(heard_line(&heard));
+                }
+                return;
             }
             "close" => call!(self.conn().close(now)),
             "timeout" => {
@@ -522,6 +625,19 @@ impl Runner {
         }
         std::mem::take(&mut self.out)
     }
+}
+
+/// All scenario files: those of one connection, which every binding replays, and those of a pool's member.
+pub fn files() -> Vec<std::path::PathBuf> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/scenarios");
+    let mut files: Vec<_> = [folder.to_owned(), format!("{folder}/pool")]
+        .iter()
+        .flat_map(|folder| std::fs::read_dir(folder).expect("tests/scenarios"))
+        .map(|file| file.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "txt"))
+        .collect();
+    files.sort();
+    files
 }
 
 /// Replays a whole file. Answers it as it should be.
