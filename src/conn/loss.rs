@@ -74,10 +74,7 @@ impl Connection {
         }
         let open = open_transaction(&written, &tail, &self.out);
         let mut lost = false;
-        for (index, (owed, special)) in written.iter().enumerate() {
-            if matches!(special, Some(Special::Silent)) {
-                continue; // no reply expected: nobody waits for one (L1)
-            }
+        for (index, (owed, _)) in written.iter().enumerate() {
             let not_executed = owed.refused || open.is_some_and(|from| index >= from);
             let (outcome, class) = if not_executed {
                 (LostOutcome::NotExecuted, Class::Write)

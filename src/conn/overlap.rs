@@ -24,27 +24,29 @@ pub(super) enum Verdict {
 /// Messages that one side has brought and the other has not yet.
 #[derive(Debug, Default)]
 pub(super) struct Overlap {
-    /// The candidate's subscriptions are confirmed. Before, what it brings comes on the old one as well.
-    pub(super) begun: bool,
     /// The old transport answered a PING written after the candidate's confirmation: from then on both sides
     /// see the same messages. Before, what the old one brings may be from before the candidate's subscription.
     pub(super) aligned: bool,
+    /// That PING is wanted or written.
+    pub(super) asked: bool,
     old: VecDeque<Box<[u8]>>,
     new: VecDeque<Box<[u8]>>,
     bytes: usize,
 }
 
 impl Overlap {
-    pub(super) fn begin() -> Self {
-        Self { begun: true, ..Self::default() }
-    }
-
     /// `gone` brings no more: what only it has brought the other one will bring again.
     pub(super) fn in_doubt_without(&self, gone: Side) -> usize {
         match gone {
             Side::Old => self.old.len(),
             Side::New => self.new.len(),
         }
+    }
+
+    /// The candidate subscribes, to the first name or to one more: they are to be aligned again.
+    pub(super) fn unaligned(&mut self) {
+        self.aligned = false;
+        self.asked = false;
     }
 
     pub(super) fn judge(&mut self, side: Side, raw: &[u8], max_messages: usize, max_bytes: usize) -> Verdict {

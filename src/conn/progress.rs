@@ -62,11 +62,13 @@ impl Connection {
         if self.phase == Phase::Rebuilding && self.candidate_is_ready() {
             self.set_phase(Phase::Ready);
             self.hear_attempt(now, true);
-            self.begin_overlap();
-            self.insert_own(now);
         }
         if self.is_repeating() {
             return;
+        }
+        if matches!(self.phase, Phase::Ready | Phase::Draining) {
+            self.begin_overlap();
+            self.insert_own(now);
         }
         if self.phase == Phase::Ready && self.current.is_none() {
             self.ask_swap(now);

@@ -40,6 +40,9 @@ impl Connection {
         }
         let subscriptions = self.session.subscribe_steps();
         t.inbound.read_messages = !subscriptions.is_empty();
+        if !subscriptions.is_empty() {
+            self.read_both();
+        }
         for (topic, count, bytes) in subscriptions {
             t.region.extend_from_slice(&bytes);
             t.owed.push_own_pushes(bytes.len(), topic, count as u64);
@@ -87,6 +90,9 @@ impl Connection {
         c.inbound.read_messages = true;
         c.owed.push_own_subscription(bytes.len(), topic, subscribe);
         let transport = c.id;
+        if subscribe {
+            self.read_both();
+        }
         self.emit(Action::Write { transport });
         self.repeats();
     }
@@ -213,19 +219,23 @@ impl Connection {
 
     // ---- subscriptions on two transports (F2) -----------------------------------------------------------------------
 
-    /// The candidate's subscriptions are confirmed: from here on both are read.
-    pub(super) fn begin_overlap(&mut self) {
-        if !self.is_managed() || !self.session.has_subscriptions() {
-            return;
-        }
+    /// The candidate subscribes: what the current transport brings may come there too.
+    fn read_both(&mut self) {
         // Two are compared, not three: the one that is still read after the last swap gives way.
         if self.retired.is_some() {
             self.close_retired();
         }
-        self.overlap = Overlap::begin();
-        self.want_ping = self.current.is_some();
-        for t in [&mut self.current, &mut self.candidate].into_iter().flatten() {
+        if let Some(t) = &mut self.current {
             t.inbound.read_messages = true;
+            self.overlap.unaligned();
+        }
+    }
+
+    /// The candidate's subscriptions are confirmed: what the current transport brings after a PING comes on both.
+    pub(super) fn begin_overlap(&mut self) {
+        let subscribed = self.is_managed() && self.session.has_subscriptions();
+        if subscribed && self.current.is_some() && !core::mem::replace(&mut self.overlap.asked, true) {
+            self.want_ping = true;
         }
     }
 

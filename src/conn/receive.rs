@@ -327,13 +327,7 @@ impl Connection {
             (Slot::Candidate, _) | (Slot::Current, true) => Side::New,
         };
         let limits = &self.config.limits;
-        let compared = slot != Slot::Candidate || (self.overlap.begun && self.retired.is_none());
-        let verdict = if compared {
-            self.overlap.judge(side, push, limits.max_overlap_messages, limits.max_overlap_bytes)
-        } else {
-            Verdict::Doubtful
-        };
-        match verdict {
+        match self.overlap.judge(side, push, limits.max_overlap_messages, limits.max_overlap_bytes) {
             Verdict::Duplicate => {
                 self.counters.overlap_duplicates += 1;
                 false

@@ -22,10 +22,10 @@ pub struct Runner {
     now: Timestamp,
     split: Split,
     auto_wrote: bool,
-    /// What `take` left.
-    rest: Vec<u8>,
     /// Only actions are said, as a trace says them.
     only_actions: bool,
+    /// What `take` left.
+    rest: Vec<u8>,
     out: String,
 }
 
@@ -156,8 +156,8 @@ impl Runner {
             now: Timestamp::from_nanos(0),
             split,
             auto_wrote: true,
-            rest: Vec::new(),
             only_actions: false,
+            rest: Vec::new(),
             out: String::new(),
         }
     }
