@@ -93,7 +93,7 @@ impl Connection {
 
     /// A swap is not made over this (F3, F5, E8).
     fn is_unforceable(&self) -> bool {
-        let blocked = self.out.blocking && self.current.as_ref().is_some_and(|t| !t.owed.is_empty());
+        let blocked = self.current.as_ref().is_some_and(|t| t.owed.is_blocked());
         (blocked && self.config.blocking == BlockingPolicy::WaitForClose)
             || self.fences() & waiting::HANDSHAKE != 0
             || self.out.skips_next()
@@ -217,7 +217,6 @@ impl Connection {
         }
         let id = new.id;
         self.current = Some(new);
-        self.out.blocking = false;
         // The session of the candidate was made by libsch, and is complete.
         self.out.handshaken |= self.config.handshake == Handshake::ByLibsch;
         self.windows.open(
@@ -427,7 +426,6 @@ impl Connection {
         // CLIENT REPLY SKIP ended with the transport; the command it prefixes would be answered on another (F5).
         let goes_on = self.handoff.is_some() && survives && !self.out.skips_next();
         self.account(t, unwritten, goes_on);
-        self.out.blocking = false;
         self.end_optin_retry();
         if !goes_on {
             self.loss_without_handoff(now, id, !survives);
@@ -491,7 +489,6 @@ impl Connection {
             handoff.died_at = Some(now);
             handoff.begin_pause(now);
         }
-        self.out.blocking = false;
         self.host_in_flight = 0;
         self.phase = Phase::Ready;
         self.stirred = true;
@@ -505,7 +502,7 @@ impl Connection {
         }
         if self.current.as_ref().is_some_and(|t| !t.owed.is_empty()) || self.host_in_flight > 0 {
             bits |= waiting::REPLIES;
-            if self.out.blocking {
+            if self.current.as_ref().is_some_and(|t| t.owed.is_blocked()) {
                 bits |= waiting::BLOCKING;
             }
         }

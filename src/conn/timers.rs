@@ -31,6 +31,9 @@ impl Connection {
             (!h.told_overdue && alive).then(|| h.deadline()),
             (alive && ready && stuck).then_some(force),
             match (h.died_at, h.hold_since) {
+                // The candidate is there: it is the host's answer that is awaited, to SWAP (below) or to LOST.
+                (Some(_), _) if self.phase == Phase::Swapping => None,
+                (Some(died), _) if ready => Some(died + self.config.hold_limit()),
                 (Some(died), since) => Some(since.unwrap_or(died) + self.config.hold_limit()),
                 // No candidate, or a blocking command that neither ends nor is ended by the server's close.
                 (None, _) if self.phase != Phase::Swapping => Some(h.deadline() + self.config.keep_trying),
