@@ -168,6 +168,8 @@ impl Connection {
     }
 
     fn begin_hold(&mut self, now: Timestamp) {
+        // What was kept back only to stay behind libsch's own bytes is the current transport's: its beginning may be there.
+        self.release_hold();
         let Some(handoff) = &mut self.handoff else { return };
         handoff.begin_pause(now);
         handoff.asked_at = Some(now);
