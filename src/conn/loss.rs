@@ -60,7 +60,7 @@ impl Connection {
     }
 
     /// Accounts for the transport that was current. `goes_on`: held and unwritten commands wait for the next one.
-    pub(super) fn account(&mut self, mut t: Transport, unwritten: &[u8], goes_on: bool) {
+    pub(super) fn account(&mut self, mut t: Box<Transport>, unwritten: &[u8], goes_on: bool) {
         if t.inbound.is_partly_passed() && self.config.can_reset_parser {
             self.emit(Action::ResetParser);
         }

@@ -48,6 +48,7 @@ use overlap::Overlap;
 use relax::Windows;
 use session::Session;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use trace::Trace;
 use transport::{Optin, Transport};
 
@@ -73,15 +74,17 @@ struct Moved {
 /// One logical connection.
 #[derive(Debug)]
 pub struct Connection {
-    config: Config,
+    config: Arc<Config>,
+    /// Lines are logged up to this.
+    log_level: Option<Level>,
     clock: Clock,
     phase: Phase,
     next_id: TransportId,
     dialing: Vec<(TransportId, Endpoint)>,
-    current: Option<Transport>,
-    candidate: Option<Transport>,
+    current: Option<Box<Transport>>,
+    candidate: Option<Box<Transport>>,
     /// The old transport after a swap, while both deliver subscriptions.
-    retired: Option<Transport>,
+    retired: Option<Box<Transport>>,
     retired_until: Option<Timestamp>,
     overlap: Overlap,
     /// PING is to be written to the current transport, to align the two.
@@ -95,8 +98,8 @@ pub struct Connection {
     windows: Windows,
     told_relaxed: bool,
     marks: Marks,
-    handoff: Option<Handoff>,
-    moved: Option<Moved>,
+    handoff: Option<Box<Handoff>>,
+    moved: Option<Box<Moved>>,
     /// Bits of the reasons told by SCH_OFF.
     told_off: u32,
     no_handoff: Option<OffReason>,
@@ -131,13 +134,16 @@ pub struct Connection {
 
 impl Connection {
     /// A connection without a transport. Fails on settings that cannot work.
-    pub fn new(config: Config) -> Result<Self> {
+    /// Connections with the same settings may share them.
+    pub fn new(config: impl Into<Arc<Config>>) -> Result<Self> {
+        let config: Arc<Config> = config.into();
         config.validate()?;
         let session = match config.handshake {
             Handshake::ByLibsch => Session::configured(&config),
             Handshake::Seen => Session::default(),
         };
         Ok(Self {
+            log_level: config.log_level,
             clock: Clock::new(),
             phase: Phase::Detached,
             next_id: 1,
@@ -234,7 +240,7 @@ impl Connection {
     }
 
     fn log(&mut self, level: Level, line: impl FnOnce() -> String) {
-        if self.config.log_level.is_some_and(|wanted| level <= wanted) {
+        if self.log_level.is_some_and(|wanted| level <= wanted) {
             self.lines.push(self.config.limits.max_lines, level, line());
         }
     }
@@ -249,7 +255,7 @@ impl Connection {
     }
 
     fn slot(&self, id: TransportId) -> Result<Slot> {
-        let is = |t: &Option<Transport>| t.as_ref().is_some_and(|t| t.id == id);
+        let is = |t: &Option<Box<Transport>>| t.as_ref().is_some_and(|t| t.id == id);
         if is(&self.current) {
             Ok(Slot::Current)
         } else if is(&self.candidate) {
@@ -263,9 +269,9 @@ impl Connection {
 
     fn transport(&mut self, slot: Slot) -> Option<&mut Transport> {
         match slot {
-            Slot::Current => self.current.as_mut(),
-            Slot::Candidate => self.candidate.as_mut(),
-            Slot::Retired => self.retired.as_mut(),
+            Slot::Current => self.current.as_deref_mut(),
+            Slot::Candidate => self.candidate.as_deref_mut(),
+            Slot::Retired => self.retired.as_deref_mut(),
         }
     }
 
@@ -679,7 +685,7 @@ impl Connection {
 
     /// From now on lines are logged up to `level`; `None` is no log.
     pub fn set_log_level(&mut self, level: Option<Level>) {
-        self.config.log_level = level;
+        self.log_level = level;
     }
 
     /// The next line of the trace.

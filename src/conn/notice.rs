@@ -197,7 +197,7 @@ impl Connection {
         );
         if let (Some(to), Some(t)) = (&wanted.endpoint, self.transport(slot)) {
             let from = t.endpoint.clone();
-            self.moved = Some(Moved { to: to.clone(), from, until: wanted.deadline() });
+            self.moved = Some(Box::new(Moved { to: to.clone(), from, until: wanted.deadline() }));
         }
         if self.no_handoff.is_some() || self.off || self.session.overflow {
             self.relax_for_move(&wanted, false);

@@ -451,7 +451,7 @@ impl Connection {
 
     fn may_have_subscriptions(&self) -> bool {
         let pending = |t: &Transport| t.owed.specials().any(|s| matches!(s, Special::Pushes { .. }));
-        self.session.has_subscriptions() || self.current.as_ref().is_some_and(pending)
+        self.session.has_subscriptions() || self.current.as_deref().is_some_and(pending)
     }
 
     /// What a command means for what comes after it.

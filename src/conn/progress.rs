@@ -37,7 +37,7 @@ impl Connection {
         self.log(Level::Info, || line);
         // The end of the handoff before may have closed the window.
         self.relax_for_move(&wanted, true);
-        self.handoff = Some(Handoff::new(wanted, &self.config));
+        self.handoff = Some(Box::new(Handoff::new(wanted, &self.config)));
         self.set_phase(Phase::Waiting);
     }
 
@@ -213,9 +213,9 @@ impl Connection {
         let old = self.current.take();
         // A MOVING without an endpoint leads to the configured address, which was not known to move.
         if self.handoff.as_ref().is_some_and(|h| h.is_null() && h.newer.is_none()) {
-            let until = self.handoff.as_ref().map_or(now, Handoff::deadline);
+            let until = self.handoff.as_deref().map_or(now, Handoff::deadline);
             let from = old.as_ref().map(|t| t.endpoint.clone()).filter(|from| *from != new.endpoint);
-            self.moved = from.map(|from| Moved { to: new.endpoint.clone(), from, until });
+            self.moved = from.map(|from| Box::new(Moved { to: new.endpoint.clone(), from, until }));
         }
         let id = new.id;
         self.current = Some(new);
@@ -254,7 +254,7 @@ impl Connection {
     }
 
     /// The old transport after a swap: closed, or read on while both deliver subscriptions (F2).
-    fn retire(&mut self, now: Timestamp, old: Transport) {
+    fn retire(&mut self, now: Timestamp, old: Box<Transport>) {
         let overlaps =
             self.is_managed() && self.session.has_subscriptions() && !self.config.overlap.is_zero();
         if overlaps {
