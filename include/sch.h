@@ -262,6 +262,11 @@
 #define SCH_ERR_BUSY -14
 
 /**
+ * The bytes are no reply to CLUSTER SLOTS or SHARDS, or one without slots: `sch_cluster_last_error` says which.
+ */
+#define SCH_ERR_NOT_A_SLOT_MAP -15
+
+/**
  * The end of the handle begins here: statuses at or below this number mean that it can only be salvaged and freed.
  */
 #define SCH_ERR_FATAL -100

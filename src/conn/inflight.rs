@@ -14,8 +14,9 @@ const OWN: u32 = 1 << 31;
 const SPECIAL: u32 = 1 << 30;
 const READ: u32 = 1 << 29;
 const QUEUED: u32 = 1 << 28;
+const BLOCKING: u32 = 1 << 27;
 /// Lengths above are kept as this; such a command is never taken back as unwritten.
-const MAX_LEN: u32 = (1 << 28) - 1;
+const MAX_LEN: u32 = (1 << 27) - 1;
 
 impl Entry {
     pub(super) fn new(len: u64, class: Class) -> Self {
@@ -25,6 +26,13 @@ impl Entry {
     /// The command is queued in a transaction.
     pub(super) fn queued(self) -> Self {
         Self((self.0 | QUEUED) & !READ)
+    }
+    /// The server may take its time to answer (F3).
+    pub(super) fn blocking(self) -> Self {
+        Self(self.0 | BLOCKING)
+    }
+    pub(super) fn is_blocking(self) -> bool {
+        self.0 & BLOCKING != 0
     }
     pub(super) fn is_queued(self) -> bool {
         self.0 & QUEUED != 0
@@ -108,6 +116,11 @@ impl InFlight {
 
     pub(super) fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// A blocking command is not answered. Looks at all of them: for the deadline of a handoff.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.entries.iter().any(|e| e.is_blocking())
     }
 
     /// Adds a host command.

@@ -74,10 +74,7 @@ impl Connection {
         }
         let open = open_transaction(&written, &tail, &self.out);
         let mut lost = false;
-        for (index, (owed, special)) in written.iter().enumerate() {
-            if matches!(special, Some(Special::Silent)) {
-                continue; // no reply expected: nobody waits for one (L1)
-            }
+        for (index, (owed, _)) in written.iter().enumerate() {
             let not_executed = owed.refused || open.is_some_and(|from| index >= from);
             let (outcome, class) = if not_executed {
                 (LostOutcome::NotExecuted, Class::Write)
@@ -211,8 +208,9 @@ impl Connection {
         let (mut first, mut count, mut data) = (0, 0, Vec::new());
         for HeldCommand { number, entry, special } in hold.commands {
             let bytes = hold.bytes.split_to(entry.len());
-            let comes_back =
-                !matches!(special, Some(Special::Refused | Special::FailedExec)) && !bytes.is_empty();
+            let not_executed = matches!(special, Some(Special::Refused | Special::FailedExec));
+            // For a command without a reply nobody waits, withdrawn ones have ended.
+            let comes_back = !not_executed && !matches!(special, Some(Special::Silent));
             if count > 0 && (!comes_back || number != first + count) {
                 self.emit_hand_back(first, count, core::mem::take(&mut data));
                 count = 0;
@@ -221,9 +219,9 @@ impl Connection {
                 first = if count == 0 { number } else { first };
                 count += 1;
                 data.extend_from_slice(&bytes);
-            } else if !matches!(special, Some(Special::Silent)) {
+            } else if not_executed {
                 self.lose_one(number, LostOutcome::NotExecuted);
-            } // else it was withdrawn, or is lost: its caller knows
+            }
         }
         if count > 0 {
             self.emit_hand_back(first, count, data);

@@ -452,7 +452,7 @@ impl Connection {
             Slot::Retired => {
                 self.retired = None;
                 self.retired_until = None;
-                self.end_overlap();
+                self.end_overlap(overlap::Side::Old);
             }
         }
         self.stirred = true;

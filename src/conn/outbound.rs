@@ -49,8 +49,6 @@ pub(super) struct Outbound {
     pub(super) reply_off: bool,
     /// The bytes are not commands: they pass.
     pub(super) broken: bool,
-    /// Blocking commands written or held since nothing was owed.
-    pub(super) blocking: bool,
     /// The handshake that is seen has ended.
     pub(super) handshaken: bool,
     /// The host opted in itself.
@@ -72,7 +70,6 @@ impl Outbound {
             skip_next: false,
             reply_off: false,
             broken: false,
-            blocking: false,
             handshaken: false,
             hosts_optin: false,
         }
@@ -84,7 +81,6 @@ impl Outbound {
         self.prefix = false;
         self.skip_next = false;
         self.reply_off = false;
-        self.blocking = false;
         self.handshaken = false;
         self.hosts_optin = false;
         self.half_matters = false;
@@ -373,6 +369,8 @@ impl Connection {
         }
         if in_multi {
             entry = entry.queued();
+        } else if matches!(effect, Effect::Blocking) {
+            entry = entry.blocking();
         }
         self.out.prefix = matches!(effect, Effect::Asking | Effect::Caching | Effect::ReplySkip);
         let command = || {
@@ -444,7 +442,7 @@ impl Connection {
             }
             _ => {}
         }
-        self.remember(now, &effect, in_multi);
+        self.remember(now, &effect);
         if self.is_silent(&effect) {
             special = Some(Special::Silent);
         }
@@ -457,9 +455,8 @@ impl Connection {
     }
 
     /// What a command means for what comes after it.
-    fn remember(&mut self, now: Timestamp, effect: &Effect<'_>, in_multi: bool) {
+    fn remember(&mut self, now: Timestamp, effect: &Effect<'_>) {
         match effect {
-            Effect::Blocking if !in_multi => self.out.blocking = true,
             Effect::Monitor | Effect::Sync => self.forbid_handoff(now, OffReason::Stream),
             Effect::Tracking { on: true, redirect: true, .. } => {
                 self.forbid_handoff(now, OffReason::TrackingRedirect)

@@ -35,6 +35,14 @@ pub(super) struct Overlap {
 }
 
 impl Overlap {
+    /// `gone` brings no more: what only it has brought the other one will bring again.
+    pub(super) fn in_doubt_without(&self, gone: Side) -> usize {
+        match gone {
+            Side::Old => self.old.len(),
+            Side::New => self.new.len(),
+        }
+    }
+
     /// The candidate subscribes, to the first name or to one more: they are to be aligned again.
     pub(super) fn unaligned(&mut self) {
         self.aligned = false;

@@ -4,6 +4,7 @@
 use super::*;
 use crate::action::{WindowKind, waiting};
 use crate::config::BlockingPolicy;
+use crate::conn::overlap::Side;
 
 impl Connection {
     // ---- beginning -------------------------------------------------------------------------------------------------
@@ -90,9 +91,9 @@ impl Connection {
         }
     }
 
-    /// A swap is not made over this (F3, E8).
+    /// A swap is not made over this (F3, F5, E8).
     fn is_unforceable(&self) -> bool {
-        let blocked = self.out.blocking && self.current.as_ref().is_some_and(|t| !t.owed.is_empty());
+        let blocked = self.current.as_ref().is_some_and(|t| t.owed.is_blocked());
         (blocked && self.config.blocking == BlockingPolicy::WaitForClose)
             || self.fences() & waiting::HANDSHAKE != 0
             || self.out.skips_next()
@@ -218,7 +219,6 @@ impl Connection {
         }
         let id = new.id;
         self.current = Some(new);
-        self.out.blocking = false;
         // The session of the candidate was made by libsch, and is complete.
         self.out.handshaken |= self.config.handshake == Handshake::ByLibsch;
         self.windows.open(
@@ -228,8 +228,9 @@ impl Connection {
             now + self.config.post_handoff(),
             self.config.limits.max_windows,
         );
-        if let Some(old) = old {
-            self.retire(now, old);
+        match old {
+            Some(old) => self.retire(now, old),
+            None => self.end_overlap(Side::Old), // it died: there is nothing to compare with
         }
         self.set_phase(Phase::Serving);
         if !self.is_managed() {
@@ -263,7 +264,7 @@ impl Connection {
             }
             self.retired_until = Some(now + self.config.overlap);
         } else {
-            self.end_overlap();
+            self.end_overlap(Side::Old);
             self.emit(Action::Close { transport: old.id, reason: CloseReason::Swapped });
         }
     }
@@ -273,7 +274,7 @@ impl Connection {
             self.emit(Action::Close { transport: old.id, reason: CloseReason::Swapped });
         }
         self.retired_until = None;
-        self.end_overlap();
+        self.end_overlap(Side::Old);
     }
 
     // ---- not forward -----------------------------------------------------------------------------------------------
@@ -282,7 +283,7 @@ impl Connection {
     pub(super) fn attempt_failed(&mut self, now: Timestamp, why: &str) {
         let jitter = self.jitter();
         let alive = self.current.is_some();
-        self.end_overlap();
+        self.end_overlap(Side::New);
         self.counters.attempts_failed += 1;
         self.hear_attempt(now, false);
         let Some(handoff) = &mut self.handoff else { return };
@@ -367,7 +368,7 @@ impl Connection {
         if outcome != Outcome::Swapped {
             let was_holding = matches!(self.phase, Phase::Draining | Phase::Swapping);
             self.close_candidate(CloseReason::HandoffEnded);
-            self.end_overlap();
+            self.end_overlap(Side::New);
             if self.current.is_none() {
                 self.hand_back();
                 self.set_phase(Phase::Detached);
@@ -427,7 +428,6 @@ impl Connection {
         // CLIENT REPLY SKIP ended with the transport; the command it prefixes would be answered on another (F5).
         let goes_on = self.handoff.is_some() && survives && !self.out.skips_next();
         self.account(t, unwritten, goes_on);
-        self.out.blocking = false;
         self.end_optin_retry();
         if !goes_on {
             self.loss_without_handoff(now, id, !survives);
@@ -491,7 +491,6 @@ impl Connection {
             handoff.died_at = Some(now);
             handoff.begin_pause(now);
         }
-        self.out.blocking = false;
         self.host_in_flight = 0;
         self.phase = Phase::Ready;
         self.stirred = true;
@@ -505,7 +504,7 @@ impl Connection {
         }
         if self.current.as_ref().is_some_and(|t| !t.owed.is_empty()) || self.host_in_flight > 0 {
             bits |= waiting::REPLIES;
-            if self.out.blocking {
+            if self.current.as_ref().is_some_and(|t| t.owed.is_blocked()) {
                 bits |= waiting::BLOCKING;
             }
         }

@@ -221,6 +221,10 @@ impl Connection {
 
     /// The candidate subscribes: what the current transport brings may come there too.
     fn read_both(&mut self) {
+        // Two are compared, not three: the one that is still read after the last swap gives way.
+        if self.retired.is_some() {
+            self.close_retired();
+        }
         if let Some(t) = &mut self.current {
             t.inbound.read_messages = true;
             self.overlap.unaligned();
@@ -240,7 +244,9 @@ impl Connection {
         self.overlap.aligned = true;
     }
 
-    pub(super) fn end_overlap(&mut self) {
+    /// Messages are no more compared, because `gone` is.
+    pub(super) fn end_overlap(&mut self, gone: overlap::Side) {
+        self.counters.overlap_doubtful += self.overlap.in_doubt_without(gone) as u64;
         self.overlap = Overlap::default();
         self.want_ping = false;
         for t in [&mut self.current, &mut self.candidate].into_iter().flatten() {

@@ -31,7 +31,7 @@ impl Connection {
             (!h.told_overdue && alive).then(|| h.deadline()),
             (alive && ready && stuck).then_some(force),
             match (h.died_at, h.hold_since) {
-                // A ready candidate is not awaited: only the host's answer is, to SWAP or to LOST.
+                // The candidate is there: it is the host's answer that is awaited, to SWAP (below) or to LOST.
                 (Some(_), _) if self.phase == Phase::Swapping => None,
                 (Some(died), _) if ready => Some(died + self.config.hold_limit()),
                 (Some(died), since) => Some(since.unwrap_or(died) + self.config.hold_limit()),

@@ -226,7 +226,9 @@ impl Replies {
     fn value_ends(&mut self) {
         loop {
             if self.push && self.open.len() == 1 {
-                if self.element == 0 && Kind::from_name(&self.name).is_some() {
+                // A verbatim name has its kind of text in front.
+                let name = self.name.strip_prefix(b"txt:").unwrap_or(&self.name);
+                if self.element == 0 && Kind::from_name(name).is_some() {
                     self.full = true;
                 }
                 self.element += 1;
