@@ -75,7 +75,7 @@ class Submitted(NamedTuple):
     #: Number of the first command that began in what was taken. The first ever is 1.
     first: int
     #: How many commands began in it.
-    count: int
+    commands: int
 
 
 class Wait(NamedTuple):
@@ -91,12 +91,14 @@ class Wait(NamedTuple):
 _live: "weakref.WeakValueDictionary[int, Connection]" = weakref.WeakValueDictionary()
 
 
-@sch_log_fn
 def _hear(level: int, text: int, length: int, key: int) -> None:
     """The one callback. What a log function raises goes to sys.unraisablehook: the call it interrupts has been done."""
     connection = _live.get(key)
     if connection is not None:
         connection._log(number(LogLevel, level), text_at(text, length))
+
+
+_HEAR = sch_log_fn(_hear)
 
 
 def _to_logger(level: LogLevel, text: str) -> None:
@@ -302,6 +304,7 @@ class Connection:
             token = self._idle.pop()
         except IndexError:
             self._refuse()
+        pointer: Any
         try:
             if type(data) is bytes and BYTES_AT:
                 pointer, address, length = data, id(data) + BYTES_AT, len(data)
@@ -325,7 +328,7 @@ class Connection:
                 return data, length
             return _join(out, count), consumed
         finally:
-            pointer = None
+            pointer = None  # an exception keeps this frame: it must not keep the buffer
             self._idle.append(token)
 
     def submit(self, now: float, data: Buffer) -> Submitted:
@@ -576,7 +579,7 @@ class Connection:
     def set_log_level(self, level: LogLevel) -> None:
         """Lines up to `level` go to the log function, by default the logger `sch`."""
         _live[self._handle] = self
-        self._call(lib.sch_conn_set_log, whole("level", level, 31), _hear, self._handle)
+        self._call(lib.sch_conn_set_log, whole("level", level, 31), _HEAR, self._handle)
 
 
 def _text(name: str, value: str) -> bytes:
