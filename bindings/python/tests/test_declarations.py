@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import dataclasses
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ import sch
 from sch import _actions, _config, _declarations
 from sch._declarations import FUNCTIONS
 
+ALONE = ("ABI_VERSION", "VERSION_MAJOR", "VERSION_MINOR", "VERSION_PATCH")
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 
 
@@ -36,7 +38,11 @@ def test_a_c_compiler_sees_the_same_numbers_and_layouts(tmp_path: pathlib.Path) 
         if isinstance(kind, type) and kind.__module__ == _declarations.__name__ and hasattr(kind, "__members__")
         for member in kind.__members__.values()
     ]
-    assert len(members) > 150 and len(structs) == 8
+    header = (ROOT / "include" / "sch.h").read_text()
+    numbers = [line.split()[1] for line in header.splitlines() if line.startswith("#define SCH_") and len(line.split()) == 3]
+    assert sorted(numbers) == sorted([name for name, _ in members] + ["SCH_" + n for n in ALONE])
+    assert sorted(structs) == sorted(re.findall(r"^typedef struct (sch_\w+) \{", header, re.M))
+    members += [("SCH_" + name, getattr(_declarations, name)) for name in ALONE]
     for name, value in members:
         lines.append(f'printf("{name} %d\\n", (int){name});')
         wanted.append(f"{name} {value}")
