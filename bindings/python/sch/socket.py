@@ -10,6 +10,7 @@ has announced maintenance. No thread works behind it: it looks at its transports
 
 from __future__ import annotations
 
+import errno
 import io
 import select
 import socket
@@ -94,7 +95,7 @@ class Socket(Host):
         self._busy = True
         try:
             if self._closed:
-                raise OSError(9, "the socket is closed")
+                raise OSError(errno.EBADF, "the socket is closed")
             yield
         finally:
             self._busy = False
@@ -132,23 +133,14 @@ class Socket(Host):
         effective = self._core.conn.effective_timeout(self._timeout)
         return None if effective is None else began + effective
 
-    def _wait(self, began: float) -> None:
-        """One turn; raises if the time is up and stays up after it (E2)."""
+    def _wait(self, began: float) -> bool:
+        """One turn. True: the time is up, also after what that turn brought (E2)."""
         self._turn(self._until(began))
         until = self._until(began)
-        if until is None or self._over or time.monotonic() < until:
-            return
-        if self._timeout == 0:
-            self._late = BlockingIOError(11, "would block")
-        else:
-            self._late = socket.timeout("timed out")
+        return until is not None and not self._over and time.monotonic() >= until
 
-    _late: Optional[OSError] = None
-
-    def _take_late(self) -> None:
-        late, self._late = self._late, None
-        if late is not None:
-            raise late
+    def _late(self) -> OSError:
+        return BlockingIOError(errno.EAGAIN, "would block") if self._timeout == 0 else socket.timeout("timed out")
 
     # Connecting
 
@@ -160,10 +152,8 @@ class Socket(Host):
                 raise self._core.dial_error or ConnectionError("there is no place to dial")
             nth += 1
             while self._core.is_dialling and not self._over:
-                self._wait(began)
-                if self._core.is_dialling:
-                    self._take_late()
-                self._late = None
+                if self._wait(began) and self._core.is_dialling:
+                    raise self._late()
             if self._over:
                 raise self._error or ConnectionError("the connection was refused")
 
@@ -198,17 +188,15 @@ class Socket(Host):
 
     def _await_data(self, flags: int, size: int) -> None:
         if flags & ~(socket.MSG_PEEK | socket.MSG_DONTWAIT):
-            raise OSError(95, f"these flags are not supported: {flags}")
+            raise OSError(errno.EOPNOTSUPP, f"these flags are not supported: {flags}")
         began = time.monotonic()
         if size and not self._inbound and flags & socket.MSG_DONTWAIT and not self._over:
             self._turn(began)
             if not self._inbound and not self._over:
-                raise BlockingIOError(11, "would block")
+                raise BlockingIOError(errno.EAGAIN, "would block")
         while size and not self._inbound and not self._over:
-            self._wait(began)
-            if not self._inbound and not self._over:
-                self._take_late()
-            self._late = None
+            if self._wait(began) and not self._inbound:
+                raise self._late()
         if size and not self._inbound and self._error is not None:
             raise self._error
 
@@ -246,10 +234,11 @@ class Socket(Host):
             began = time.monotonic()
             while self._core.unwritten() and not self._over:
                 before = self._core.unwritten()
-                self._wait(began)
+                late = self._wait(began)
                 if self._core.unwritten() < before:
-                    began, self._late = time.monotonic(), None
-                self._take_late()
+                    began = time.monotonic()
+                elif late:
+                    raise self._late()
             self._fail_if_over()
 
     def send(self, data: Any, flags: int = 0) -> int:
@@ -260,7 +249,7 @@ class Socket(Host):
     @staticmethod
     def _check_flags(flags: int) -> None:
         if flags & ~getattr(socket, "MSG_NOSIGNAL", 0):
-            raise OSError(95, f"these flags are not supported: {flags}")
+            raise OSError(errno.EOPNOTSUPP, f"these flags are not supported: {flags}")
 
     def _look(self) -> None:
         """Who was idle looks at its sockets before it writes (E6)."""
@@ -270,7 +259,7 @@ class Socket(Host):
 
     def _fail_if_over(self) -> None:
         if self._over:
-            raise self._error or BrokenPipeError(32, "the server has closed the connection")
+            raise self._error or BrokenPipeError(errno.EPIPE, "the server has closed the connection")
 
     # A socket
 
@@ -300,7 +289,7 @@ class Socket(Host):
     def _sock(self) -> socket.socket:
         wire = self._core.current
         if wire is None or wire.sock is None:
-            raise OSError(107, "not connected")
+            raise OSError(errno.ENOTCONN, "not connected")
         return wire.sock
 
     def getpeername(self) -> Any:
