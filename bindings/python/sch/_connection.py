@@ -101,6 +101,16 @@ def _hear(level: int, text: int, length: int, key: int) -> None:
 _HEAR = sch_log_fn(_hear)
 
 
+def _end(idle: List[Any], handle: int) -> None:
+    """For the garbage collector and for the end of the interpreter, where a daemon thread may still be inside: then the
+    handle goes with the process. The token is kept, so that whoever comes later is refused."""
+    try:
+        idle.pop()
+    except IndexError:
+        return
+    lib.sch_conn_free(handle)
+
+
 def _to_logger(level: LogLevel, text: str) -> None:
     logger.log(_TO_LOGGING.get(level, logging.DEBUG), "%s", text)
 
@@ -144,7 +154,7 @@ class Connection:
             if status != Status.OK:
                 fail(status, settings.problem() or status_text(status))
         self._handle: int = handle.value or 0
-        self._finalizer = weakref.finalize(self, lib.sch_conn_free, self._handle)
+        self._finalizer = weakref.finalize(self, _end, self._idle, self._handle)
         self._log: LogFunction = _to_logger if log is None else log
         self._ids: Dict[int, Any] = {}
         self.level = Level(config.level)
@@ -183,7 +193,8 @@ class Connection:
                 raise BusyError("the connection is in use: free it when the call has returned", Status.ERR_BUSY) from None
             return
         _live.pop(self._handle, None)
-        self._finalizer()
+        self._finalizer.detach()
+        lib.sch_conn_free(self._handle)
 
     @property
     def freed(self) -> bool:
