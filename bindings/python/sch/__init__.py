@@ -31,7 +31,7 @@ from ._actions import (
     Write,
 )
 from ._config import Config
-from ._connection import Connection, Dial, Submitted, Wait
+from ._connection import Connection, Dial, Wait
 from ._declarations import (
     ABI_VERSION,
     ActionKind,
@@ -78,6 +78,7 @@ from ._errors import (
     WroteTooMuchError,
 )
 from ._library import version
+from ._steady import Submitted
 
 #: Of this package; `version()` is that of the library.
 __version__ = "0.1.0"

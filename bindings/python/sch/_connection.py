@@ -7,18 +7,17 @@ none and is told so; so is who comes after `free`. What the library lends is cop
 from __future__ import annotations
 
 import logging
-import struct
 import weakref
 from ctypes import byref, c_bool, c_int32, c_size_t, c_uint64, c_void_p, sizeof
 from dataclasses import dataclass, fields
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, NoReturn, Optional, Sequence, Tuple
+from functools import partial
+from typing import Any, Callable, Iterator, List, NamedTuple, NoReturn, Optional, Sequence
 from typing import Union
 
 from ._actions import Action, bytes_at, make, number, text_at
 from ._config import Config, Settings, whole
 from ._declarations import (
     ABI_VERSION,
-    FUNCTIONS,
     Counters,
     Fence,
     Level,
@@ -29,18 +28,15 @@ from ._declarations import (
     sch_counters,
     sch_dial,
     sch_log_fn,
-    sch_submitted,
     sch_wait,
 )
 from ._errors import BusyError, FreedError, SchError, fail
 from ._library import lib, status_text
-from ._memory import BYTES_AT, Buffer, locate
+from ._memory import Buffer, as_bytes
+from ._steady import Receive, Submit
+from ._steady import make as make_steady
 from ._time import deadline, to_ms, to_ns
 
-_LIMIT = 1 << 64
-_SPANS = 16
-#: Transports whose number is kept ready for C. There are at most a few at a time.
-_KEPT_IDS = 64
 
 logger = logging.getLogger("sch")
 _TO_LOGGING = {
@@ -63,19 +59,6 @@ class Dial:
     port: int
     #: For SNI and certificate checks; None is no TLS.
     tls_server_name: Optional[str]
-
-
-class Submitted(NamedTuple):
-    """What `submit` did: `write_now` leading bytes are yours to write, `held` after them were copied, the rest was not taken."""
-
-    #: For `write_now`; 0 if that is 0.
-    transport: int
-    write_now: int
-    held: int
-    #: Number of the first command that began in what was taken. The first ever is 1.
-    first: int
-    #: How many commands began in it.
-    commands: int
 
 
 class Wait(NamedTuple):
@@ -101,7 +84,7 @@ def _hear(level: int, text: int, length: int, key: int) -> None:
 _HEAR = sch_log_fn(_hear)
 
 
-def _end(idle: List[Any], handle: int) -> None:
+def _end(idle: List[None], handle: int) -> None:
     """For the garbage collector and for the end of the interpreter, where a daemon thread may still be inside: then the
     handle goes with the process. The token is kept, so that whoever comes later is refused."""
     try:
@@ -121,28 +104,30 @@ def _level_of_logger() -> LogLevel:
     return max(wanted, default=LogLevel.NONE)
 
 
-def _untyped(name: str) -> Any:
-    """A function whose arguments are converted already, which takes half the time. `_prepare` makes them."""
-    function = lib[name]
-    function.restype = FUNCTIONS[name][0]
-    return function
+def _problem(handle: int, status: int) -> NoReturn:
+    """Raises with what the library says to do. Inside the door."""
+    text, length = c_void_p(), c_size_t()
+    if status > Status.ERR_FATAL and lib.sch_conn_last_error(handle, byref(text), byref(length)) == Status.OK:
+        fail(status, text_at(text.value, length.value))
+    fail(status, status_text(status))
 
 
-_receive = _untyped("sch_conn_receive")
-_submit = _untyped("sch_conn_submit")
-_four = struct.Struct("@NNNN").unpack_from
-_submitted = struct.Struct("@IIQNNQQ").unpack_from
-_transport = c_uint64.from_param
+def _refuse(finalizer: "weakref.finalize[Any, Any]") -> NoReturn:
+    if not finalizer.alive:
+        raise FreedError("the connection was freed: make a new one")
+    raise BusyError(
+        "the connection is in use: one call at a time, from any thread, and none from its log function", Status.ERR_BUSY
+    )
 
 
 class Connection:
     """One logical connection, made without a transport. `free` it, or let `with` or the garbage collector do so."""
 
-    __slots__ = ("_idle", "_handle", "_finalizer", "_log", "_ids", "level", "__weakref__")
+    __slots__ = ("_idle", "_handle", "_finalizer", "_log", "level", "receive", "submit", "__weakref__")
 
     def __init__(self, config: Optional[Config] = None, *, log: Optional[LogFunction] = None) -> None:
         """`log` gets the log lines in place of the logger `sch`."""
-        self._idle: List[Any] = []
+        self._idle: List[None] = []
         config = Config() if config is None else config
         if not isinstance(config, Config):
             raise TypeError(f"config is a sch.Config, not {type(config).__name__}")
@@ -156,31 +141,17 @@ class Connection:
         self._handle: int = handle.value or 0
         self._finalizer = weakref.finalize(self, _end, self._idle, self._handle)
         self._log: LogFunction = _to_logger if log is None else log
-        self._ids: Dict[int, Any] = {}
         self.level = Level(config.level)
-        self._idle.append(self._prepare())
+        self.receive: Receive
+        self.submit: Submit
+        self.receive, self.submit = make_steady(
+            self._handle, self._idle, partial(_refuse, self._finalizer), _problem, partial(whole, "transport", bits=64)
+        )
+        self._idle.append(None)
         if config.log_level is not None:
             self.set_log_level(config.log_level)
         else:
             self.set_log_level(_level_of_logger() if log is None else LogLevel.DEBUG)
-
-    def _prepare(self) -> Tuple[Any, ...]:
-        """The token. It carries what `receive` and `submit` pass to C each time: arguments and places, made once."""
-        size = sizeof(c_size_t)
-        out = (c_size_t * (2 + 2 * _SPANS))()
-        submitted = sch_submitted(struct_size=sizeof(sch_submitted))
-        return (
-            c_void_p.from_param(self._handle),
-            c_uint64(),  # now
-            c_size_t(),  # length
-            byref(out, 2 * size),  # spans
-            c_size_t.from_param(_SPANS),
-            byref(out, 0),  # consumed
-            byref(out, size),  # how many spans
-            out,
-            byref(submitted),
-            submitted,
-        )
 
     # The end ------------------------------------------------------------------------------------------------------
 
@@ -203,7 +174,7 @@ class Connection:
 
     def __enter__(self) -> "Connection":
         if self.freed:
-            self._refuse()
+            _refuse(self._finalizer)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -222,55 +193,33 @@ class Connection:
 
     # The one door -------------------------------------------------------------------------------------------------
 
-    def _refuse(self) -> NoReturn:
-        if not self._finalizer.alive:
-            raise FreedError("the connection was freed: make a new one")
-        raise BusyError(
-            "the connection is in use: one call at a time, from any thread, and none from its log function", Status.ERR_BUSY
-        )
-
-    def _enter(self) -> Tuple[Any, ...]:
+    def _enter(self) -> None:
         try:
-            token: Tuple[Any, ...] = self._idle.pop()
+            self._idle.pop()
         except IndexError:
-            self._refuse()
-        return token
-
-    def _problem(self, status: int) -> NoReturn:
-        """Raises with what the library says to do. Inside the door."""
-        text, length = c_void_p(), c_size_t()
-        if status > Status.ERR_FATAL and lib.sch_conn_last_error(self._handle, byref(text), byref(length)) == Status.OK:
-            fail(status, text_at(text.value, length.value))
-        fail(status, status_text(status))
+            _refuse(self._finalizer)
 
     def _call(self, function: Any, *arguments: Any) -> int:
         """A call that may change something."""
-        token = self._enter()
+        self._enter()
         try:
             status: int = function(self._handle, *arguments)
             if status < 0:
-                self._problem(status)
+                _problem(self._handle, status)
             return status
         finally:
-            self._idle.append(token)
+            self._idle.append(None)
 
     def _look(self, function: Any, *arguments: Any) -> int:
         """A call that changes nothing: its failures leave no text."""
-        token = self._enter()
+        self._enter()
         try:
             status: int = function(self._handle, *arguments)
         finally:
-            self._idle.append(token)
+            self._idle.append(None)
         if status < 0:
             fail(status, status_text(status))
         return status
-
-    def _id(self, transport: int) -> Any:
-        """`transport` for C."""
-        whole("transport", transport, 64)
-        if len(self._ids) >= _KEPT_IDS:
-            self._ids.clear()
-        return self._ids.setdefault(transport, _transport(transport))
 
     # Transports ---------------------------------------------------------------------------------------------------
 
@@ -278,17 +227,17 @@ class Connection:
         """Where to dial, for the first connect and for reconnects: the choice number `nth`. None: there is no such."""
         moment, index = to_ns(now), whole("nth", nth, 32)
         out = sch_dial(struct_size=sizeof(sch_dial))
-        token = self._enter()
+        self._enter()
         try:
             status = lib.sch_conn_dial(self._handle, moment, index, byref(out))
             if status < 0:
-                self._problem(status)
+                _problem(self._handle, status)
             if status != Status.OK:
                 return None
             name = text_at(out.tls_server_name, out.tls_server_name_len) if out.has_tls else None
             return Dial(out.transport, text_at(out.host, out.host_len), out.port, name)
         finally:
-            self._idle.append(token)
+            self._idle.append(None)
 
     def connected(self, now: float, transport: int, peer: Optional[str] = None) -> None:
         """The socket of `transport` is connected, TLS included; `peer` is `ip:port` or `[ip6]:port`."""
@@ -301,78 +250,23 @@ class Connection:
 
     def closed(self, now: float, transport: int, unwritten: Buffer = b"") -> None:
         """The socket is closed; `unwritten` is what `submit` gave you to write and you did not write."""
-        pointer, _, length = locate(unwritten)
-        self._call(lib.sch_conn_closed, to_ns(now), whole("transport", transport, 64), pointer, length)
+        raw = as_bytes(unwritten)
+        self._call(lib.sch_conn_closed, to_ns(now), whole("transport", transport, 64), raw, len(raw))
 
     # Bytes --------------------------------------------------------------------------------------------------------
-
-    def receive(self, now: float, transport: int, data: Buffer) -> Tuple[Buffer, int]:
-        """Levels 2 and 3: bytes that `transport` received, any buffer. Answers (what to give to the parser, how many
-        bytes were taken). Where all of it passes, the first is `data` itself, not a copy. Where fewer were taken than
-        given, drain the actions, then call again with the rest.
-        """
-        try:
-            token = self._idle.pop()
-        except IndexError:
-            self._refuse()
-        pointer: Any
-        try:
-            if type(data) is bytes and BYTES_AT:
-                pointer, address, length = data, id(data) + BYTES_AT, len(data)
-            else:
-                pointer, address, length = locate(data)
-            ns = int(now * 1e9 + 0.5)
-            if not 0 <= ns < _LIMIT:
-                to_ns(now)
-            handle, moment, size, spans, cap, taken, counted, out, _, _ = token
-            moment.value = ns
-            size.value = length
-            try:
-                which = self._ids[transport]
-            except (KeyError, TypeError):
-                which = self._id(transport)
-            status = _receive(handle, moment, which, pointer, size, spans, cap, taken, counted)
-            if status:
-                self._problem(status)
-            consumed, count, start, passed = _four(out)
-            if passed == length and start == address and consumed == length and count == 1:
-                return data, length
-            return _join(out, count), consumed
-        finally:
-            pointer = None  # an exception keeps this frame: it must not keep the buffer
-            self._idle.append(token)
-
-    def submit(self, now: float, data: Buffer) -> Submitted:
-        """Level 3: bytes of commands, in any pieces."""
-        try:
-            token = self._idle.pop()
-        except IndexError:
-            self._refuse()
-        try:
-            pointer, _, length = locate(data)
-            handle, moment, size, _, _, _, _, _, place, out = token
-            moment.value = to_ns(now)
-            size.value = length
-            status = _submit(handle, moment, pointer, size, place)
-            if status:
-                self._problem(status)
-            return Submitted(*_submitted(out)[2:])
-        finally:
-            pointer = None
-            self._idle.append(token)
 
     def region(self, transport: int, most: Optional[int] = None) -> bytes:
         """Bytes of libsch to write to `transport`, behind all that `submit` gave you for it; at most `most` of them."""
         which = whole("transport", transport, 64)
         data, length = c_void_p(), c_size_t()
-        token = self._enter()
+        self._enter()
         try:
             status = lib.sch_conn_region(self._handle, which, byref(data), byref(length))
             if status < 0:
                 fail(status, status_text(status))
             return bytes_at(data.value, length.value if most is None else min(length.value, most))
         finally:
-            self._idle.append(token)
+            self._idle.append(None)
 
     def region_len(self, transport: int) -> int:
         """How many bytes the region has."""
@@ -430,8 +324,8 @@ class Connection:
 
     def optin_reply(self, now: float, transport: int, data: Buffer) -> None:
         """Level 1: a reply to what SendOptin asked you to write."""
-        pointer, _, length = locate(data)
-        self._call(lib.sch_conn_optin_reply, to_ns(now), whole("transport", transport, 64), pointer, length)
+        raw = as_bytes(data)
+        self._call(lib.sch_conn_optin_reply, to_ns(now), whole("transport", transport, 64), raw, len(raw))
 
     def losses_settled(self, now: float) -> None:
         """You have told the callers of every Lost so far."""
@@ -440,9 +334,8 @@ class Connection:
     def credentials(self, now: float, username: str, password: Union[str, bytes]) -> None:
         """Level 3: newer credentials. An empty `username` is the default user."""
         user = _text("username", username)
-        secret = password.encode() if isinstance(password, str) else password
-        pointer, _, length = locate(secret)
-        self._call(lib.sch_conn_credentials, to_ns(now), user, len(user), pointer, length)
+        raw = as_bytes(password.encode() if isinstance(password, str) else password)
+        self._call(lib.sch_conn_credentials, to_ns(now), user, len(user), raw, len(raw))
 
     def tick(self, now: float) -> None:
         """Time has passed."""
@@ -457,9 +350,9 @@ class Connection:
     def push(self, now: float, transport: int, frame: Buffer) -> bool:
         """A push that your parser met, the whole frame. True if it was a notification, which nobody else needs."""
         swallowed = c_bool()
-        pointer, _, length = locate(frame)
+        raw = as_bytes(frame)
         which = whole("transport", transport, 64)
-        self._call(lib.sch_conn_push, to_ns(now), which, pointer, length, byref(swallowed))
+        self._call(lib.sch_conn_push, to_ns(now), which, raw, len(raw), byref(swallowed))
         return swallowed.value
 
     def push_elements(self, now: float, transport: int, elements: Sequence[Element]) -> bool:
@@ -484,25 +377,24 @@ class Connection:
             for inner in element:
                 self._push_element(inner)
         else:
-            raw = element.encode() if isinstance(element, str) else element
-            pointer, _, length = locate(raw)
-            self._call(lib.sch_conn_push_text, pointer, length)
+            raw = as_bytes(element.encode() if isinstance(element, str) else element)
+            self._call(lib.sch_conn_push_text, raw, len(raw))
 
     # What to do, and what there is to know ------------------------------------------------------------------------
 
     def poll_action(self) -> Optional[Action]:
         """The next thing to do, or None. Call it until there is none after every input, also after one that failed."""
         out = sch_action(struct_size=sizeof(sch_action))
-        token = self._enter()
+        self._enter()
         try:
             status = lib.sch_conn_poll_action(self._handle, byref(out))
             if status == Status.EMPTY:
                 return None
             if status < 0:
-                self._problem(status)
+                _problem(self._handle, status)
             return make(out, self._handle)
         finally:
-            self._idle.append(token)
+            self._idle.append(None)
 
     def actions(self) -> Iterator[Action]:
         """All there is to do now, in order; what your answers bring is part of it."""
@@ -566,26 +458,26 @@ class Connection:
 
     def _lent_text(self, function: Any) -> Optional[str]:
         text, length = c_void_p(), c_size_t()
-        token = self._enter()
+        self._enter()
         try:
             status = function(self._handle, byref(text), byref(length))
             if status < 0:
                 fail(status, status_text(status))
             return text_at(text.value, length.value) if status == Status.OK else None
         finally:
-            self._idle.append(token)
+            self._idle.append(None)
 
     def salvage(self) -> bytes:
         """Of a poisoned connection: bytes that were accepted and not written."""
         data, length = c_void_p(), c_size_t()
-        token = self._enter()
+        self._enter()
         try:
             status = lib.sch_conn_salvage(self._handle, byref(data), byref(length))
             if status < 0:
-                self._problem(status)
+                _problem(self._handle, status)
             return bytes_at(data.value, length.value)
         finally:
-            self._idle.append(token)
+            self._idle.append(None)
 
     def set_log_level(self, level: LogLevel) -> None:
         """Lines up to `level` go to the log function, by default the logger `sch`."""
@@ -597,8 +489,3 @@ def _text(name: str, value: str) -> bytes:
     if not isinstance(value, str):
         raise TypeError(f"{name} is text, not {type(value).__name__}")
     return value.encode()
-
-
-def _join(out: Any, count: int) -> bytes:
-    """The spans as one. `out` has two numbers before them."""
-    return b"".join([bytes_at(out[2 + 2 * i], out[3 + 2 * i]) for i in range(count)])

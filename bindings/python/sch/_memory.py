@@ -1,91 +1,51 @@
-"""Where the bytes of a Python object are, without a copy. Knows no libsch."""
+"""Where the bytes of a Python object are. Knows no libsch.
+
+ctypes has no quick way to the address of what cannot be written. Where the interpreter keeps it is measured here once, by
+objects whose bytes are known; where that does not come out the same each time, bytes are copied instead.
+"""
 
 from __future__ import annotations
 
 import ctypes
-from typing import Any, Tuple, Union
+from typing import Any, Union
 
 Buffer = Union[bytes, bytearray, memoryview]
 
-_SIMPLE = 0  # PyBUF_SIMPLE: one piece, read only is fine
+_WORD = ctypes.sizeof(ctypes.c_size_t)
+#: The word at an address.
+word_at = ctypes.c_size_t.from_address
 
 
-def _offset_in_bytes() -> int:
-    """Where a bytes object keeps its bytes, counted from its id; 0 where that is no address."""
-    distances = set()
+def _bytes_at() -> int:
+    """How far from its id a bytes object keeps its bytes; 0: unknown."""
+    found = set()
     for probe in (b"a", b"probe", bytes(range(256)) * 9):
         address = ctypes.cast(ctypes.c_char_p(probe), ctypes.c_void_p).value
-        distances.add((address or 0) - id(probe))
-    found = distances.pop()
-    return found if not distances and 0 < found < 128 else 0
+        found.add((address or 0) - id(probe))
+    distance = found.pop()
+    return distance if not found and 0 < distance < 128 else 0
 
 
-#: `id(data) + BYTES_AT` is the address of the first byte of `data`.
-BYTES_AT = _offset_in_bytes()
+def _view_at() -> int:
+    """How far from its id a memoryview keeps the address of its bytes; 0: unknown."""
+    found = None
+    for size in (1, 5, 64, 4096):
+        cells = (ctypes.c_char * size)()
+        for skip in range(min(size, 3)):
+            view = memoryview(cells)[skip:]
+            address = ctypes.addressof(cells) + skip
+            words = range(0, memoryview.__basicsize__ - _WORD + 1, _WORD)
+            here = {at for at in words if word_at(id(view) + at).value == address}
+            found = here if found is None else found & here
+    return found.pop() if found and len(found) == 1 else 0
 
 
-class _View(ctypes.Structure):
-    """Py_buffer, as in the stable ABI."""
-
-    _fields_ = [
-        ("buf", ctypes.c_void_p),
-        ("obj", ctypes.py_object),
-        ("len", ctypes.c_ssize_t),
-        ("itemsize", ctypes.c_ssize_t),
-        ("readonly", ctypes.c_int),
-        ("ndim", ctypes.c_int),
-        ("format", ctypes.c_void_p),
-        ("shape", ctypes.c_void_p),
-        ("strides", ctypes.c_void_p),
-        ("suboffsets", ctypes.c_void_p),
-        ("internal", ctypes.c_void_p),
-    ]
+#: `id(data) + BYTES_AT` is the address of the first byte of bytes. Wrong, it costs a copy: it is only compared.
+BYTES_AT = _bytes_at()
+#: `word_at(id(view) + VIEW_AT)` is the address of the first byte of a memoryview; 0: not known.
+VIEW_AT = _view_at()
 
 
-class _Held:
-    """A buffer of an object that cannot be written, held until this goes."""
-
-    __slots__ = ("view",)
-
-    def __init__(self, data: Any) -> None:
-        self.view = None
-        view = _View()
-        ctypes.pythonapi.PyObject_GetBuffer(ctypes.py_object(data), ctypes.byref(view), _SIMPLE)
-        self.view = view
-
-    def __del__(self) -> None:
-        if self.view is not None:
-            ctypes.pythonapi.PyBuffer_Release(ctypes.byref(self.view))
-
-
-_from_buffer = ctypes.c_char.from_buffer
-_address = ctypes.addressof
-_byref = ctypes.byref
-
-
-def locate(data: Any) -> Tuple[Any, int, int]:
-    """(what to pass to C, the address or 0 if it is a copy, how many bytes). The first keeps the buffer in place."""
-    kind = type(data)
-    if kind is bytes:
-        return data, id(data) + BYTES_AT if BYTES_AT else 0, len(data)
-    if kind is bytearray:
-        if not data:
-            return b"", 0, 0
-        cell = _from_buffer(data)
-        return _byref(cell), _address(cell), len(data)
-    view = data if kind is memoryview else memoryview(data)
-    length = view.nbytes
-    if length == 0:
-        return b"", 0, 0
-    if not view.contiguous:
-        return view.tobytes(), 0, length
-    if not view.readonly:
-        cell = _from_buffer(view)
-        return _byref(cell), _address(cell), length
-    if not hasattr(ctypes, "pythonapi"):
-        return view.tobytes(), 0, length
-    held = _Held(view)
-    address: int = held.view.buf  # type: ignore[union-attr]
-    cell = ctypes.c_char.from_address(address)
-    cell.held = held  # type: ignore[attr-defined]
-    return _byref(cell), address, length
+def as_bytes(data: Any) -> bytes:
+    """A buffer where speed does not matter."""
+    return data if type(data) is bytes else memoryview(data).tobytes()

@@ -368,6 +368,8 @@ class Core:
                     self._regions.discard(transport)
                 elif wire.is_up and not wire.waits_to_write:
                     self._write_to(wire)
+            if self.is_over:
+                return
             if self._look_for_end:
                 self._look_for_end = False
                 if not self._dialled and self.conn.phase == Phase.DETACHED:
@@ -382,11 +384,14 @@ class Core:
             if action is None:
                 return
             self._do(action)
-            if self._on_action is not None:
-                try:
-                    self._on_action(action)
-                except Exception as error:
-                    self._host.failed(error)
+            self._tell(action)
+
+    def _tell(self, action: Action) -> None:
+        if self._on_action is not None:
+            try:
+                self._on_action(action)
+            except Exception as error:
+                self._host.failed(error)
 
     def _do(self, action: Action) -> None:
         now = self._clock()
@@ -448,7 +453,8 @@ class Core:
         """The host is done with the stream."""
         if not self.is_over:
             self.conn.close(self._clock())
-            self._actions()
+            for action in self.conn.actions():  # nothing is answered any more, and `end` closes every socket
+                self._tell(action)
             self.end(None)
 
     def end(self, error: Optional[Exception]) -> None:

@@ -129,7 +129,10 @@ class Transport(asyncio.Transport, Host):
             protocol.connection_lost(error)
 
     def failed(self, error: Exception) -> None:
-        context = {"message": "sch: a function of yours has raised", "exception": error, "transport": self}
+        self._complain("sch: a function of yours has raised", error)
+
+    def _complain(self, message: str, error: Exception) -> None:
+        context = {"message": message, "exception": error, "transport": self}
         self._loop.call_exception_handler(context)
 
     # The loop
@@ -143,7 +146,7 @@ class Transport(asyncio.Transport, Host):
             if not self._core.is_over:
                 self._update()
         except Exception as error:
-            self.failed(error)
+            self._complain("sch: a defect, the stream ends", error)
             self._core.end(error)
         self._progress()
 
