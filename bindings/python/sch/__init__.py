@@ -79,8 +79,6 @@ from ._errors import (
 )
 from ._library import version
 from ._steady import Submitted
-
-#: Of this package; `version()` is that of the library.
-__version__ = "0.1.0"
+from ._version import __version__
 
 __all__ = [name for name in dir() if not name.startswith("_")]

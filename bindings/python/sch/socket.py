@@ -54,7 +54,7 @@ class Socket(Host):
         self._closed = False
         self._busy = False
         self._error: Optional[Exception] = None
-        #: What a function of the user's raised: raised again from the call that it interrupted, once that is done.
+        #: What a function of the user's raised: it comes out of the next `recv`, before that takes anything.
         self._raised: Optional[Exception] = None
         self._timeout: Optional[float] = None
         self.settimeout(timeout)
@@ -89,7 +89,7 @@ class Socket(Host):
 
     @contextmanager
     def _inside(self) -> Iterator[None]:
-        """One thread at a time; and what a function of the user's raised comes out."""
+        """One thread at a time."""
         if self._busy:
             raise BusyError("the socket is in use by another thread: one at a time")
         self._busy = True
@@ -99,6 +99,8 @@ class Socket(Host):
             yield
         finally:
             self._busy = False
+
+    def _raise_raised(self) -> None:
         if self._raised is not None:
             error, self._raised = self._raised, None
             raise error
@@ -177,6 +179,8 @@ class Socket(Host):
         if nbytes < 0:
             raise ValueError("negative buffersize in recv_into")
         view = memoryview(buffer).cast("B")
+        if view.readonly:
+            raise TypeError("recv_into fills a buffer that can be written")
         size = min(nbytes, len(view)) if nbytes else len(view)
         with self._inside():
             self._await_data(flags, size)
@@ -194,9 +198,10 @@ class Socket(Host):
             self._turn(began)
             if not self._inbound and not self._over:
                 raise BlockingIOError(errno.EAGAIN, "would block")
-        while size and not self._inbound and not self._over:
+        while size and not self._inbound and not self._over and self._raised is None:
             if self._wait(began) and not self._inbound:
                 raise self._late()
+        self._raise_raised()
         if size and not self._inbound and self._error is not None:
             raise self._error
 
@@ -328,6 +333,7 @@ class Socket(Host):
             raise BusyError("the socket is in use by another thread: one at a time")
         self._closed = True
         self._core.finish()
+        self._raise_raised()
 
     def detach(self) -> int:
         raise io.UnsupportedOperation("a stream of sch has no file descriptor to give away")
