@@ -2114,6 +2114,19 @@ sch_status sch_conn_slot_move(const struct sch_conn *conn,
                               struct sch_slot_move *move_out);
 
 /**
+ * The action that was polled last as one line, such as `open 2 b:6379 attempt=1 by=15s`: the same in logs, in scenario
+ * files and in every language. It has no bytes of commands and no credentials. It is copied to `text`, which has room
+ * for `cap` bytes: as much as fits, and a NUL.
+ *
+ * Returns SCH_OK: the whole line has `*len_out` bytes; if that is not below `cap`, it was cut. SCH_EMPTY: no action was
+ * polled; and what every call answers.
+ */
+sch_status sch_conn_action_text(const struct sch_conn *conn,
+                                char *text,
+                                size_t cap,
+                                size_t *len_out);
+
+/**
  * When `sch_conn_tick` is due, on your clock.
  *
  * Returns SCH_OK: `*has_out` says whether there is a deadline, `*deadline_ns_out` is it or 0; and what every call

@@ -327,6 +327,11 @@ impl Lent {
         out
     }
 
+    /// The action that was polled last, as scenario files write it.
+    pub(super) fn text(&self) -> Option<String> {
+        self.action.as_ref().map(ToString::to_string)
+    }
+
     /// The move number `index` of the SLOTS_MOVED that was polled last.
     pub(super) fn slot_move(&self, index: usize) -> Option<sch_slot_move> {
         let m = self.moves.get(index)?;

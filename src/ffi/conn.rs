@@ -2,7 +2,8 @@
 
 use super::action::{Lent, millis, sch_action, sch_slot_move};
 use super::boundary::{
-    Grows, Noun, Out, Outcome, SizedOut, bytes, change, create, free, optional_text, peek, salvage, text,
+    Grows, Noun, Out, Outcome, SizedOut, TextOut, bytes, change, create, free, optional_text, peek, salvage,
+    text,
 };
 use super::config::sch_config;
 use super::handle::{Handle, Text};
@@ -1056,6 +1057,35 @@ pub unsafe extern "C" fn sch_conn_slot_move(
         let out = unsafe { SizedOut::new(move_out) }?;
         let Some(slots) = c.lent.slot_move(index) else { return Ok(SCH_EMPTY) };
         out.put(&slots);
+        Ok(SCH_OK)
+    };
+    // SAFETY: as the caller promises.
+    unsafe { peek(conn, work) }
+}
+
+/// The action that was polled last as one line, such as `open 2 b:6379 attempt=1 by=15s`: the same in logs, in scenario
+/// files and in every language. It has no bytes of commands and no credentials. It is copied to `text`, which has room
+/// for `cap` bytes: as much as fits, and a NUL.
+///
+/// Returns SCH_OK: the whole line has `*len_out` bytes; if that is not below `cap`, it was cut. SCH_EMPTY: no action was
+/// polled; and what every call answers.
+///
+/// # Safety
+///
+/// As the manual says of pointers.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sch_conn_action_text(
+    conn: *const sch_conn,
+    text: *mut c_char,
+    cap: usize,
+    len_out: *mut usize,
+) -> sch_status {
+    let work = |c: &Inner| -> Outcome {
+        // SAFETY: as the caller promises.
+        let (room, len_out) = unsafe { (TextOut::new(text, cap)?, Out::new(len_out)?) };
+        let Some(line) = c.lent.text() else { return Ok(SCH_EMPTY) };
+        room.put(&line);
+        len_out.put(line.len());
         Ok(SCH_OK)
     };
     // SAFETY: as the caller promises.
