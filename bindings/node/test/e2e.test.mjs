@@ -1,0 +1,61 @@
+// `connect` before a real redis-server, through all that maintenance does: nothing fails that need not, nothing is
+// doubled, replies come in order.
+import assert from 'node:assert/strict';
+import { setTimeout as wait } from 'node:timers/promises';
+import test, { after, before, describe } from 'node:test';
+import { Sim, startRedis } from './support/sim.mjs';
+import { Worker } from './support/load.mjs';
+
+/** With a MOVING, or with connections that stay: no command may fail. The others close connections
+ * without a word, so many times: their workers ask the server what has run, and go on. */
+const SMOOTH = [
+  'rolling-upgrade', 'maintenance-mode', 'database-version-upgrade', 'shard-migration', 'failover', 'endpoint-type-none',
+];
+const HARD = { 'in-place-upgrade': 1, 'server-without-feature': 2, 'resp2-only': 2 };
+const HANDOFFS = new Set(['rolling-upgrade', 'maintenance-mode', 'endpoint-type-none']);
+const SCALE = 0.2;
+const WORKERS = 3;
+
+let redis;
+before(async () => {
+  redis = await startRedis();
+});
+after(() => redis.stop());
+
+for (const tls of [false, true]) {
+  describe(tls ? 'TLS' : 'plain', { concurrency: 5 }, () => {
+    for (const name of [...SMOOTH, ...Object.keys(HARD)]) {
+      test(name, { timeout: 60_000 }, async () => {
+        const sim = await Sim.start({ upstream: redis.port, tls });
+        try {
+          const stop = new AbortController();
+          const options = { ...sim.options('a'), relaxedTimeoutMs: 10_000 };
+          const workers = Array.from({ length: WORKERS }, (_, i) => new Worker(`${name}:${tls}:${i}`, options));
+          const runs = workers.map((worker) => worker.run(stop.signal));
+          // What is announced before the opt-in is announced to nobody.
+          while (!workers.every((worker) => worker.client?.stream.isActive)) await wait(5);
+          await sim.play(name, SCALE);
+          stop.abort();
+          await Promise.all(runs);
+          for (const worker of workers) {
+            assert.ok(worker.commands > 100, `${worker.commands} commands`);
+            assert.deepEqual(worker.wrong, []);
+            if (name in HARD) {
+              assert.equal(worker.connects, 1 + HARD[name]);
+              continue;
+            }
+            assert.equal(worker.failed, 0);
+            assert.equal(worker.connects, 1, 'one stream for all');
+            const swaps = worker.events.swapped?.length ?? 0;
+            assert.equal(swaps, HANDOFFS.has(name) ? 1 : 0);
+            assert.equal(worker.events.moving?.length ?? 0, swaps);
+            assert.ok(worker.events.relaxed.length > 0);
+            assert.equal(worker.events['handoff-failed'], undefined);
+          }
+        } finally {
+          await sim.stop();
+        }
+      });
+    }
+  });
+}
