@@ -27,8 +27,8 @@ for (const tls of [false, true]) {
     for (const name of [...SMOOTH, ...Object.keys(HARD)]) {
       test(name, { timeout: 60_000 }, async () => {
         const sim = await Sim.start({ upstream: redis.port, tls });
+        const stop = new AbortController();
         try {
-          const stop = new AbortController();
           const options = { ...sim.options('a'), relaxedTimeoutMs: 10_000 };
           const workers = Array.from({ length: WORKERS }, (_, i) => new Worker(`${name}:${tls}:${i}`, options));
           const runs = workers.map((worker) => worker.run(stop.signal));
@@ -38,7 +38,7 @@ for (const tls of [false, true]) {
           stop.abort();
           await Promise.all(runs);
           for (const worker of workers) {
-            assert.ok(worker.commands > 100, `${worker.commands} commands`);
+            assert.ok(worker.commands > 20, `${worker.commands} commands`);
             assert.deepEqual(worker.wrong, []);
             if (name in HARD) {
               assert.equal(worker.connects, 1 + HARD[name]);
@@ -53,6 +53,7 @@ for (const tls of [false, true]) {
             assert.equal(worker.events['handoff-failed'], undefined);
           }
         } finally {
+          stop.abort();
           await sim.stop();
         }
       });

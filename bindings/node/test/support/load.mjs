@@ -20,9 +20,10 @@ export class Worker {
     this.options = options;
   }
 
-  async #client() {
+  async #client(signal) {
     if (this.client && !this.client.stream.destroyed && !this.client.stream.writableEnded) return this.client;
-    for (;;) {
+    for (let tries = 0; ; tries++) {
+      if (signal.aborted && tries > 100) throw new Error(`no connection: ${this.client?.error}`);
       const stream = connect(this.options);
       for (const name of ['moving', 'relaxed', 'restored', 'swapped', 'handoff-failed', 'lost', 'sch-off']) {
         stream.on(name, (fields) => (this.events[name] ??= []).push(fields));
@@ -51,8 +52,8 @@ export class Worker {
   pending = 0;
 
   /** One pipeline. */
-  async #turn() {
-    const client = await this.#client();
+  async #turn(signal) {
+    const client = await this.#client(signal);
     const echo = ++this.#echo;
     this.pending = DEPTH;
     const before = this.#value;
@@ -76,10 +77,10 @@ export class Worker {
 
   async run(signal) {
     while (!signal.aborted) {
-      await this.#turn();
+      await this.#turn(signal);
       await wait(2);
     }
-    const client = await this.#client();
+    const client = await this.#client(signal);
     const value = Number(await client.send('GET', this.key));
     if (value !== this.#value) this.wrong.push(`the counter is ${value}, not ${this.#value}`);
     client.stream.end();
