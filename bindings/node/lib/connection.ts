@@ -7,7 +7,7 @@
  */
 
 import { type Action, decode } from './action.js';
-import { failure, mistake } from './errors.js';
+import { SchError, failure, mistake } from './errors.js';
 import { native } from './native.js';
 import { type Settings, numberOf, open } from './settings.js';
 import * as words from './words.js';
@@ -269,7 +269,13 @@ export class Connection {
   pushValues(transport: number, values: readonly PushValue[], now: number = OWN): boolean {
     if (!Array.isArray(values)) throw mistake('a push is a list of values');
     this.#int(native.pushBegin(this.#handle, values.length));
-    values.forEach((value) => this.#pushValue(value));
+    try {
+      values.forEach((value) => this.#pushValue(value));
+    } catch (error) {
+      // Too deep, or with a name too long: no notification is so.
+      if (error instanceof SchError && error.code === 'SCH_ERR_LIMIT') return false;
+      throw error;
+    }
     return this.#or(native.pushEnd(this.#handle, now, transport));
   }
 
