@@ -1,5 +1,5 @@
 // Builds the addon and puts it where the package looks for it. `--release` for a package, else as tests want it.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,4 +17,8 @@ mkdirSync(folder, { recursive: true });
 // A new file, not the old one overwritten: a process may have that one mapped.
 const fresh = join(folder, `sch.node.${process.pid}`);
 copyFileSync(join(target, release ? 'release' : 'debug', name), fresh);
+if (release) {
+  // A package needs no line numbers of Rust; without `strip` it is only larger.
+  spawnSync('strip', ['--strip-debug', fresh], { stdio: 'ignore' });
+}
 renameSync(fresh, join(folder, 'sch.node'));

@@ -13,14 +13,14 @@ pub const FUNCTIONS: &[Function] = &[
     ("release", release),
     ("receive", receive),
     ("submit", submit),
-    ("wrote", |c| transport_and_count(c, |raw, now, t, n| unsafe { sch_conn_wrote(raw, now, t, n as usize) })),
+    ("wrote", wrote),
     ("tick", |c| plain(c, sch_conn_tick)),
     ("dial", dial),
     ("connected", connected),
     ("connectFailed", |c| of_transport(c, sch_conn_connect_failed)),
     ("closed", closed),
     ("owe", |c| of_transport(c, sch_conn_owe)),
-    ("oweOn", |c| transport_and_count(c, |raw, now, t, n| unsafe { sch_conn_owe_on(raw, now, t, n) })),
+    ("oweOn", owe_on),
     ("inFlight", |c| of_transport(c, sch_conn_in_flight)),
     ("fence", fence),
     ("cancel", cancel),
@@ -34,11 +34,11 @@ pub const FUNCTIONS: &[Function] = &[
     ("credentials", credentials),
     ("close", |c| plain(c, sch_conn_close)),
     ("push", push),
-    ("pushBegin", |c| build(c, |raw| Ok(unsafe { sch_conn_push_begin(raw, c.whole(1, COUNT)?) }))),
-    ("pushText", |c| build(c, |raw| c.bytes(1).map(|(data, len)| unsafe { sch_conn_push_text(raw, data, len) }))),
+    ("pushBegin", |c| push_elements(c, sch_conn_push_begin)),
+    ("pushText", push_text),
     ("pushInteger", push_integer),
-    ("pushNull", |c| build(c, |raw| Ok(unsafe { sch_conn_push_null(raw) }))),
-    ("pushArray", |c| build(c, |raw| Ok(unsafe { sch_conn_push_array(raw, c.whole(1, COUNT)?) }))),
+    ("pushNull", push_null),
+    ("pushArray", |c| push_elements(c, sch_conn_push_array)),
     ("pushEnd", push_end),
 ];
 
@@ -61,17 +61,21 @@ fn of_transport(call: &Call, f: unsafe extern "C" fn(*mut sch_conn, u64, u64) ->
     call.int(conn.after(status))
 }
 
-/// A call that takes the time, a transport and a count. `f` is given a live handle.
-fn transport_and_count(call: &Call, f: fn(*mut sch_conn, u64, u64, u64) -> sch_status) -> Answer {
-    let (conn, now) = (call.conn()?, call.now()?);
-    let status = f(conn.raw(), now, call.whole(2, TRANSPORT)?, call.whole(3, COUNT)?);
+/// `handle, now, transport, bytes`.
+fn wrote(call: &Call) -> Answer {
+    let (conn, now, transport) = (call.conn()?, call.now()?, call.whole(2, TRANSPORT)?);
+    let len = usize::try_from(call.whole(3, COUNT)?).unwrap_or(usize::MAX);
+    // SAFETY: the handle is live.
+    let status = unsafe { sch_conn_wrote(conn.raw(), now, transport, len) };
     call.int(conn.after(status))
 }
 
-/// A call that builds a push. `f` is given a live handle.
-fn build(call: &Call, f: impl FnOnce(*mut sch_conn) -> Result<sch_status, Fault>) -> Answer {
-    let raw = call.conn()?.raw();
-    call.int(f(raw)?)
+/// `handle, now, transport, replies`.
+fn owe_on(call: &Call) -> Answer {
+    let (conn, now, transport) = (call.conn()?, call.now()?, call.whole(2, TRANSPORT)?);
+    // SAFETY: the handle is live.
+    let status = unsafe { sch_conn_owe_on(conn.raw(), now, transport, call.whole(3, COUNT)?) };
+    call.int(conn.after(status))
 }
 
 /// `[...settings], log level`: a handle, or `[status, text]`.
@@ -141,7 +145,8 @@ fn dial(call: &Call) -> Answer {
         tls_server_name_len: 0,
     };
     // SAFETY: the handle is live, the place is of this function; its texts live until the next call.
-    let status = unsafe { sch_conn_dial(conn.raw(), now, usize::try_from(nth).unwrap_or(usize::MAX), &mut d) };
+    let status =
+        unsafe { sch_conn_dial(conn.raw(), now, usize::try_from(nth).unwrap_or(usize::MAX), &mut d) };
     match status {
         SCH_OK => {}
         SCH_EMPTY => return call.make(Value::Undefined),
@@ -161,8 +166,7 @@ fn connected(call: &Call) -> Answer {
     let (now, transport, peer) = (call.now()?, call.whole(2, TRANSPORT)?, call.text(3)?);
     let conn = call.conn()?;
     // SAFETY: the handle is live, the text is of this function.
-    let status =
-        unsafe { sch_conn_connected(conn.raw(), now, transport, peer.as_ptr().cast(), peer.len()) };
+    let status = unsafe { sch_conn_connected(conn.raw(), now, transport, peer.as_ptr().cast(), peer.len()) };
     call.int(conn.after(status))
 }
 
@@ -236,6 +240,26 @@ fn push_end(call: &Call) -> Answer {
     said(call, status, swallowed)
 }
 
+/// `handle, elements`: begins a push, or an array in it. Building asks for nothing, so the answer is the status.
+fn push_elements(call: &Call, f: unsafe extern "C" fn(*mut sch_conn, u64) -> sch_status) -> Answer {
+    let (conn, elements) = (call.conn()?, call.whole(1, COUNT)?);
+    // SAFETY: the handle is live.
+    call.int(unsafe { f(conn.raw(), elements) })
+}
+
+/// `handle, bytes`.
+fn push_text(call: &Call) -> Answer {
+    let (conn, (data, len)) = (call.conn()?, call.bytes(1)?);
+    // SAFETY: the handle is live, `data` as in `receive`.
+    call.int(unsafe { sch_conn_push_text(conn.raw(), data, len) })
+}
+
+/// `handle`.
+fn push_null(call: &Call) -> Answer {
+    // SAFETY: the handle is live.
+    call.int(unsafe { sch_conn_push_null(call.conn()?.raw()) })
+}
+
 /// `handle, integer`.
 fn push_integer(call: &Call) -> Answer {
     let value = call.number(1, "an integer was expected")?;
@@ -243,7 +267,7 @@ fn push_integer(call: &Call) -> Answer {
         return Err(Fault::Argument("an integer was expected"));
     }
     #[allow(clippy::cast_possible_truncation, reason = "the range is checked")]
+    let value = value as i64;
     // SAFETY: the handle is live.
-    build(call, |raw| Ok(unsafe { sch_conn_push_integer(raw, value as i64) }))
+    call.int(unsafe { sch_conn_push_integer(call.conn()?.raw(), value) })
 }
-

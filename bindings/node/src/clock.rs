@@ -1,5 +1,9 @@
 //! The clock of a host: a monotonic count of nanoseconds, for calls that name no time.
-#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "a host has a clock, the core has none")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a host has a clock, the core has none"
+)]
 
 use std::sync::OnceLock;
 use std::time::Instant;

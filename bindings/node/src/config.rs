@@ -80,7 +80,11 @@ pub fn names() -> Value {
 
 /// The number as an integer type, if it is one.
 fn narrow<T: TryFrom<u64>>(value: f64) -> Option<T> {
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "what does not fit comes back different")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "what does not fit comes back different"
+    )]
     let whole = value as u64;
     #[allow(clippy::cast_precision_loss, reason = "as above")]
     let same = whole as f64 == value && value <= 9_007_199_254_740_991.0;
@@ -131,7 +135,9 @@ pub fn open(call: &Call) -> Result<Result<*mut sch::ffi::conn::sch_conn, Value>,
     let config = Freed(config);
     let mut values = list.into_iter();
     while let (Some(number), Some(first), Some(second)) = (values.next(), values.next(), values.next()) {
-        let Value::Number(number) = number else { return Err(Fault::Argument("a setting begins with its number")) };
+        let Value::Number(number) = number else {
+            return Err(Fault::Argument("a setting begins with its number"));
+        };
         let known = narrow::<u16>(number).and_then(|n| SETTERS.get(usize::from(n)));
         let Some((name, setter)) = known else { return Err(Fault::Argument("there is no such setting")) };
         let status = set(config.0, setter, first, second).unwrap_or(sch::ffi::status::SCH_ERR_ARGUMENT);

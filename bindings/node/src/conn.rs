@@ -36,7 +36,8 @@ pub struct Conn {
 /// Keeps a line. Calls no JavaScript: what the application does with lines cannot reach into a call of libsch.
 unsafe extern "C" fn keep_line(level: i32, text: *const c_char, len: usize, lines: *mut c_void) {
     // SAFETY: `lines` is that of the connection that calls, which outlives it; `text` has `len` bytes.
-    let (lines, text) = unsafe { (&mut *lines.cast::<Lines>(), core::slice::from_raw_parts(text.cast::<u8>(), len)) };
+    let (lines, text) =
+        unsafe { (&mut *lines.cast::<Lines>(), core::slice::from_raw_parts(text.cast::<u8>(), len)) };
     lines.push((level, String::from_utf8_lossy(text).into_owned()));
 }
 

@@ -39,7 +39,9 @@ impl Fault {
             Self::Argument(text) => (c"SCH_ERR_ARGUMENT", text, true),
             Self::Released => (c"SCH_ERR_CLOSED", "this connection was released: make a new one", false),
             Self::Full => (c"SCH_ERR_LIMIT", "there are no more handles in this process", false),
-            Self::Panic => (c"SCH_ERR_PANIC", "a defect of the addon of libsch showed: please report it", false),
+            Self::Panic => {
+                (c"SCH_ERR_PANIC", "a defect of the addon of libsch showed: please report it", false)
+            }
             Self::Pending => (c"SCH_ERR_UNEXPECTED", "Node-API refused a call", false),
         };
         let mut pending = false;
@@ -290,7 +292,13 @@ impl Call {
         // SAFETY: as `number`; a value that is no typed array is refused.
         let status = unsafe {
             sys::napi_get_typedarray_info(
-                self.env, self.argv[at], &mut kind, &mut len, &mut data, null_mut(), null_mut(),
+                self.env,
+                self.argv[at],
+                &mut kind,
+                &mut len,
+                &mut data,
+                null_mut(),
+                null_mut(),
             )
         };
         if status != sys::Status::napi_ok || kind != sys::TypedarrayType::uint8_array {
@@ -314,11 +322,19 @@ impl Call {
         let mut len = 0;
         // SAFETY: as `number`; the buffer has room for the text and a NUL.
         unsafe {
-            if sys::napi_get_value_string_utf8(self.env, value, null_mut(), 0, &mut len) != sys::Status::napi_ok {
+            if sys::napi_get_value_string_utf8(self.env, value, null_mut(), 0, &mut len)
+                != sys::Status::napi_ok
+            {
                 return Err(Fault::Argument("a string was expected"));
             }
             let mut out = vec![0u8; len + 1];
-            check(sys::napi_get_value_string_utf8(self.env, value, out.as_mut_ptr().cast(), len + 1, &mut len))?;
+            check(sys::napi_get_value_string_utf8(
+                self.env,
+                value,
+                out.as_mut_ptr().cast(),
+                len + 1,
+                &mut len,
+            ))?;
             out.truncate(len);
             String::from_utf8(out).map_err(|_| Fault::Argument("a string was expected"))
         }

@@ -42,7 +42,10 @@ fn symbols() {
 ///
 /// Called by Node with an environment of this thread and an object to fill.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn napi_register_module_v1(env: sys::napi_env, exports: sys::napi_value) -> sys::napi_value {
+pub unsafe extern "C" fn napi_register_module_v1(
+    env: sys::napi_env,
+    exports: sys::napi_value,
+) -> sys::napi_value {
     symbols();
     let functions = calls::FUNCTIONS.iter().chain(look::FUNCTIONS);
     // SAFETY: Node calls with an environment of this thread.

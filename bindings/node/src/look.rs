@@ -78,7 +78,9 @@ fn delay_ms(call: &Call) -> Answer {
 /// `[level, line, ...]`.
 fn take_log(call: &Call) -> Answer {
     let lines = call.conn()?.take_lines();
-    call.make(Value::List(lines.into_iter().flat_map(|(level, line)| [level.into(), Value::Text(line)]).collect()))
+    call.make(Value::List(
+        lines.into_iter().flat_map(|(level, line)| [level.into(), Value::Text(line)]).collect(),
+    ))
 }
 
 fn last_error(call: &Call) -> Answer {
@@ -122,7 +124,8 @@ fn effective_timeout_ms(call: &Call) -> Answer {
 
 /// `[transport, connecting, read, write, ...]`.
 fn wait_on(call: &Call) -> Answer {
-    let mut waits = [const { sch_wait { transport: 0, connecting: 0, read: 0, write: 0, reserved: [0; 5] } }; 3];
+    let mut waits =
+        [const { sch_wait { transport: 0, connecting: 0, read: 0, write: 0, reserved: [0; 5] } }; 3];
     let mut n = 0;
     // SAFETY: as in `region`.
     let status = unsafe { sch_conn_wait_on(call.conn()?.raw(), waits.as_mut_ptr(), waits.len(), &mut n) };
