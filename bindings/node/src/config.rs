@@ -1,4 +1,4 @@
-//! Settings: a list of number and values, one entry a setter of the C ABI. `lib/config.ts` names the numbers.
+//! Settings: a list of number and values, one entry a setter of the C ABI. `lib/settings.ts` names the numbers.
 
 use crate::action::text;
 use crate::js::{Call, Fault, Value};
@@ -28,7 +28,7 @@ enum Setter {
 
 use Setter::{Bytes, Count, Flag, Int, LibInfo, Limit, Long, Port, Text};
 
-/// In the order of `SETTINGS` in `lib/config.ts`, which a test compares.
+/// The place of an entry is the number that `open` takes; `lib/settings.ts` asks for the names.
 const SETTERS: &[(&str, Setter)] = &[
     ("levelIn", Int(sch_config_set_level_in)),
     ("levelOut", Int(sch_config_set_level_out)),

@@ -138,7 +138,7 @@ fn wait_on(call: &Call) -> Answer {
     call.make(Value::List(values.collect()))
 }
 
-/// All counters in the order of the header, which `lib/connection.ts` names; or a status.
+/// All counters in the order of the header, which `lib/words.ts` names; or a status.
 fn counters(call: &Call) -> Answer {
     const COUNT: usize = (size_of::<sch_counters>() - 8) / size_of::<u64>();
     // SAFETY: integers, for all of which 0 is a value.

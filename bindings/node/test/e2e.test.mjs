@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict';
 import { setTimeout as wait } from 'node:timers/promises';
 import test, { after, before, describe } from 'node:test';
+import { connect } from 'sch';
+import { Client } from './support/client.mjs';
 import { Sim, startRedis } from './support/sim.mjs';
 import { Worker } from './support/load.mjs';
 
@@ -60,3 +62,39 @@ for (const tls of [false, true]) {
     }
   });
 }
+
+test('credentials that changed are asked for in a handoff, and the connection goes on', { timeout: 60_000 }, async () => {
+  const sim = await Sim.start({ upstream: redis.port });
+  const admin = new Client(connect(sim.options('a')));
+  try {
+    const user = (password) => admin.send('ACL', 'SETUSER', 'someone', 'reset', 'on', '~*', '+@all', `>${password}`);
+    await admin.send('HELLO', '3');
+    await user('old');
+    let asked = 0;
+    const stream = connect({
+      ...sim.options('a'),
+      async credentials() {
+        asked++;
+        return { username: 'someone', password: 'new' };
+      },
+    });
+    const told = [];
+    stream.on('need-credentials', (fields) => told.push(fields));
+    const client = new Client(stream);
+    await client.send('HELLO', '3', 'AUTH', 'someone', 'old');
+    while (!stream.isActive) await wait(5);
+    await user('new');
+    await sim.post('move', { from: 'a', to: 'b', time_s: 5 });
+    while (stream.counters.handoffsSwapped === 0) {
+      assert.equal(stream.counters.handoffsFailed, 0);
+      await wait(5);
+    }
+    assert.equal(asked, 1);
+    assert.equal(told.length, 1);
+    assert.equal(await client.send('ACL', 'WHOAMI'), 'someone');
+    stream.destroy();
+  } finally {
+    admin.stream.destroy();
+    await sim.stop();
+  }
+});
