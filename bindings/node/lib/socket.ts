@@ -255,6 +255,7 @@ export class SchSocket extends Duplex {
     // What an action calls answers here too: the loop that is under way sees it.
     if (bits === 0 || this.#settling || this.destroyed) return;
     this.#settling = true;
+    if (bits & Todo.LOG) this.#tellLog();
     let acted = (bits & Todo.SPANS) !== 0;
     try {
       do {
@@ -269,7 +270,7 @@ export class SchSocket extends Duplex {
     }
     if (this.destroyed) return;
     const left = this.#conn.todo();
-    if (left & Todo.LOG) this.#conn.takeLog().forEach((line) => this.#tell('log', line));
+    if (left & Todo.LOG) this.#tellLog();
     if (left & Todo.DEADLINE) this.#arm();
     if (acted) this.#tellMoving();
     if (this.#isUp && this.#conn.phase === 'detached') return this.#ended();
@@ -380,6 +381,10 @@ export class SchSocket extends Duplex {
       if (!this.destroyed) this.#arm();
     }, Math.max(ms, 1));
     if (!this.#keeps || this.#transports.size > 0) this.#timer.unref();
+  }
+
+  #tellLog(): void {
+    for (const line of this.#conn.takeLog()) this.#tell('log', line);
   }
 
   #tellMoving(): void {
@@ -512,6 +517,15 @@ export class SchSocket extends Duplex {
   /** Newer credentials, at any time: for the nodes that are connected to from now on. */
   setCredentials(username: string | undefined, password: string | Uint8Array): this {
     this.#input(() => this.#conn.credentials(username, password));
+    return this;
+  }
+
+  /**
+   * The handshake is done. libsch sees that at the first ordinary command; say it where none follows, or a handoff waits for
+   * the end of the handshake until its deadline.
+   */
+  handshakeDone(): this {
+    this.#input(() => (this.#conn.current === undefined ? 0 : this.#conn.ready(this.#conn.current)));
     return this;
   }
 

@@ -1,6 +1,9 @@
 // `connect` before a real redis-server, through all that maintenance does: nothing fails that need not, nothing is
 // doubled, replies come in order.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { setTimeout as wait } from 'node:timers/promises';
 import test, { after, before, describe } from 'node:test';
 import { connect } from 'sch';
@@ -82,6 +85,7 @@ test('credentials that changed are asked for in a handoff, and the connection go
     stream.on('need-credentials', (fields) => told.push(fields));
     const client = new Client(stream);
     await client.send('HELLO', '3', 'AUTH', 'someone', 'old');
+    await client.send('PING');
     while (!stream.isActive) await wait(5);
     await user('new');
     await sim.post('move', { from: 'a', to: 'b', time_s: 5 });
@@ -95,6 +99,27 @@ test('credentials that changed are asked for in a handoff, and the connection go
     stream.destroy();
   } finally {
     admin.stream.destroy();
+    await sim.stop();
+  }
+});
+
+test('the example counts over a move', { timeout: 60_000 }, async () => {
+  const sim = await Sim.start({ upstream: redis.port });
+  try {
+    const example = fileURLToPath(new URL('../../../examples/node/watch.mjs', import.meta.url));
+    const child = spawn(process.execPath, [example, '127.0.0.1', sim.endpoints.a.port, '2'].map(String));
+    let out = '';
+    child.stdout.on('data', (chunk) => (out += chunk));
+    child.stderr.on('data', (chunk) => (out += chunk));
+    while (!(await sim.request('GET', '/v1/status')).connections.some((c) => c.opted_in)) await wait(20);
+    await sim.post('move', { from: 'a', to: 'b', time_s: 5 });
+    await once(child, 'exit');
+    assert.match(out, /^swapped /m);
+    const [, sent, counter, port] = /^(\d+) sent, the counter is (\d+), 0 lost, on port (\d+)$/m.exec(out) ?? assert.fail(out);
+    assert.equal(sent, counter);
+    assert.ok(Number(sent) > 10);
+    assert.equal(Number(port), sim.endpoints.b.port);
+  } finally {
     await sim.stop();
   }
 });

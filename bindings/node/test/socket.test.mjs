@@ -268,7 +268,9 @@ test('a move: events in order, and the same on diagnostics_channel', async () =>
       stream.on(name, (fields) => seen.push([name, fields]));
     }
     const before = stream.remotePort;
-    await sim.post('move', { from: 'a', to: 'b', time_s: 2 });
+    stream.handshakeDone();
+    assert.equal(stream.phase, 'serving');
+    await sim.post('move', { from: 'a', to: 'b', time_s: 30 });
     await until(() => seen.some(([name]) => name === 'closed'));
     assert.deepEqual(seen.map(([name]) => name).sort(), [...names].sort());
     const order = seen.map(([name]) => name).filter((name) => ['opening', 'swapped', 'closed'].includes(name));
