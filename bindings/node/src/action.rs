@@ -1,6 +1,5 @@
 //! Actions as lists for JavaScript. `lib/action.ts` names the places.
 
-use crate::conn::empty_action;
 use crate::js::Value;
 use core::ffi::c_char;
 use sch::ffi::action::*;
@@ -32,11 +31,10 @@ pub unsafe fn bytes<'a>(data: *const u8, len: usize) -> &'a [u8] {
 }
 
 impl Polled {
-    /// The next action of `conn`, a live handle.
-    pub fn take(conn: *mut sch_conn) -> Option<Self> {
-        let mut a = empty_action();
-        // SAFETY: the handle is live; the place is of this function.
-        if unsafe { sch_conn_poll_action(conn, &mut a) } != SCH_OK {
+    /// The next action of `conn`, a live handle. `a` has its `struct_size`.
+    pub fn take(conn: *mut sch_conn, a: &mut sch_action) -> Option<Self> {
+        // SAFETY: the handle is live; the place is the caller's.
+        if unsafe { sch_conn_poll_action(conn, a) } != SCH_OK {
             return None;
         }
         let moves = if a.kind == SCH_ACTION_SLOTS_MOVED { moves(conn, a.count) } else { Vec::new() };

@@ -3,7 +3,8 @@
 use crate::action::Polled;
 use crate::todo;
 use core::ffi::{c_char, c_void};
-use core::ptr::{null, null_mut};
+use core::mem::MaybeUninit;
+use core::ptr::null_mut;
 use sch::ffi::action::sch_action;
 use sch::ffi::conn::*;
 use sch::ffi::status::{SCH_OK, sch_status};
@@ -21,11 +22,12 @@ pub enum Piece {
 /// Log lines with their levels, until JavaScript takes them.
 type Lines = Vec<(i32, String)>;
 
-#[derive(Debug)]
 pub struct Conn {
     raw: *mut sch_conn,
     /// An action that was polled to know whether there is one.
     next: Option<Polled>,
+    /// Where libsch writes actions: kept, as to clear it for each read of a socket is what costs most there.
+    place: sch_action,
     /// The deadline that JavaScript was told last.
     deadline: Option<u64>,
     pub pieces: Vec<Piece>,
@@ -45,7 +47,7 @@ impl Conn {
     /// Takes over a handle that `sch_conn_new` gave. `log`: SCH_LOG_*.
     pub fn new(raw: *mut sch_conn, log: i32) -> Self {
         let lines = Box::into_raw(Box::default());
-        let conn = Self { raw, next: None, deadline: None, pieces: Vec::new(), lines };
+        let conn = Self { raw, next: None, place: empty_action(), deadline: None, pieces: Vec::new(), lines };
         if log > 0 {
             // SAFETY: both live until `drop`.
             unsafe { sch_conn_set_log(raw, log, Some(keep_line), lines.cast()) };
@@ -60,7 +62,7 @@ impl Conn {
     /// What is to be done now, as bits of `todo`.
     pub fn todo(&mut self) -> i32 {
         if self.next.is_none() {
-            self.next = Polled::take(self.raw);
+            self.next = Polled::take(self.raw, &mut self.place);
         }
         let mut bits = if self.next.is_some() { todo::ACTIONS } else { 0 };
         if self.deadline_now() != self.deadline {
@@ -80,7 +82,7 @@ impl Conn {
 
     /// The next action.
     pub fn poll(&mut self) -> Option<Polled> {
-        self.next.take().or_else(|| Polled::take(self.raw))
+        self.next.take().or_else(|| Polled::take(self.raw, &mut self.place))
     }
 
     fn deadline_now(&self) -> Option<u64> {
@@ -107,19 +109,21 @@ impl Conn {
     ///
     /// `len` bytes can be read at `data` during the call.
     pub unsafe fn receive(&mut self, now: u64, transport: u64, data: *const u8, len: usize) -> (i32, usize) {
-        let mut spans = [const { sch_span { data: null(), len: 0 } }; SPANS];
+        let mut spans = [const { MaybeUninit::<sch_span>::uninit() }; SPANS];
         let (mut consumed, mut count) = (0, 0);
         // SAFETY: the handle is live, the places are of this function, `data` as the caller promises.
         let status = unsafe {
-            let spans = spans.as_mut_ptr();
+            let spans = spans.as_mut_ptr().cast();
             sch_conn_receive(self.raw, now, transport, data, len, spans, SPANS, &mut consumed, &mut count)
         };
         if status < SCH_OK {
             return (status, 0);
         }
-        let whole = match count {
-            0 => len == 0,
-            1 => spans[0].data == data && spans[0].len == len,
+        // SAFETY: libsch has filled `count` of them, which is at most SPANS.
+        let spans = unsafe { core::slice::from_raw_parts(spans.as_ptr().cast::<sch_span>(), count) };
+        let whole = match spans {
+            [] => len == 0,
+            [one] => one.data == data && one.len == len,
             _ => false,
         };
         if whole && consumed == len {
@@ -127,7 +131,7 @@ impl Conn {
         }
         self.pieces.clear();
         let (from, to) = (data as usize, data as usize + len);
-        for span in &spans[..count] {
+        for span in spans {
             let at = span.data as usize;
             self.pieces.push(if (from..to).contains(&at) {
                 Piece::Data { start: at - from, len: span.len }
@@ -154,7 +158,7 @@ impl Drop for Conn {
 }
 
 /// An action with nothing in it, for `poll`.
-pub const fn empty_action() -> sch_action {
+const fn empty_action() -> sch_action {
     // SAFETY: integers and pointers, for all of which 0 is a value.
     let mut action: sch_action = unsafe { core::mem::zeroed() };
     action.struct_size = size_of::<sch_action>() as u32;

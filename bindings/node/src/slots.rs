@@ -11,7 +11,6 @@ const NUMBER_BITS: u32 = 53;
 /// The next serial of the process.
 static SERIAL: AtomicU64 = AtomicU64::new(1);
 
-#[derive(Debug)]
 pub struct Slots<T> {
     places: Vec<(u64, Option<Box<T>>)>,
     free: Vec<usize>,
