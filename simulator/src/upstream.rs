@@ -1,5 +1,6 @@
 //! A real server behind the simulator: commands and replies pass through, the opt-in is answered here.
 
+use crate::cluster::relay::{self, Gate, Relay};
 use crate::conn::Conn;
 use crate::maint;
 use crate::resp::{self, CommandParser, FrameScanner};
@@ -19,6 +20,8 @@ enum Expect {
     Reply,
     Hello(u8),
     Reset,
+    /// Something that stands in for a command the node answers itself.
+    Instead(Bytes),
     /// A PING that stands in for the opt-in.
     OptIn(Vec<Bytes>),
     /// Confirmations, which are pushes (arrays before RESP3).
@@ -28,10 +31,19 @@ enum Expect {
     },
 }
 
-#[derive(Default)]
 struct Shared {
-    expected: Mutex<VecDeque<Expect>>,
+    sim: Arc<Sim>,
+    /// What replies are owed, and the slots that are busy until then.
+    expected: Mutex<VecDeque<(Expect, Option<u16>)>>,
     client_ended: AtomicBool,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        for (_, slot) in lock(&self.expected).drain(..) {
+            slot.into_iter().for_each(|s| relay::answered(&self.sim, s));
+        }
+    }
 }
 
 const SUBS: [&str; 6] =
@@ -55,7 +67,8 @@ pub async fn relay<R: AsyncRead + Unpin>(sim: &Arc<Sim>, conn: &Arc<Conn>, from:
     };
     let _ = server.set_nodelay(true);
     let (read, write) = server.into_split();
-    let shared = Shared::default();
+    let shared =
+        Shared { sim: sim.clone(), expected: Mutex::default(), client_ended: AtomicBool::new(false) };
     tokio::select! {
         () = requests(sim, conn, from, BufWriter::with_capacity(64 << 10, write), &shared) => false,
         () = replies(sim, conn, read, &shared) => !shared.client_ended.load(Ordering::Relaxed),
@@ -71,6 +84,7 @@ where
     let mut buf = BytesMut::with_capacity(64 << 10);
     // CLIENT REPLY OFF and SKIP: how replies are counted.
     let (mut off, mut skip) = (false, false);
+    let mut relay = Relay::default();
     loop {
         loop {
             let command = match parser.next(&mut buf) {
@@ -96,7 +110,25 @@ where
                 silent |= skip;
             }
             silent |= off;
-            let expect = if opt_in {
+            let (slot, in_place) = loop {
+                let changed = sim.slots_changed.notified();
+                tokio::pin!(changed);
+                changed.as_mut().enable();
+                match relay.gate(sim, conn, a, silent) {
+                    Gate::Pass(slot) => break (slot, None),
+                    Gate::Instead(command, answer) => break (None, Some((command, answer))),
+                    Gate::Wait => {
+                        // What was sent before must get through, or its slot is never quiet.
+                        if to.flush().await.is_err() {
+                            return std::future::pending().await;
+                        }
+                        changed.await;
+                    }
+                }
+            };
+            let expect = if let Some((_, answer)) = &in_place {
+                Expect::Instead(answer.clone())
+            } else if opt_in {
                 Expect::OptIn(command.args.clone())
             } else if is(0, "hello") {
                 Expect::Hello(if is(1, "3") {
@@ -114,12 +146,14 @@ where
                 Expect::Reply
             };
             if !silent {
-                lock(&shared.expected).push_back(expect);
+                lock(&shared.expected).push_back((expect, slot));
             } else if opt_in {
                 maint::opt_in(sim, conn, &command.args, &mut Vec::new());
             }
             let refused_hello = sim.kind() == ServerKind::Resp2Only && is(0, "hello") && is(1, "3");
-            let sent = if opt_in {
+            let sent = if let Some((command, _)) = in_place {
+                to.write_all(command).await
+            } else if opt_in {
                 to.write_all(b"*1\r\n$4\r\nPING\r\n").await
             } else if refused_hello {
                 to.write_all(b"*2\r\n$5\r\nHELLO\r\n$1\r\n9\r\n").await
@@ -131,11 +165,23 @@ where
                 return std::future::pending().await;
             }
         }
+        let changed = sim.slots_changed.notified();
+        tokio::pin!(changed);
+        changed.as_mut().enable();
+        if let Some(command) = relay.lost_channels(sim, conn)
+            && to.write_all(&command).await.is_err()
+        {
+            return std::future::pending().await;
+        }
         if to.flush().await.is_err() {
             return std::future::pending().await;
         }
         buf.reserve(16 << 10);
-        match from.read_buf(&mut buf).await {
+        let read = tokio::select! {
+            read = from.read_buf(&mut buf) => read,
+            () = changed => continue,
+        };
+        match read {
             Ok(0) => {
                 // Upstream answers what it has and closes.
                 shared.client_ended.store(true, Ordering::Relaxed);
@@ -196,7 +242,7 @@ fn one(sim: &Arc<Sim>, conn: &Arc<Conn>, frame: &[u8], out: &mut Vec<u8>, shared
     let mut expected = lock(&shared.expected);
     if let Some(kind) = message_kind(frame, conn.proto()) {
         // Confirmations of one command come together; further ones of UNSUBSCRIBE with no names count for nobody.
-        if let Some(Expect::Sub { kind: wanted, left }) = expected.front_mut()
+        if let Some((Expect::Sub { kind: wanted, left }, _)) = expected.front_mut()
             && kind == *wanted
         {
             *left -= 1;
@@ -208,14 +254,20 @@ fn one(sim: &Arc<Sim>, conn: &Arc<Conn>, frame: &[u8], out: &mut Vec<u8>, shared
         return false;
     }
     let error = frame[0] == b'-' || frame[0] == b'!';
-    while matches!(expected.front(), Some(Expect::Sub { .. })) {
+    while matches!(expected.front(), Some((Expect::Sub { .. }, _))) {
         expected.pop_front();
         if error {
             out.extend_from_slice(frame);
             return true;
         }
     }
-    match expected.pop_front() {
+    let (expect, slot) = expected.pop_front().unzip();
+    drop(expected);
+    if let Some(slot) = slot.flatten() {
+        relay::answered(sim, slot);
+    }
+    match expect {
+        Some(Expect::Instead(answer)) if frame != b"+QUEUED\r\n" => out.extend_from_slice(&answer),
         Some(Expect::OptIn(args)) if !error && frame != b"+QUEUED\r\n" => match sim.kind() {
             ServerKind::OpenSource | ServerKind::Resp2Only => unknown_sub(out, "CLIENT", &args[1]),
             _ => maint::opt_in(sim, conn, &args, out),
@@ -224,7 +276,7 @@ fn one(sim: &Arc<Sim>, conn: &Arc<Conn>, frame: &[u8], out: &mut Vec<u8>, shared
             if proto > 0 {
                 conn.proto.store(proto, Ordering::Relaxed);
             }
-            out.extend_from_slice(frame);
+            out.extend_from_slice(&relay::hello(sim, frame));
         }
         Some(Expect::Reset) if !error => {
             conn.proto.store(2, Ordering::Relaxed);
