@@ -121,9 +121,7 @@ async fn route(sim: &Arc<Sim>, method: &Method, path: &str, query: &str, body: &
         (_, "/v1/scenario") if post => scenario::start(sim, parse(body)?),
         (m, p) => match cluster::http::route(sim, m, p, body).await {
             Some(answer) => answer,
-            None => {
-                Err((404, format!("no route {m} {p}; there are {ROUTES}, {}", cluster::http::ROUTES)))
-            }
+            None => Err((404, format!("no route {m} {p}; there are {ROUTES}, {}", cluster::http::ROUTES))),
         },
     }
 }

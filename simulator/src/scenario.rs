@@ -49,7 +49,14 @@ pub fn state(sim: &Arc<Sim>, id: &str) -> Answer {
 
 pub fn start(sim: &Arc<Sim>, r: ScenarioRequest) -> Answer {
     let Some(name) = NAMES.into_iter().chain(plan::NAMES).find(|n| *n == r.name) else {
-        return Err((422, format!("name: no scenario {:?}; there are {}", r.name, [&NAMES[..], &plan::NAMES].concat().join(", "))));
+        return Err((
+            422,
+            format!(
+                "name: no scenario {:?}; there are {}",
+                r.name,
+                [&NAMES[..], &plan::NAMES].concat().join(", ")
+            ),
+        ));
     };
     if !(r.scale > 0.0 && r.scale <= MAX_SCALE && 15.0 * r.scale <= MAX_TIME_S) {
         return Err((422, format!("scale must be more than 0 and at most {MAX_SCALE}")));

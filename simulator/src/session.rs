@@ -293,14 +293,7 @@ impl Session {
     }
 
     /// Tries a blocking pop; true when it was answered.
-    pub fn blocked(
-        &mut self,
-        sim: &Sim,
-        conn: &Conn,
-        a: &[Bytes],
-        left: bool,
-        out: &mut Vec<u8>,
-    ) -> bool {
+    pub fn blocked(&mut self, sim: &Sim, conn: &Conn, a: &[Bytes], left: bool, out: &mut Vec<u8>) -> bool {
         let mut data = lock(&sim.data);
         // The slot may have left while the client waited.
         if let Err(to) = data.route(conn.endpoint.index, "BLPOP", a, self.asked) {

@@ -4,18 +4,87 @@ use bytes::Bytes;
 
 /// Commands without keys; those of the connection among them.
 const KEYLESS: [&str; 66] = [
-    "ACL", "ASKING", "AUTH", "BGREWRITEAOF", "BGSAVE", "CLIENT", "CLUSTER", "COMMAND", "CONFIG", "DBSIZE",
-    "DEBUG", "DISCARD", "ECHO", "EXEC", "FAILOVER", "FLUSHALL", "FLUSHDB", "FUNCTION", "HELLO", "INFO", "KEYS",
-    "LASTSAVE", "LATENCY", "LOLWUT", "MEMORY", "MODULE", "MONITOR", "MULTI", "PING", "PSUBSCRIBE", "PSYNC",
-    "PUBLISH", "PUBSUB", "PUNSUBSCRIBE", "QUIT", "RANDOMKEY", "READONLY", "READWRITE", "REPLCONF", "REPLICAOF",
-    "RESET", "ROLE", "SAVE", "SCAN", "SCRIPT", "SELECT", "SHUTDOWN", "SLAVEOF", "SLOWLOG", "SUBSCRIBE",
-    "SUNSUBSCRIBE", "SWAPDB", "SYNC", "TIME", "UNSUBSCRIBE", "UNWATCH", "WAIT", "WAITAOF", "FT.SEARCH",
-    "FT.AGGREGATE", "FT.CREATE", "FT.INFO", "FT._LIST", "OBJECT", "XINFO", "XGROUP",
+    "ACL",
+    "ASKING",
+    "AUTH",
+    "BGREWRITEAOF",
+    "BGSAVE",
+    "CLIENT",
+    "CLUSTER",
+    "COMMAND",
+    "CONFIG",
+    "DBSIZE",
+    "DEBUG",
+    "DISCARD",
+    "ECHO",
+    "EXEC",
+    "FAILOVER",
+    "FLUSHALL",
+    "FLUSHDB",
+    "FUNCTION",
+    "HELLO",
+    "INFO",
+    "KEYS",
+    "LASTSAVE",
+    "LATENCY",
+    "LOLWUT",
+    "MEMORY",
+    "MODULE",
+    "MONITOR",
+    "MULTI",
+    "PING",
+    "PSUBSCRIBE",
+    "PSYNC",
+    "PUBLISH",
+    "PUBSUB",
+    "PUNSUBSCRIBE",
+    "QUIT",
+    "RANDOMKEY",
+    "READONLY",
+    "READWRITE",
+    "REPLCONF",
+    "REPLICAOF",
+    "RESET",
+    "ROLE",
+    "SAVE",
+    "SCAN",
+    "SCRIPT",
+    "SELECT",
+    "SHUTDOWN",
+    "SLAVEOF",
+    "SLOWLOG",
+    "SUBSCRIBE",
+    "SUNSUBSCRIBE",
+    "SWAPDB",
+    "SYNC",
+    "TIME",
+    "UNSUBSCRIBE",
+    "UNWATCH",
+    "WAIT",
+    "WAITAOF",
+    "FT.SEARCH",
+    "FT.AGGREGATE",
+    "FT.CREATE",
+    "FT.INFO",
+    "FT._LIST",
+    "OBJECT",
+    "XINFO",
+    "XGROUP",
 ];
 
 /// The commands whose arguments are all keys, channels of a shard included.
 const ALL: [&str; 12] = [
-    "DEL", "UNLINK", "EXISTS", "MGET", "TOUCH", "WATCH", "SSUBSCRIBE", "SDIFF", "SINTER", "SUNION", "PFCOUNT",
+    "DEL",
+    "UNLINK",
+    "EXISTS",
+    "MGET",
+    "TOUCH",
+    "WATCH",
+    "SSUBSCRIBE",
+    "SDIFF",
+    "SINTER",
+    "SUNION",
+    "PFCOUNT",
     "PFMERGE",
 ];
 
@@ -39,7 +108,9 @@ pub fn of<'a>(name: &str, a: &'a [Bytes]) -> Vec<&'a Bytes> {
         "RENAME" | "RENAMENX" | "COPY" | "SMOVE" | "LMOVE" | "BLMOVE" | "RPOPLPUSH" | "BRPOPLPUSH"
         | "GEOSEARCHSTORE" | "ZRANGESTORE" | "LCS" => some(1, 3, 1),
         "BITOP" => some(2, a.len(), 1),
-        "EVAL" | "EVALSHA" | "EVAL_RO" | "EVALSHA_RO" | "FCALL" | "FCALL_RO" | "BLMPOP" | "BZMPOP" => counted(2),
+        "EVAL" | "EVALSHA" | "EVAL_RO" | "EVALSHA_RO" | "FCALL" | "FCALL_RO" | "BLMPOP" | "BZMPOP" => {
+            counted(2)
+        }
         "LMPOP" | "ZMPOP" | "SINTERCARD" | "ZINTERCARD" | "ZDIFF" | "ZINTER" | "ZUNION" => counted(1),
         "ZUNIONSTORE" | "ZINTERSTORE" | "ZDIFFSTORE" => {
             let mut keys = some(1, 2, 1);
@@ -89,7 +160,8 @@ mod tests {
         ] {
             let args: Vec<Bytes> = command.split(' ').map(|t| Bytes::copy_from_slice(t.as_bytes())).collect();
             let name = command.split(' ').next().unwrap_or("");
-            let got: Vec<_> = of(name, &args).iter().map(|k| String::from_utf8_lossy(k).into_owned()).collect();
+            let got: Vec<_> =
+                of(name, &args).iter().map(|k| String::from_utf8_lossy(k).into_owned()).collect();
             assert_eq!(got.join(" "), keys, "{command}");
         }
     }

@@ -185,11 +185,7 @@ impl Started {
 
     /// The rest: the move itself, SMIGRATED, and the end of nodes that go.
     pub async fn finish(self, sim: &Arc<Sim>) -> Result<(), Refused> {
-        let switched = self.switch(sim).await;
-        if let Some(table) = &mut lock(&sim.data).slots {
-            table.moving = false;
-        }
-        if let Err(text) = switched {
+        if let Err(text) = self.switch(sim).await {
             sim.event("slots_failed", json!({"error": text}));
             return Err((500, text));
         }
@@ -234,10 +230,13 @@ impl Started {
         }
         if !self.r.terminator {
             lock(&sim.maint).forget_slots();
+            over(sim);
         } else {
             tokio::time::sleep(Duration::from_millis(self.r.smigrated_after_ms)).await;
             // When a move failed too: who relaxed is told that it is over, and what did move.
             maint::announce_slots(sim, &names(sim), true, self.r.smigrated_seq, |seq| {
+                // Whoever sees it may start the next one.
+                over(sim);
                 shape(&self.r).smigrated(seq, &shifts)
             });
         }
@@ -254,10 +253,9 @@ impl Started {
             let mut data = lock(&sim.data);
             let keys = data.hand_over(leg.from.index, leg.to.index, &leg.slots);
             if self.r.sunsubscribe {
-                let moved =
-                    |c: &crate::conn::Conn, channel: &[u8]| {
-                        c.endpoint.index == leg.from.index && leg.slots.contains(&slot(channel))
-                    };
+                let moved = |c: &crate::conn::Conn, channel: &[u8]| {
+                    c.endpoint.index == leg.from.index && leg.slots.contains(&slot(channel))
+                };
                 lock(&sim.pubsub).end_where(Space::Shard, moved);
             }
             keys
@@ -291,6 +289,13 @@ impl Started {
                 tokio::time::sleep(each).await;
             }
         }
+    }
+}
+
+/// Another move may start.
+fn over(sim: &Sim) {
+    if let Some(table) = &mut lock(&sim.data).slots {
+        table.moving = false;
     }
 }
 

@@ -80,7 +80,10 @@ pub async fn add(sim: &Arc<Sim>, r: AddNode) -> Result<Arc<Endpoint>, Refused> {
     }
     let at = r.at.unwrap_or(SocketAddr::new(first.ip, 0));
     if !at.ip().is_loopback() && sim.endpoints.iter().all(|e| e.ip != at.ip()) {
-        return Err((422, format!("at: {} is neither a loopback address nor one that is in use here", at.ip())));
+        return Err((
+            422,
+            format!("at: {} is neither a loopback address nor one that is in use here", at.ip()),
+        ));
     }
     // One coming at a time: its number is its place in the list.
     let _coming = sim.coming.lock().await;
@@ -117,7 +120,9 @@ fn joined(sim: &Sim, endpoint: &Endpoint) {
 
 pub async fn post_add(sim: &Arc<Sim>, r: AddNode) -> Answer {
     let e = add(sim, r).await?;
-    Ok(json!({"ok": true, "endpoint": {"name": e.name, "addr": e.ip.to_string(), "port": e.port, "tls": e.tls}}))
+    Ok(
+        json!({"ok": true, "endpoint": {"name": e.name, "addr": e.ip.to_string(), "port": e.port, "tls": e.tls}}),
+    )
 }
 
 #[derive(Deserialize)]
@@ -186,11 +191,7 @@ pub fn list(sim: &Sim) -> Value {
         })
         .collect();
     let setup = lock(&sim.setup);
-    let resolves: Vec<String> = setup
-        .resolves_to
-        .iter()
-        .filter_map(|n| sim.endpoint(n))
-        .map(|e| e.address().to_string())
-        .collect();
+    let resolves: Vec<String> =
+        setup.resolves_to.iter().filter_map(|n| sim.endpoint(n)).map(|e| e.address().to_string()).collect();
     json!({"ok": true, "name": setup.name, "resolves_to": resolves, "endpoints": all})
 }

@@ -133,10 +133,9 @@ mod tests {
     #[test]
     fn a_shuffle_moves_slots_at_every_node() {
         let moves = plan("slot-shuffle", &owners(), 0, None, 3);
-        assert_eq!(moves.iter().map(|(a, b, s)| (*a, *b, s.len())).collect::<Vec<_>>(), [
-            (0, 1, 5),
-            (1, 2, 5),
-            (2, 0, 5)
-        ]);
+        assert_eq!(
+            moves.iter().map(|(a, b, s)| (*a, *b, s.len())).collect::<Vec<_>>(),
+            [(0, 1, 5), (1, 2, 5), (2, 0, 5)]
+        );
     }
 }

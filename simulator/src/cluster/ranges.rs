@@ -15,7 +15,12 @@ pub fn parse(text: &str) -> Result<SlotSet, String> {
         };
         match range {
             Some((a, b)) if a <= b => set.extend(a..=b),
-            _ => return Err(format!("slots: {part:?} is no slot and no range of slots from 0 to {}", SLOTS - 1)),
+            _ => {
+                return Err(format!(
+                    "slots: {part:?} is no slot and no range of slots from 0 to {}",
+                    SLOTS - 1
+                ));
+            }
         }
     }
     Ok(set)

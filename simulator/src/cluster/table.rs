@@ -69,11 +69,6 @@ impl SlotTable {
         self.leaving.extend(slots.iter().map(|s| (*s, to)));
     }
 
-    /// Slots that are leaving towards this node.
-    pub fn arriving(&self, node: usize) -> BTreeMap<u16, usize> {
-        self.leaving.iter().filter(|(_, to)| **to == node).map(|(s, _)| (*s, self.owner(*s))).collect()
-    }
-
     pub fn leaving(&self, slot: u16) -> Option<usize> {
         self.leaving.get(&slot).copied()
     }
@@ -129,7 +124,11 @@ impl SlotTable {
         }
         match leaving {
             Some(to) if to == node && asked => {
-                if keys > 1 && here() < keys { Err(Redirect::TryAgain) } else { Ok(()) }
+                if keys > 1 && here() < keys {
+                    Err(Redirect::TryAgain)
+                } else {
+                    Ok(())
+                }
             }
             _ => Err(Redirect::Moved(slot, self.owner(slot))),
         }
