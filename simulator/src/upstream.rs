@@ -1,6 +1,8 @@
 //! A real server behind the simulator: commands and replies pass through, the opt-in is answered here.
 
+use crate::cluster::copy;
 use crate::cluster::relay::{self, Gate, Relay};
+use crate::cluster::topology;
 use crate::conn::Conn;
 use crate::maint;
 use crate::resp::{self, CommandParser, FrameScanner};
@@ -22,6 +24,8 @@ enum Expect {
     Reset,
     /// Something that stands in for a command the node answers itself.
     Instead(Bytes),
+    /// A command that may wait for other clients, and its slot.
+    Blocking(u16),
     /// A PING that stands in for the opt-in.
     OptIn(Vec<Bytes>),
     /// Confirmations, which are pushes (arrays before RESP3).
@@ -55,7 +59,7 @@ fn sub_kind(name: &[u8]) -> Option<&'static str> {
 
 /// Relays until either side closes. True when what upstream sent should still be delivered.
 pub async fn relay<R: AsyncRead + Unpin>(sim: &Arc<Sim>, conn: &Arc<Conn>, from: R, to: &str) -> bool {
-    let server = match TcpStream::connect(to).await {
+    let mut server = match TcpStream::connect(to).await {
         Ok(s) => s,
         Err(e) => {
             sim.event("upstream_failed", json!({"connection": conn.id, "error": e.to_string()}));
@@ -66,17 +70,25 @@ pub async fn relay<R: AsyncRead + Unpin>(sim: &Arc<Sim>, conn: &Arc<Conn>, from:
         }
     };
     let _ = server.set_nodelay(true);
+    let id = if topology::is_cluster(sim) { copy::id_of(&mut server).await } else { None };
     let (read, write) = server.into_split();
     let shared =
         Shared { sim: sim.clone(), expected: Mutex::default(), client_ended: AtomicBool::new(false) };
     tokio::select! {
-        () = requests(sim, conn, from, BufWriter::with_capacity(64 << 10, write), &shared) => false,
+        () = requests(sim, conn, from, BufWriter::with_capacity(64 << 10, write), &shared, id) => false,
         () = replies(sim, conn, read, &shared) => !shared.client_ended.load(Ordering::Relaxed),
     }
 }
 
-async fn requests<R, W>(sim: &Arc<Sim>, conn: &Arc<Conn>, mut from: R, mut to: W, shared: &Shared)
-where
+/// `id`: what the real server calls this connection.
+async fn requests<R, W>(
+    sim: &Arc<Sim>,
+    conn: &Arc<Conn>,
+    mut from: R,
+    mut to: W,
+    shared: &Shared,
+    id: Option<u64>,
+) where
     R: AsyncRead + Unpin,
     W: AsyncWriteExt + Unpin,
 {
@@ -110,12 +122,17 @@ where
                 silent |= skip;
             }
             silent |= off;
+            let mut blocking = None;
             let (slot, in_place) = loop {
                 let changed = sim.slots_changed.notified();
                 tokio::pin!(changed);
                 changed.as_mut().enable();
                 match relay.gate(sim, conn, a, silent) {
                     Gate::Pass(slot) => break (slot, None),
+                    Gate::Blocking(slot) => {
+                        blocking = Some(slot);
+                        break (None, None);
+                    }
                     Gate::Instead(command, answer) => break (None, Some((command, answer))),
                     Gate::Wait => {
                         // What was sent before must get through, or its slot is never quiet.
@@ -128,6 +145,8 @@ where
             };
             let expect = if let Some((_, answer)) = &in_place {
                 Expect::Instead(answer.clone())
+            } else if let Some(slot) = blocking {
+                Expect::Blocking(slot)
             } else if opt_in {
                 Expect::OptIn(command.args.clone())
             } else if is(0, "hello") {
@@ -172,6 +191,15 @@ where
             && to.write_all(&command).await.is_err()
         {
             return std::future::pending().await;
+        }
+        let waits_for = match lock(&shared.expected).front() {
+            Some((Expect::Blocking(slot), _)) => Some(*slot),
+            _ => None,
+        };
+        if let (Some(slot), Some(id)) = (waits_for, id)
+            && relay::moved_away(sim, conn, slot).is_some()
+        {
+            copy::unblock(&conn.endpoint, id).await;
         }
         if to.flush().await.is_err() {
             return std::future::pending().await;
@@ -272,6 +300,10 @@ fn one(sim: &Arc<Sim>, conn: &Arc<Conn>, frame: &[u8], out: &mut Vec<u8>, shared
             ServerKind::OpenSource | ServerKind::Resp2Only => unknown_sub(out, "CLIENT", &args[1]),
             _ => maint::opt_in(sim, conn, &args, out),
         },
+        Some(Expect::Blocking(slot)) if frame.starts_with(b"-UNBLOCKED") => {
+            let moved = relay::moved_away(sim, conn, slot);
+            out.extend_from_slice(moved.as_deref().unwrap_or(frame));
+        }
         Some(Expect::Hello(proto)) if !error => {
             if proto > 0 {
                 conn.proto.store(proto, Ordering::Relaxed);

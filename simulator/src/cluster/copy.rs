@@ -96,6 +96,24 @@ fn strings(frame: &Bytes) -> Vec<Bytes> {
     found
 }
 
+/// The number the real server gave this new connection; none when it does not say.
+pub async fn id_of(tcp: &mut TcpStream) -> Option<u64> {
+    tcp.write_all(b"*2\r\n$6\r\nCLIENT\r\n$2\r\nID\r\n").await.ok()?;
+    let mut line = Vec::new();
+    while line.last() != Some(&b'\n') {
+        line.push(tcp.read_u8().await.ok()?);
+    }
+    std::str::from_utf8(line.strip_prefix(b":")?).ok()?.trim_end().parse().ok()
+}
+
+/// A connection that waits in a blocking command waits no longer.
+pub async fn unblock(of: &Endpoint, id: u64) {
+    if let Ok(mut server) = Server::connect(of).await {
+        let id = id.to_string();
+        let _ = server.ask(&[vec![b"CLIENT", b"UNBLOCK", id.as_bytes(), b"ERROR"]]).await;
+    }
+}
+
 async fn copy(from: &mut Server, to: &mut Server, keys: &[Bytes]) -> Result<(), String> {
     for batch in keys.chunks(BATCH) {
         let asked: Vec<Vec<&[u8]>> =

@@ -19,6 +19,8 @@ const DISCARD: &[u8] = b"*1\r\n$7\r\nDISCARD\r\n";
 pub enum Gate {
     /// Send it; its slot is counted as busy until the reply.
     Pass(Option<u16>),
+    /// Send it; it may wait at the real server for as long as the slot stays there.
+    Blocking(u16),
     /// Send this in its place, and answer with that.
     Instead(&'static [u8], Bytes),
     /// Its slot is frozen: ask again when slots changed.
@@ -67,7 +69,9 @@ impl Relay {
             Ok(Some((slot, _))) => slot,
             Err(to) => return Gate::Instead(BAD_COMMAND, error(&topology::text_of(sim, to))),
         };
-        let counted = !silent && name != "SSUBSCRIBE" && !keys::may_block(&name, a);
+        // Inside MULTI nothing blocks.
+        let blocking = keys::may_block(&name, a) && self.transaction.is_none() && !silent;
+        let counted = !silent && name != "SSUBSCRIBE" && !blocking;
         let gate = admit(sim, conn, slot, counted, BAD_COMMAND);
         if let (Gate::Pass(_), Some(slots)) = (&gate, &mut self.transaction) {
             slots.insert(slot);
@@ -75,7 +79,10 @@ impl Relay {
         if matches!(gate, Gate::Pass(_)) && name == "SSUBSCRIBE" {
             self.channels.extend(a[1..].iter().map(|c| Bytes::copy_from_slice(c)));
         }
-        gate
+        match gate {
+            Gate::Pass(_) if blocking => Gate::Blocking(slot),
+            gate => gate,
+        }
     }
 
     fn exec(&mut self, sim: &Sim, conn: &Conn, silent: bool) -> Gate {
@@ -123,6 +130,12 @@ impl Relay {
         lost.iter().for_each(|c| resp::bulk(&mut out, c));
         Some(out.into())
     }
+}
+
+/// The redirection for a slot that is no longer at this node.
+pub fn moved_away(sim: &Sim, conn: &Conn, slot: u16) -> Option<Bytes> {
+    let owner = lock(&sim.data).slots.as_ref()?.owner(slot);
+    (owner != conn.endpoint.index).then(|| error(&topology::text_of(sim, Redirect::Moved(slot, owner))))
 }
 
 fn admit(sim: &Sim, conn: &Conn, slot: u16, counted: bool, refused: &'static [u8]) -> Gate {
