@@ -204,6 +204,8 @@ async fn requests<R, W>(
         if to.flush().await.is_err() {
             return std::future::pending().await;
         }
+        // Replies are handled between the parts of a long pipeline, not after it.
+        tokio::task::yield_now().await;
         buf.reserve(16 << 10);
         let read = tokio::select! {
             read = from.read_buf(&mut buf) => read,

@@ -149,6 +149,7 @@ pub async fn freeze_and_copy(
     if let Some(table) = &mut lock(&sim.data).slots {
         table.freeze(slots);
     }
+    sim.event("slots_held", json!({"endpoint": from.name, "slots": super::ranges::text(slots)}));
     let mut copied = Vec::new();
     let work = async {
         quiet(sim, slots).await;
