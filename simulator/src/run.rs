@@ -13,7 +13,7 @@ use serde_json::json;
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -168,6 +168,7 @@ async fn serve_until_stopped(o: Serve) -> Result<(), String> {
             name,
             resolves_to,
         }),
+        slots_moving: AtomicBool::new(false),
         coming: tokio::sync::Mutex::default(),
         slots_changed: Notify::new(),
         pubsub: Mutex::default(),

@@ -10,7 +10,7 @@ use crate::pubsub::PubSub;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
@@ -104,6 +104,8 @@ pub struct Sim {
     pub password: Option<String>,
     pub data: Mutex<Data>,
     pub setup: Mutex<Setup>,
+    /// A move of slots is under way: one at a time.
+    pub slots_moving: AtomicBool,
     /// Held while an endpoint comes.
     pub coming: tokio::sync::Mutex<()>,
     /// Slots changed hands, or their commands need wait no longer.

@@ -189,6 +189,46 @@ fn a_name_stands_for_siblings_and_a_moving_concerns_one_of_them() {
 }
 
 #[test]
+fn the_command_line_moves_slots_and_adds_and_removes_nodes() {
+    let sim = cluster();
+    let url = format!("http://{}", sim.ready["http"].as_str().expect("http"));
+    let run = |args: &[&str]| {
+        let command = std::process::Command::new(env!("CARGO_BIN_EXE_sch-sim"))
+            .args(args)
+            .args(["--url", &url])
+            .output()
+            .expect("runs");
+        assert!(command.status.success(), "{}", String::from_utf8_lossy(&command.stderr));
+        serde_json::from_slice::<Value>(&command.stdout).expect("JSON")
+    };
+    assert_eq!(run(&["node-add", "name=extra"])["endpoint"]["name"], "extra");
+    assert_eq!(run(&["slots", r#"moves=[["a","extra","7"]]"#, "ms=0"])["seq"], 0);
+    sim.wait_event("smigrated");
+    let slots = || run(&["endpoints"])["endpoints"][3]["slots"].clone();
+    assert_eq!(slots(), "7");
+    run(&["slots", r#"moves=[["extra","b","all"]]"#, "ms=0"]);
+    until("the way back", || (slots() == "" && sim.events_with("smigrated").len() == 2).then_some(()));
+    run(&["node-remove", "endpoint=extra"]);
+    until("the node is gone", || (run(&["endpoints"])["endpoints"][3]["accepts"] == false).then_some(()));
+}
+
+#[test]
+fn what_a_cluster_cannot_be_is_refused_at_the_start() {
+    let refused = |args: &[&str]| {
+        let out = std::process::Command::new(env!("CARGO_BIN_EXE_sch-sim")).arg("serve").args(args).output();
+        let out = out.expect("runs");
+        assert!(!out.status.success());
+        String::from_utf8_lossy(&out.stderr).into_owned()
+    };
+    assert!(refused(&["--cluster", "0"]).contains("--cluster"));
+    assert!(refused(&["--cluster", "65"]).contains("at most 64"));
+    assert!(refused(&["--cluster", "2", "--endpoint", "a=127.0.0.1:0"]).contains("--cluster"));
+    assert!(refused(&["--cluster", "2", "--upstream", "127.0.0.1:1"]).contains("each of the 2 nodes"));
+    assert!(refused(&["--upstream", "127.0.0.1:1", "--upstream", "127.0.0.1:2"]).contains("only one"));
+    assert!(refused(&["--name", "x=nobody"]).contains("no endpoint"));
+}
+
+#[test]
 fn a_node_with_slots_is_not_removed_and_one_without_is() {
     let sim = Sim::start(&[
         "--cluster",

@@ -4,8 +4,8 @@
 mod common;
 use common::{Client, Sim, encode, frame, redis, until};
 use std::io::{BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::process::{Command, Stdio};
+use std::net::TcpStream;
+use std::process::Command;
 use std::sync::Arc;
 
 #[test]

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 /// Commands without keys; those of the connection among them.
-const KEYLESS: [&str; 66] = [
+const KEYLESS: [&str; 63] = [
     "ACL",
     "ASKING",
     "AUTH",
@@ -67,9 +67,6 @@ const KEYLESS: [&str; 66] = [
     "FT.CREATE",
     "FT.INFO",
     "FT._LIST",
-    "OBJECT",
-    "XINFO",
-    "XGROUP",
 ];
 
 /// The commands whose arguments are all keys, channels of a shard included.

@@ -7,7 +7,7 @@ mod frames;
 pub mod hash;
 pub mod http;
 pub mod keys;
-mod moves;
+pub mod moves;
 pub mod nodes;
 pub mod plan;
 mod ranges;

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -60,6 +61,8 @@ pub struct MoveSlots {
     seq: Option<i64>,
     smigrated_seq: Option<i64>,
 }
+
+pub const MOVING: &str = "slots are moving: wait until they have";
 
 fn two_thousand() -> u64 {
     2000
@@ -110,6 +113,9 @@ fn legs(sim: &Sim, data: &Data, r: &MoveSlots) -> Result<Vec<Leg>, Refused> {
         taken.extend(&slots);
         legs.push(Leg { from, to, slots });
     }
+    if r.one_by_one_ms > 0 && legs.iter().any(|l| l.from.upstream.is_some()) {
+        return Err((422, "one_by_one_ms is for the embedded data sets".into()));
+    }
     if legs.is_empty() {
         return Err((422, "moves: give [[\"source\", \"destination\", \"slots\"], ...]".into()));
     }
@@ -136,18 +142,11 @@ pub fn start(sim: &Arc<Sim>, r: MoveSlots) -> Result<Started, Refused> {
     if r.stall_ms > r.ms.min(MAX_MS) {
         return Err((422, "stall_ms must be at most ms".into()));
     }
-    let legs = {
-        let mut data = lock(&sim.data);
-        let legs = legs(sim, &data, &r)?;
-        if r.one_by_one_ms > 0 && legs.iter().any(|l| l.from.upstream.is_some()) {
-            return Err((422, "one_by_one_ms is for the embedded data sets".into()));
-        }
-        let Some(table) = data.slots.as_mut().filter(|t| !t.moving) else {
-            return Err((409, "slots are moving: wait until they have".into()));
-        };
-        table.moving = true;
-        legs
-    };
+    if sim.slots_moving.swap(true, Ordering::SeqCst) {
+        return Err((409, MOVING.into()));
+    }
+    let legs =
+        legs(sim, &lock(&sim.data), &r).inspect_err(|_| sim.slots_moving.store(false, Ordering::SeqCst))?;
     let all: SlotSet = legs.iter().flat_map(|l| l.slots.iter().copied()).collect();
     let told = match r.announce {
         Announce::All => names(sim),
@@ -209,6 +208,7 @@ impl Started {
             sim.event("frozen", json!({"endpoints": names_of(&sources), "for_ms": self.r.stall_ms}));
             tokio::time::sleep(time).await;
             sources.iter().for_each(|e| e.set_faults(|f| f.freeze = false));
+            sim.event("unfrozen", json!({"endpoints": names_of(&sources)}));
         }
         tokio::time::sleep_until(self.begin + Duration::from_millis(self.r.ms)).await;
         if self.r.one_by_one_ms > 0 {
@@ -230,13 +230,13 @@ impl Started {
         }
         if !self.r.terminator {
             lock(&sim.maint).forget_slots();
-            over(sim);
+            sim.slots_moving.store(false, Ordering::SeqCst);
         } else {
             tokio::time::sleep(Duration::from_millis(self.r.smigrated_after_ms)).await;
             // When a move failed too: who relaxed is told that it is over, and what did move.
             maint::announce_slots(sim, &names(sim), true, self.r.smigrated_seq, |seq| {
                 // Whoever sees it may start the next one.
-                over(sim);
+                sim.slots_moving.store(false, Ordering::SeqCst);
                 shape(&self.r).smigrated(seq, &shifts)
             });
         }
@@ -289,13 +289,6 @@ impl Started {
                 tokio::time::sleep(each).await;
             }
         }
-    }
-}
-
-/// Another move may start.
-fn over(sim: &Sim) {
-    if let Some(table) = &mut lock(&sim.data).slots {
-        table.moving = false;
     }
 }
 

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::net::TcpListener;
 
@@ -62,6 +63,8 @@ pub struct AddNode {
 
 /// A node without slots joins: a new one, or one that had left.
 pub async fn add(sim: &Arc<Sim>, r: AddNode) -> Result<Arc<Endpoint>, Refused> {
+    // One at a time: its number is its place in the list.
+    let _coming = sim.coming.lock().await;
     let Some(members) = lock(&sim.data).slots.as_ref().map(|t| t.members.clone()) else {
         return Err((409, "there is no cluster: start with --cluster N".into()));
     };
@@ -85,8 +88,6 @@ pub async fn add(sim: &Arc<Sim>, r: AddNode) -> Result<Arc<Endpoint>, Refused> {
             format!("at: {} is neither a loopback address nor one that is in use here", at.ip()),
         ));
     }
-    // One coming at a time: its number is its place in the list.
-    let _coming = sim.coming.lock().await;
     let index = sim.endpoints.len();
     if index >= MAX_ENDPOINTS {
         return Err((409, format!("at most {MAX_ENDPOINTS} endpoints, those that left included")));
@@ -140,6 +141,9 @@ pub async fn post_remove(sim: &Arc<Sim>, r: RemoveNode) -> Answer {
         .endpoint(&r.endpoint)
         .filter(|e| lock(&sim.data).slots.as_ref().is_some_and(|t| t.members.contains(&e.index)))
         .ok_or_else(|| (404, format!("endpoint: {:?} is no node of a cluster", r.endpoint)))?;
+    if sim.slots_moving.load(Ordering::SeqCst) {
+        return Err((409, super::moves::MOVING.into()));
+    }
     if !lock(&sim.data).leave(endpoint.index) {
         return Err((409, format!("endpoint: {:?} has slots: move them first", r.endpoint)));
     }

@@ -17,8 +17,6 @@ pub struct SlotTable {
     owner: Vec<usize>,
     /// Nodes of the cluster, with slots or without.
     pub members: BTreeSet<usize>,
-    /// A move of slots is under way: one at a time.
-    pub moving: bool,
     /// Slots whose keys go one by one, and where to.
     leaving: BTreeMap<u16, usize>,
     /// Slots whose commands wait (only with servers behind the nodes: there a move takes time).
@@ -34,7 +32,6 @@ impl SlotTable {
         SlotTable {
             owner,
             members: (0..members).collect(),
-            moving: false,
             leaving: BTreeMap::new(),
             frozen: SlotSet::new(),
             in_flight: BTreeMap::new(),
