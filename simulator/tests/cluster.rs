@@ -46,8 +46,13 @@ fn cluster_slots_shards_and_nodes_show_every_slot_with_its_owner() {
     let mine = nodes.lines().find(|l| l.contains("myself,master")).expect("the node itself");
     assert!(mine.contains(&sim.address("b")) && mine.ends_with("connected 5462-10922"), "{mine}");
     assert!(c.ask(&["CLUSTER", "INFO"]).contains("cluster_state:ok"));
-    assert!(c.ask(&["INFO"]).contains("redis_mode:cluster"));
+    let info = c.ask(&["INFO"]);
+    assert!(info.contains("redis_mode:cluster") && info.contains("cluster_enabled:1"), "{info}");
     assert!(c.ask(&["HELLO", "3"]).contains("$4\r\nmode\r\n$7\r\ncluster\r\n"));
+    // Cluster clients ask where the keys are.
+    let incr = "*10\r\n$4\r\nincr\r\n:2\r\n*1\r\n+write\r\n:1\r\n:1\r\n:1\r\n";
+    assert!(c.ask(&["COMMAND"]).contains(incr));
+    assert!(c.ask(&["COMMAND", "INFO", "incr", "nothing"]).starts_with(&format!("*2\r\n{incr}")));
     assert_eq!(c.ask(&["CLUSTER", "KEYSLOT", "foo{b}bar"]), ":3300\r\n");
     assert_eq!(c.ask(&["SELECT", "1"]), "-ERR SELECT is not allowed in cluster mode\r\n");
     let alone = Sim::start(&[]);
