@@ -124,7 +124,7 @@ fn every_node_announces_with_the_same_number_first_smigrating_then_smigrated() {
     let sim = cluster();
     let mut all = ["a", "b", "c"].map(|n| sim.opted(n, "internal-ip"));
     let mut deaf = sim.client("a");
-    let answer = sim.post("/v1/slots", r#"{"moves":[["a","b","0-99,3300"],["c","b","16383"]],"ms":300}"#);
+    let answer = sim.post("/v1/slots", r#"{"moves":[["a","b","0-99,3300"],["c","b","16383"]],"ms":1500}"#);
     assert_eq!((&answer["seq"], &answer["sent"]), (&0.into(), &3.into()));
     // Who opts in now is told what is in progress.
     let mut late = sim.opted("c", "none");
@@ -179,7 +179,7 @@ fn keys_that_went_ahead_of_their_slot_are_asked_for_at_the_destination() {
     let sim = cluster();
     let mut a = sim.client("a");
     a.ask(&["MSET", "{b}1", "x", "{b}2", "y", "{b}3", "z"]);
-    sim.post("/v1/slots", r#"{"moves":[["a","c","3300"]],"ms":0,"one_by_one_ms":3000}"#);
+    sim.post("/v1/slots", r#"{"moves":[["a","c","3300"]],"ms":0,"one_by_one_ms":5000}"#);
     let ask = format!("-ASK 3300 {}\r\n", sim.address("c"));
     let keys = ["{b}1", "{b}2", "{b}3"];
     let gone = until("a key that is gone", || keys.into_iter().find(|k| a.ask(&["GET", k]) == ask));
