@@ -5,13 +5,13 @@
 #[allow(missing_docs)] // each name says it; the header's table gives the OpenTelemetry names
 pub struct PoolCounters {
     pub members: u64,
-    pub members_owned: u64,
     pub members_joined: u64,
     pub members_refused: u64,
     pub members_ejected: u64,
     pub nodes: u64,
     pub notifications: u64,
     pub notifications_duplicate: u64,
+    pub notifications_stale: u64,
     pub notifications_told: u64,
     pub facts_dropped: u64,
     pub events_dropped: u64,

@@ -36,8 +36,8 @@ impl<F: Clone> Board<F> {
         Self { log: Mutex::new(Log { facts: VecDeque::new(), last: 0 }) }
     }
 
-    /// Adds a fact. Beyond `limit` the oldest gives way; true if one did.
-    pub(super) fn post(&self, fact: F, limit: usize) -> bool {
+    /// Adds a fact. Beyond `limit` the oldest gives way. Answers how many there are, and whether one gave way.
+    pub(super) fn post(&self, fact: F, limit: usize) -> (usize, bool) {
         let mut log = self.log.lock();
         log.last += 1;
         let number = log.last;
@@ -46,7 +46,7 @@ impl<F: Clone> Board<F> {
         if over {
             log.facts.pop_front();
         }
-        over
+        (log.facts.len(), over)
     }
 
     /// The number of the last fact.
@@ -54,9 +54,11 @@ impl<F: Clone> Board<F> {
         self.log.lock().last
     }
 
-    /// Keeps what `keep` says.
-    pub(super) fn retain(&self, mut keep: impl FnMut(&F) -> bool) {
-        self.log.lock().facts.retain(|(_, fact)| keep(fact));
+    /// Keeps what `keep` says; answers how many that are.
+    pub(super) fn retain(&self, mut keep: impl FnMut(&F) -> bool) -> usize {
+        let mut log = self.log.lock();
+        log.facts.retain(|(_, fact)| keep(fact));
+        log.facts.len()
     }
 
     /// All facts, oldest first.
@@ -79,6 +81,8 @@ impl<F: Clone> Board<F> {
 #[derive(Debug)]
 pub(super) struct Slot<P, F> {
     word: AtomicU32,
+    /// Who is to be woken; the number means nothing here.
+    waiter: AtomicU32,
     inside: Mutex<Inside<P, F>>,
 }
 
@@ -92,16 +96,30 @@ struct Inside<P, F> {
 }
 
 impl<P, F: Clone> Slot<P, F> {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(waiter: u32) -> Self {
         Self {
             word: AtomicU32::new(0),
+            waiter: AtomicU32::new(waiter),
             inside: Mutex::new(Inside { board: None, read: 0, own: Vec::new() }),
         }
+    }
+
+    /// Before [`OWNED`] is set: who sees that bit sees this.
+    pub(super) fn set_waiter(&self, waiter: u32) {
+        self.waiter.store(waiter, Ordering::Relaxed);
+    }
+
+    pub(super) fn waiter(&self) -> u32 {
+        self.waiter.load(Ordering::Relaxed)
     }
 
     /// The one atomic load.
     pub(super) fn has_mail(&self) -> bool {
         self.word.load(Ordering::Acquire) & MAIL != 0
+    }
+
+    pub(super) fn word(&self) -> u32 {
+        self.word.load(Ordering::Acquire)
     }
 
     /// Sets bits, answers the word before. Content that was put down before is seen by who sees the bits.
@@ -143,11 +161,16 @@ impl<P, F: Clone> Slot<P, F> {
         }
     }
 
-    /// Takes out of what is for this member alone all that `which` says; answers how many.
-    pub(super) fn withdraw(&self, which: impl Fn(&P) -> bool) -> usize {
+    /// Takes out of what is for this member alone all that `which` says; true if there was any.
+    pub(super) fn withdraw(&self, which: impl Fn(&P) -> bool) -> bool {
         let mut inside = self.inside.lock();
         let before = inside.own.len();
         inside.own.retain(|one| !which(one));
-        before - inside.own.len()
+        before > inside.own.len()
+    }
+
+    /// Whether something that is for this member alone was not taken yet.
+    pub(super) fn holds(&self, which: impl Fn(&P) -> bool) -> bool {
+        self.inside.lock().own.iter().any(which)
     }
 }

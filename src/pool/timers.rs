@@ -10,6 +10,8 @@ use std::collections::BinaryHeap;
 pub(super) enum Timer {
     /// A wave may start more members, or its deadline or end has come.
     Wave(u64),
+    /// A place that a member to be retired took is free.
+    Retired(u64),
     /// A grant may have been given in vain. The number is that of the grant.
     Grant(MemberId, u32),
     /// A fact of a node has aged.
