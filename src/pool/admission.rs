@@ -19,6 +19,8 @@ const STEPS: u32 = 8;
 pub(super) struct Admission {
     /// The first may start then.
     start: Timestamp,
+    /// All should be done by then: 80 % of the time.
+    aim: Timestamp,
     deadline: Timestamp,
     /// What an attempt takes, averaged.
     measured: Option<Duration>,
@@ -29,7 +31,8 @@ impl Admission {
     pub(super) fn new(arrived: Timestamp, time: Duration, is_null: bool, jitter: u8) -> Self {
         let spread = (time / 64).min(MAX_JITTER) * u32::from(jitter) / 256;
         let from = if is_null { arrived + time / 2 } else { arrived };
-        Self { start: from + spread, deadline: arrived + time, measured: None }
+        let (start, deadline) = (from + spread, arrived + time);
+        Self { start, aim: start + deadline.since(start) * 4 / 5, deadline, measured: None }
     }
 
     pub(super) fn deadline(&self) -> Timestamp {
@@ -48,9 +51,10 @@ impl Admission {
         });
     }
 
-    /// What is left x measured time / 80 % of the rest of the time, within the limits; all there may be when it is over.
+    /// What is left x measured time / the rest of the time up to `aim`, within the limits; all there may be from then on. The
+    /// aim does not move: 80 % of what is left at each moment would come to its end at the deadline only.
     pub(super) fn concurrency(&self, now: Timestamp, left: u32) -> u32 {
-        let rest = self.deadline.since(now.max(self.start)) * 4 / 5;
+        let rest = self.aim.since(now.max(self.start));
         if rest.is_zero() {
             return MAX_CONCURRENCY;
         }
@@ -101,7 +105,7 @@ mod tests {
         assert_eq!(a.concurrency(at(0), 10_000), 84); // 10,000 x 100 ms / 12 s
         a.measure(ms(24));
         assert_eq!(a.concurrency(at(0), 10_000), 20);
-        assert_eq!(a.concurrency(at(7_500), 10_000), 40);
+        assert_eq!(a.concurrency(at(6_000), 10_000), 40);
         a.measure(ms(104));
         assert_eq!(a.estimate(), ms(34));
     }
@@ -111,7 +115,7 @@ mod tests {
         let mut a = Admission::new(at(0), ms(15_000), false, 0);
         assert_eq!(a.concurrency(at(0), 1), MIN_CONCURRENCY);
         assert_eq!(a.concurrency(at(0), u32::MAX), MAX_CONCURRENCY);
-        assert_eq!(a.concurrency(at(15_000), 1), MAX_CONCURRENCY);
+        assert_eq!(a.concurrency(at(12_000), 1), MAX_CONCURRENCY);
         a.measure(Duration::MAX / 16);
         assert_eq!(a.concurrency(at(0), 3), MAX_CONCURRENCY);
     }

@@ -56,6 +56,11 @@ impl Breaker {
         self.probing = Some(now + PROBE_LEASE);
     }
 
+    /// It does not go after all.
+    pub(super) fn abandon_probe(&mut self) {
+        self.probing = None;
+    }
+
     /// It answered, whoever asked.
     pub(super) fn succeeded(&mut self, now: Timestamp) -> Change {
         let was_open = self.retry_at.is_some();

@@ -110,7 +110,13 @@ impl Endpoints {
         }
     }
 
-    /// An attempt of a handoff (`dial` false) or a dial has ended there. `breaker` is false where a failure proves nothing.
+    pub(super) fn abandon_probe(&mut self, endpoint: &Endpoint) {
+        if let Some(known) = self.known.get_mut(endpoint) {
+            known.breaker.abandon_probe();
+        }
+    }
+
+    /// An attempt of a handoff, or a dial, has ended there.
     pub(super) fn result(
         &mut self,
         now: Timestamp,

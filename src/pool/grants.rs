@@ -37,10 +37,10 @@ impl State {
         record.standing = to;
     }
 
-    /// Makes a member part of a wave, if it is not part of this or a newer one.
+    /// Makes a member part of a wave; it leaves the one it was part of.
     pub(super) fn enrol(&mut self, id: MemberId, wave: u64) {
         let Some(record) = self.members.get(id) else { return };
-        if record.wave >= wave || !self.waves.contains_key(&wave) {
+        if record.wave == wave || !self.waves.contains_key(&wave) {
             return;
         }
         let begun = matches!(record.standing, Standing::Granted | Standing::Ready | Standing::Lapsed);
@@ -151,18 +151,18 @@ impl State {
         }
         let word = mailbox.post(Told::Grant);
         self.counters.grants += 1;
-        if word & OWNED != 0 {
-            self.stand(id, Standing::Granted);
+        let owned = word & OWNED != 0;
+        if owned {
             self.wake_owner(word, mailbox.waiter());
         } else {
-            if unowned == Unowned::Retire {
-                self.retire(now, id, wave);
-            } else {
-                self.stand(id, Standing::Granted);
-            }
             self.feed_member(id);
         }
-        self.timers.set(now + TAKE_UP, Timer::Grant(id, number));
+        if owned || unowned == Unowned::Handoff {
+            self.stand(id, Standing::Granted);
+            self.timers.set(now + TAKE_UP, Timer::Grant(id, number));
+        } else {
+            self.retire(now, id, wave);
+        }
     }
 
     /// Closing costs no attempt, but what is opened in its stead does: the place stays taken for as long as one takes.
@@ -231,6 +231,12 @@ impl State {
         let wave = record.wave;
         self.counters.grants_lapsed += 1;
         self.stand(id, Standing::Lapsed);
+        // If it was the probe, another one is.
+        match self.waves.get_mut(&wave).map(|wave| (wave.endpoint.clone(), &mut wave.breaker)) {
+            Some((Some(endpoint), _)) => self.endpoints.abandon_probe(&endpoint),
+            Some((None, breaker)) => breaker.abandon_probe(),
+            None => {}
+        }
         self.pump(now, wave);
     }
 
@@ -321,6 +327,7 @@ impl State {
         }
         if !matches!(standing, Standing::Out | Standing::Done) {
             record.mailbox.withdraw(|told| *told == Told::Grant);
+            record.mailbox.clear(WAVE);
             self.stand(id, Standing::Done);
             self.pump(now, wave);
         }

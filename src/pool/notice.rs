@@ -113,8 +113,10 @@ impl State {
             };
             job.left = last;
             let index = node.members[last];
+            let leads = node.under.as_ref().map(|under| under.wave);
             let Some((id, _)) = self.members.at(index) else { continue };
-            if let Some(wave) = job.wave {
+            // Between two parts a newer MOVING may have come: then this one asks nobody any more.
+            if let Some(wave) = job.wave.filter(|_| leads == job.wave) {
                 self.enrol(id, wave);
             }
             if id != job.by {
@@ -140,8 +142,8 @@ impl State {
         let endpoint = target.endpoint(self.config.configured.port);
         if self.marks.find(now, place, &notification).is_some() {
             self.counters.notifications_duplicate += 1;
-            // It may have joined after the others were told, or not know its node.
-            if let Some(wave) = self.find_wave(now, notification.seq, endpoint.as_ref()) {
+            let wave = self.find_wave(now, notification.seq, endpoint.as_ref());
+            if let Some(wave) = wave.filter(|wave| self.leads(by, node, *wave)) {
                 self.enrol(by, wave);
                 self.pump(now, wave);
             }
@@ -174,6 +176,15 @@ impl State {
         }
         self.post(node, Fact { notification: shared, arrived, by, until });
         self.fan_out_from(node, by, wave)
+    }
+
+    /// Whether a MOVING that was seen before still asks this member: it may have joined after the others were told, or not
+    /// know its node; but a newer one may have come (H8).
+    fn leads(&mut self, by: MemberId, node: u32, wave: u64) -> bool {
+        match self.nodes.get(node) {
+            Some(node) => node.under.as_ref().is_some_and(|under| under.wave == wave),
+            None => self.members.get(by).is_some_and(|record| record.wave < wave),
+        }
     }
 
     /// A newer MOVING leads this node already (H8).

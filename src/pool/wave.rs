@@ -64,10 +64,6 @@ impl Wave {
         }
     }
 
-    pub(super) fn is_null(&self) -> bool {
-        self.endpoint.is_none()
-    }
-
     pub(super) fn left(&self) -> u32 {
         self.left
     }
