@@ -58,7 +58,8 @@ impl Admission {
         if rest.is_zero() {
             return MAX_CONCURRENCY;
         }
-        let wanted = (self.estimate().as_nanos() * u128::from(left)).div_ceil(rest.as_nanos());
+        // In 64 bits, which divide ten times as fast: this is asked at every step of every member.
+        let wanted = nanos(self.estimate()).saturating_mul(u64::from(left)).div_ceil(nanos(rest));
         u32::try_from(wanted).unwrap_or(MAX_CONCURRENCY).clamp(MIN_CONCURRENCY, MAX_CONCURRENCY)
     }
 
@@ -68,7 +69,7 @@ impl Admission {
             return 0;
         }
         let step = self.step();
-        let steps = now.since(self.start).as_nanos() / step.as_nanos();
+        let steps = nanos(now.since(self.start)) / nanos(step);
         let steps = u32::try_from(steps).unwrap_or(STEPS).saturating_add(1).min(STEPS);
         (concurrency * steps).div_ceil(STEPS)
     }
@@ -85,6 +86,10 @@ impl Admission {
     fn step(&self) -> Duration {
         FIRST_GUESS / STEPS
     }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -142,9 +142,9 @@ impl State {
         record.grants = record.grants.wrapping_add(1);
         record.taken_up = false;
         let (number, unowned) = (record.grants, record.unowned);
-        let endpoint = self.waves.get(&wave).and_then(|wave| wave.endpoint.clone());
+        let endpoint = self.waves.get(&wave).and_then(|wave| wave.endpoint.as_ref());
         let refused = endpoint.and_then(|endpoint| {
-            self.endpoints.optin_refused_until(now, &endpoint).map(|until| (endpoint, until))
+            self.endpoints.optin_refused_until(now, endpoint).map(|until| (endpoint.clone(), until))
         });
         if let Some((endpoint, until)) = refused {
             mailbox.post(Told::OptinRefused { endpoint, until });
