@@ -6,6 +6,11 @@
 pub struct WaiterId(pub(super) u32);
 
 impl WaiterId {
+    /// The one of that number. Of no use if there is none: nobody is woken.
+    pub const fn from_index(index: u32) -> Self {
+        Self(index)
+    }
+
     /// Its number: small, reused after `remove_waiter`.
     pub const fn index(self) -> u32 {
         self.0

@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-pub const FILES: [&str; 7] = ["status", "version", "log", "config", "action", "conn", "push"];
+pub const FILES: [&str; 10] =
+    ["status", "version", "log", "config", "action", "conn", "push", "wake", "pool", "join"];
 
 pub fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
