@@ -96,7 +96,7 @@
  *
  * | input | level | when | if never said |
  * |---|---|---|---|
- * | `dial` | 1 2 3 | before the first connect and each reconnect | there is no transport |
+ * | `dial`, `dial_to` | 1 2 3 | before the first connect and each reconnect | there is no transport |
  * | `connected` | 1 2 3 | a transport of `dial` or OPEN is up | as `connect_failed` |
  * | `connect_failed` | 1 2 3 | it could not be connected | the attempt fails at its time; eight dials are the limit |
  * | `closed` | 1 2 3 | a socket is closed by the peer or by an error | replies are awaited that never come |
@@ -126,7 +126,7 @@
  * POOLS
  *
  * A client with many connections makes one sch_pool for each database, and lets each connection join it (sch_conn_join, after
- * sch_conn_new, for good). Then a notification that one connection read acts for all that are connected to the same node, also
+ * sch_conn_new). Then a notification that one connection read acts for all that are connected to the same node, also
  * for those that nobody reads from; their handoffs are spread over the time there is; an endpoint that refuses is tried by one
  * connection at a time; and a server that refused the opt-in is not asked again for a while.
  *
@@ -144,7 +144,8 @@
  *          case SCH_EVENT_HANDOFF: if (check_out(e.user)) drive_until_finished(e.user);  // sch_conn_take, run loop, _give
  *          default: log it;
  *
- *   4. ask sch_pool_where_to_dial for each new connection, and tell sch_pool_dial_result how it went.
+ *   4. ask sch_pool_where_to_dial for each new connection, say sch_conn_dial_to in place of sch_conn_dial, and tell
+ *      sch_pool_dial_result how it went.
  *
  * Every call on a pool may come from any thread at any time; none blocks. What it answers is copied into your memory. It may
  * answer SCH_ERR_NULL, SCH_ERR_ARGUMENT, SCH_ERR_BUSY (while it is being freed) and SCH_ERR_PANIC (a defect: the pool goes on).
@@ -2264,6 +2265,21 @@ sch_status sch_conn_dial(struct sch_conn *conn,
                          struct sch_dial *dial_out);
 
 /**
+ * As `sch_conn_dial`, to a place that you know from elsewhere: `sch_pool_where_to_dial` says where the connections of a
+ * pool go.
+ *
+ * Returns SCH_OK: `dial_out` is filled, its texts live until the next call that is not const; SCH_ERR_ARGUMENT: host and
+ * port name no endpoint; SCH_ERR_STRUCT_SIZE; SCH_ERR_LIMIT: eight dials have not been reported; and what every call
+ * answers.
+ */
+sch_status sch_conn_dial_to(struct sch_conn *conn,
+                            uint64_t now_ns,
+                            const char *host,
+                            size_t host_len,
+                            uint16_t port,
+                            struct sch_dial *dial_out);
+
+/**
  * The socket of `transport` is connected, TLS included. `peer` is its address as `ip:port` or `[ip6]:port`, or
  * (NULL, 0): it decides which kind of endpoint MOVING shall name.
  *
@@ -2747,9 +2763,11 @@ sch_status sch_pool_tick(const struct sch_pool *pool, uint64_t now_ns);
 /**
  * When `sch_pool_tick` is to be called.
  *
- * Returns SCH_OK: `*deadline_ns_out` is set; SCH_EMPTY: nothing is due; and what every call on a pool answers.
+ * Returns SCH_OK: `*has_out` says whether there is a deadline, `*deadline_ns_out` is it or 0; and what every call on a pool
+ * answers.
  */
 sch_status sch_pool_next_deadline(const struct sch_pool *pool,
+                                  bool *has_out,
                                   uint64_t *deadline_ns_out);
 
 /**

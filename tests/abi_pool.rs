@@ -298,6 +298,16 @@ fn h10_where_to_dial_follows_the_move_and_leaves_out_what_refuses() {
     let status = c!(sch_pool_endpoint_counters(pool.0, c"none".as_ptr(), 4, 6379, &mut counters));
     assert_eq!(status, SCH_EMPTY);
 
+    // A new connection goes there: its id, and its TLS name if it had one.
+    let conn = Conn::alone("10.0.0.1:1");
+    // SAFETY: all zeros is a dial.
+    let mut dial: sch_dial = unsafe { core::mem::zeroed() };
+    dial.struct_size = size_of::<sch_dial>() as u32;
+    assert_eq!(c!(sch_conn_dial_to(conn.0, 0, c"b.com".as_ptr(), 5, 6379, &mut dial)), SCH_OK);
+    assert_eq!((dial.transport, dial.port, dial.host_len, dial.has_tls), (2, 6379, 5, 0));
+    assert_eq!(c!(sch_conn_dial_to(conn.0, 0, c"b.com".as_ptr(), 5, 0, &mut dial)), SCH_ERR_ARGUMENT);
+    assert_eq!(c!(sch_conn_dial_to(conn.0, 0, null(), 5, 1, &mut dial)), SCH_ERR_NULL);
+
     // Nothing at all to dial: when to ask again.
     let pool = Pool::new();
     (0..3).for_each(|_| pool.dialled(0, "db.example.com", false));
@@ -386,9 +396,9 @@ fn p5_a_waiter_is_woken_by_descriptor_and_one_that_may_block_is_refused() {
     assert_eq!(c!(sch_conn_give(b.0, ms(2))), SCH_OK);
     a.reads(ms(3), MOVING);
     assert_eq!(count(), 1);
-    let mut deadline = 0;
-    assert_eq!(c!(sch_pool_next_deadline(pool.0, &mut deadline)), SCH_OK);
-    assert!(deadline <= ms(15_003));
+    let (mut has, mut deadline) = (false, 0);
+    assert_eq!(c!(sch_pool_next_deadline(pool.0, &mut has, &mut deadline)), SCH_OK);
+    assert!(has && deadline <= ms(15_003));
     assert_eq!(c!(sch_pool_remove_waiter(pool.0, waiter)), SCH_OK);
     // SAFETY: they are ours.
     unsafe { (libc::close(event), libc::close(blocks)) };
@@ -414,7 +424,8 @@ fn s4_null_and_nonsense_are_refused_and_leave_outputs_alone() {
         c!(sch_pool_poll_event(none, null_mut())),
         c!(sch_pool_poll_event(p, null_mut())),
         c!(sch_pool_tick(none, 1)),
-        c!(sch_pool_next_deadline(none, &mut n)),
+        c!(sch_pool_next_deadline(none, &mut has, &mut n)),
+        c!(sch_pool_next_deadline(p, null_mut(), &mut n)),
         c!(sch_pool_where_to_dial(p, 0, null_mut(), 4, &mut size, &mut n)),
         c!(sch_pool_dial_result(p, 0, null(), 4, 1, true)),
         c!(sch_pool_optin_refused(none, 0, host, len, 1)),
@@ -438,7 +449,8 @@ fn s4_null_and_nonsense_are_refused_and_leave_outputs_alone() {
     ];
     assert!(arguments.iter().all(|status| *status == SCH_ERR_ARGUMENT), "{arguments:?}");
     assert_eq!(c!(sch_pool_new(SCH_ABI_VERSION + 1, null(), &mut other)), SCH_ERR_ABI);
-    assert_eq!(c!(sch_pool_next_deadline(p, &mut n)), SCH_EMPTY);
+    let (mut due, mut at) = (true, 7);
+    assert_eq!((c!(sch_pool_next_deadline(p, &mut due, &mut at)), due, at), (SCH_OK, false, 0));
     for status in [
         c!(sch_conn_leave(conn.0, 0)),
         c!(sch_conn_take(conn.0, 0, 0)),

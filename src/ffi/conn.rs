@@ -12,8 +12,8 @@ use super::log::{self, SCH_LOG_ERROR, Sink, sch_log_fn};
 use super::push::Builder;
 use super::status::{Failure, SCH_EMPTY, SCH_ERR_ABI, SCH_ERR_NULL, SCH_ERR_UNEXPECTED, SCH_OK, sch_status};
 use super::version::SCH_ABI_VERSION;
-use crate::conn::{Cancelled, Connection, Counters, HostFence, Phase, Source, Span, Wait};
-use crate::endpoint::PeerAddr;
+use crate::conn::{Cancelled, Connection, Counters, Dial, HostFence, Phase, Source, Span, Wait};
+use crate::endpoint::{Endpoint, PeerAddr};
 use crate::time::Timestamp;
 use core::cell::Cell;
 use core::ffi::{c_char, c_void};
@@ -182,6 +182,23 @@ impl Inner {
         let now = Timestamp::from_nanos(now_ns);
         self.now.set(Some(now));
         now
+    }
+
+    fn lend_dial(&mut self, dial: &Dial, out: SizedOut<sch_dial>) {
+        self.dial_host.set(&dial.endpoint.host);
+        self.dial_name.set(dial.tls_server_name.as_deref().unwrap_or(""));
+        let has_tls = dial.tls_server_name.is_some();
+        out.put(&sch_dial {
+            struct_size: 0,
+            port: dial.endpoint.port,
+            has_tls: u8::from(has_tls),
+            reserved: 0,
+            transport: dial.transport,
+            host: self.dial_host.as_ptr(),
+            host_len: self.dial_host.len(),
+            tls_server_name: if has_tls { self.dial_name.as_ptr() } else { core::ptr::null() },
+            tls_server_name_len: self.dial_name.len(),
+        });
     }
 
     pub(super) fn handle_push(&mut self, now_ns: u64, transport: u64, raw: &[u8]) -> Result<bool, Failure> {
@@ -542,20 +559,39 @@ pub unsafe extern "C" fn sch_conn_dial(
         // SAFETY: as the caller promises.
         let out = unsafe { SizedOut::new(dial_out) }?;
         let Some(dial) = c.conn.dial(c.at(now_ns), nth)? else { return Ok(SCH_EMPTY) };
-        c.dial_host.set(&dial.endpoint.host);
-        c.dial_name.set(dial.tls_server_name.as_deref().unwrap_or(""));
-        let has_tls = dial.tls_server_name.is_some();
-        out.put(&sch_dial {
-            struct_size: 0,
-            port: dial.endpoint.port,
-            has_tls: u8::from(has_tls),
-            reserved: 0,
-            transport: dial.transport,
-            host: c.dial_host.as_ptr(),
-            host_len: c.dial_host.len(),
-            tls_server_name: if has_tls { c.dial_name.as_ptr() } else { core::ptr::null() },
-            tls_server_name_len: c.dial_name.len(),
-        });
+        c.lend_dial(&dial, out);
+        Ok(SCH_OK)
+    };
+    // SAFETY: as the caller promises.
+    unsafe { change(conn, work) }
+}
+
+/// As `sch_conn_dial`, to a place that you know from elsewhere: `sch_pool_where_to_dial` says where the connections of a
+/// pool go.
+///
+/// Returns SCH_OK: `dial_out` is filled, its texts live until the next call that is not const; SCH_ERR_ARGUMENT: host and
+/// port name no endpoint; SCH_ERR_STRUCT_SIZE; SCH_ERR_LIMIT: eight dials have not been reported; and what every call
+/// answers.
+///
+/// # Safety
+///
+/// As the manual says of pointers.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sch_conn_dial_to(
+    conn: *mut sch_conn,
+    now_ns: u64,
+    host: *const c_char,
+    host_len: usize,
+    port: u16,
+    dial_out: *mut sch_dial,
+) -> sch_status {
+    let work = |c: &mut Inner| -> Outcome {
+        // SAFETY: as the caller promises.
+        let (host, out) = unsafe { (text(host, host_len)?, SizedOut::new(dial_out)?) };
+        let endpoint =
+            Endpoint::new(host, port).map_err(|_| Failure::argument("host and port name no endpoint"))?;
+        let dial = c.conn.dial_to(c.at(now_ns), endpoint)?;
+        c.lend_dial(&dial, out);
         Ok(SCH_OK)
     };
     // SAFETY: as the caller promises.

@@ -302,3 +302,49 @@ pub unsafe extern "C" fn sch_conn_member(conn: *const sch_conn, member_out: *mut
     // SAFETY: as the caller promises.
     unsafe { peek(conn, work) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ffi::config::sch_config;
+    use crate::ffi::conn::{sch_conn_free, sch_conn_new};
+    use crate::ffi::pool::{sch_pool_free, sch_pool_new, sch_pool_tick};
+    use crate::ffi::status::{SCH_ERR_PANIC, SCH_ERR_POISONED};
+    use crate::ffi::version::SCH_ABI_VERSION;
+    use core::ptr::{null, null_mut};
+
+    #[test]
+    fn s4_one_panic_poisons_one_member_and_not_the_pool() {
+        let (mut pool, mut conns) = (null_mut(), [null_mut(); 2]);
+        // SAFETY: handles are live until they are freed, places are of this test.
+        unsafe {
+            assert_eq!(sch_pool_new(SCH_ABI_VERSION, null::<sch_config>(), &mut pool), SCH_OK);
+            for conn in &mut conns {
+                assert_eq!(sch_conn_new(SCH_ABI_VERSION, null::<sch_config>(), conn), SCH_OK);
+                assert_eq!(sch_conn_join(*conn, 1, pool, SCH_UNOWNED_RETIRE, 0, null(), 0), SCH_OK);
+            }
+            assert_eq!(change(conns[0], |_| panic!("a defect")), SCH_ERR_PANIC);
+            assert_eq!(sch_conn_take(conns[0], 1, 0), SCH_ERR_POISONED);
+            let counters = (*pool).inner().pool.counters();
+            assert_eq!((counters.members, counters.members_ejected), (1, 1));
+            assert_eq!(shared(pool, |_: &sch_pool| panic!("another")), SCH_ERR_PANIC);
+            assert_eq!(sch_pool_tick(pool, 2), SCH_OK);
+            assert_eq!(sch_conn_take(conns[1], 2, 0), SCH_OK);
+            assert_eq!(conns.map(|conn| sch_conn_free(conn)), [SCH_OK; 2]);
+            assert_eq!((*pool).inner().pool.counters().members, 0);
+            assert_eq!(sch_pool_free(pool), SCH_OK);
+        }
+    }
+
+    #[test]
+    fn s4_a_pool_is_not_freed_while_a_call_is_inside() {
+        let mut pool = null_mut();
+        // SAFETY: the handle is live until `free`.
+        unsafe {
+            assert_eq!(sch_pool_new(SCH_ABI_VERSION, null::<sch_config>(), &mut pool), SCH_OK);
+            let inside = |_: &sch_pool| Ok(sch_pool_free(pool));
+            assert_eq!(shared(pool, inside), crate::ffi::status::SCH_ERR_BUSY);
+            assert_eq!(sch_pool_free(pool), SCH_OK);
+        }
+    }
+}

@@ -606,7 +606,8 @@ pub unsafe extern "C" fn sch_pool_tick(pool: *const sch_pool, now_ns: u64) -> sc
 
 /// When `sch_pool_tick` is to be called.
 ///
-/// Returns SCH_OK: `*deadline_ns_out` is set; SCH_EMPTY: nothing is due; and what every call on a pool answers.
+/// Returns SCH_OK: `*has_out` says whether there is a deadline, `*deadline_ns_out` is it or 0; and what every call on a pool
+/// answers.
 ///
 /// # Safety
 ///
@@ -614,13 +615,15 @@ pub unsafe extern "C" fn sch_pool_tick(pool: *const sch_pool, now_ns: u64) -> sc
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sch_pool_next_deadline(
     pool: *const sch_pool,
+    has_out: *mut bool,
     deadline_ns_out: *mut u64,
 ) -> sch_status {
     let work = |p: &sch_pool| -> Outcome {
         // SAFETY: as the caller promises.
-        let out = unsafe { Out::new(deadline_ns_out) }?;
-        let Some(deadline) = p.inner.pool.next_deadline() else { return Ok(SCH_EMPTY) };
-        out.put(deadline.as_nanos());
+        let (has, at) = unsafe { (Out::new(has_out)?, Out::new(deadline_ns_out)?) };
+        let deadline = p.inner.pool.next_deadline();
+        has.put(deadline.is_some());
+        at.put(deadline.map_or(0, Timestamp::as_nanos));
         Ok(SCH_OK)
     };
     // SAFETY: as the caller promises.
