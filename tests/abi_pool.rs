@@ -9,6 +9,8 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use sch::ffi::action::*;
 use sch::ffi::config::*;
 use sch::ffi::conn::*;
+use sch::ffi::counts::*;
+use sch::ffi::event::*;
 use sch::ffi::join::*;
 use sch::ffi::pool::*;
 use sch::ffi::push::*;

@@ -7,6 +7,8 @@ pub mod action;
 mod boundary;
 pub mod config;
 pub mod conn;
+pub mod counts;
+pub mod event;
 mod handle;
 pub mod join;
 pub mod log;

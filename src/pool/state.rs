@@ -1,15 +1,15 @@
 //! What the pool's lock protects: members come, go and move; timers fire. What notifications do is in `notice`, what
-//! grants do in `grants`.
+//! grants do in `grants`, how they end in `outcomes`.
 
 use super::config::PoolConfig;
 use super::counters::PoolCounters;
 use super::dial::{Endpoints, Moves};
 use super::feed::{Event, Feed};
-use super::grants::Finished;
 use super::mailbox::{MAIL, OWNED, WAVE};
 use super::marks::Marks;
 use super::member::{JoinOptions, Mailbox, MemberId, Members, NONE, Record, Standing};
 use super::node::{NodeKey, Nodes, in_force};
+use super::outcomes::Finished;
 use super::timers::{Timer, Timers};
 use super::waiter::{WaiterId, Waiters};
 use super::wave::Wave;
