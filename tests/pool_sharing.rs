@@ -58,6 +58,9 @@ fn p1_a_node_named_by_the_host_is_stronger_than_the_peer() {
     // A new peer does not change it; a new name does.
     let _ = pool.moved(at(1), &c, Some(peer("10.0.0.1:6379")), None);
     assert!(!c.has_mail());
+    let d = named(&pool, "node-2");
+    let _ = pool.report(at(1), &d, read(notice(Kind::Migrating, 2, &[1]), at(1)));
+    assert_eq!(words(&mail(&pool, &c)), ["MIGRATING seq=2 shards=1"]);
     let _ = pool.moved(at(1), &c, None, Some(endpoint("node-1")));
     assert_eq!(words(&mail(&pool, &c)), ["FAILING_OVER seq=1 shards=1"]);
 }
@@ -239,6 +242,29 @@ fn h8_a_newer_moving_supersedes_and_an_older_one_is_ignored() {
         .filter_map(|e| if let Event::Late { seq: Some(2), members, .. } = e { Some(*members) } else { None })
         .collect();
     assert_eq!(late, [2], "both wait for their way to c");
+}
+
+#[test]
+fn h8_an_older_moving_that_comes_later_is_told_to_nobody() {
+    let pool = Pool::new(config());
+    let (a, b) = (owned(&pool, "10.0.0.1:6379"), owned(&pool, "10.0.0.1:6379"));
+    let _ = pool.report(at(0), &a, read(moving(5, Some("c")), at(0)));
+    mail(&pool, &b);
+    let _ = pool.report(at(1), &a, read(moving(3, Some("b")), at(1)));
+    assert!(!b.has_mail());
+    assert_eq!((pool.counters().notifications_stale, pool.counters().waves), (1, 1));
+    assert_eq!(pool.where_to_dial(at(2)).0.targets[0].endpoint, endpoint("c"));
+}
+
+#[test]
+fn n3_the_same_seq_to_another_place_is_another_moving() {
+    let pool = Pool::new(config());
+    let (a, b) = (owned(&pool, "10.0.0.1:6379"), owned(&pool, "10.0.0.1:6379"));
+    for to in ["b", "c"] {
+        let _ = pool.report(at(0), &a, read(moving(1, Some(to)), at(0)));
+        assert_eq!(words(&mail(&pool, &b)), [format!("MOVING seq=1 time=15 endpoint={to}:6379")]);
+    }
+    assert_eq!((pool.counters().waves, maintenance(&events(&pool))), (2, 2));
 }
 
 #[test]

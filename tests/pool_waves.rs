@@ -224,6 +224,41 @@ fn p1_unowned_members_are_retired_or_handed_off_as_said_at_joining() {
 }
 
 #[test]
+fn p3_idle_members_that_are_taken_before_their_turn_get_it_as_busy_ones() {
+    let pool = Pool::new(config());
+    let world = World::new(&pool, 10, 0, Some("b"));
+    let _ = pool.report(at(0), &world.members[0], read(moving(1, Some("b")), at(0)));
+    world.members.iter().for_each(|member| member.take());
+    for now in (0..10_000).step_by(100) {
+        let _ = pool.tick(at(now));
+    }
+    assert!((0..10).all(|index| grant_in(&pool, &world, index)));
+    assert!(!events(&pool).iter().any(|event| matches!(event, Event::Handoff { .. })), "they have owners");
+}
+
+#[test]
+fn p1_a_member_that_is_given_back_with_its_handoff_undone_comes_through_the_feed() {
+    let pool = Pool::new(config());
+    let world = World::new(&pool, 0, 1, Some("b"));
+    let member = &world.members[0];
+    let _ = pool.report(at(0), member, read(moving(1, Some("b")), at(0)));
+    let _ = pool.tick(at(200));
+    assert!(grant_in(&pool, &world, 0));
+    let handoff = |event: &Event| matches!(event, Event::Handoff { .. });
+    assert!(!events(&pool).iter().any(handoff));
+    let _ = pool.give(at(201), member);
+    assert!(events(&pool).iter().any(handoff), "whoever read the grant is gone");
+    // Done: it may rest.
+    let heard = Heard::Attempt { endpoint: Some(endpoint("b")), ok: true, took: ms(20) };
+    let _ = pool.report(at(220), member, heard);
+    let outcome = sch::action::Outcome::Swapped;
+    let _ = pool.report(at(220), member, Heard::Finished { outcome, took: ms(20), pause: ms(0) });
+    member.take();
+    let _ = pool.give(at(230), member);
+    assert!(!events(&pool).iter().any(handoff));
+}
+
+#[test]
 fn s1_events_of_members_that_find_the_feed_full_come_when_there_is_room() {
     let mut config = config();
     config.limits.max_events = 3;
