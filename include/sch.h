@@ -1072,14 +1072,11 @@
 #define SCH_NOTIFICATION_SMIGRATED 7
 
 /**
-<<<<<<< HEAD
  * Room for a host and a NUL.
  */
 #define SCH_HOST_SIZE 256
 
 /**
-=======
->>>>>>> pool
  * Members that nobody owns are closed when their node moves (RETIRE).
  */
 #define SCH_UNOWNED_RETIRE 1
@@ -1090,14 +1087,6 @@
 #define SCH_UNOWNED_HANDOFF 2
 
 /**
-<<<<<<< HEAD
-=======
- * Room for a host and a NUL.
- */
-#define SCH_HOST_SIZE 256
-
-/**
->>>>>>> pool
  * Settings of connections to be made. They are copied by `sch_conn_new`: one may serve many, and may be freed after it.
  */
 typedef struct sch_config sch_config;
