@@ -262,6 +262,11 @@
 #define SCH_ERR_BUSY -14
 
 /**
+ * The bytes are no reply to CLUSTER SLOTS or SHARDS, or one without slots: `sch_cluster_last_error` says which.
+ */
+#define SCH_ERR_NOT_A_SLOT_MAP -15
+
+/**
  * The end of the handle begins here: statuses at or below this number mean that it can only be salvaged and freed.
  */
 #define SCH_ERR_FATAL -100
@@ -564,7 +569,8 @@
 
 /**
  * Use `transport` instead of `old_transport` (0: that one has died). `flush_tracking`: client-side caches are void.
- * Answer: `sch_conn_swapped` or `sch_conn_swap_refused`.
+ * Answer: `sch_conn_swapped` or `sch_conn_swap_refused`. Where the old one has died or is given up at deadline +
+ * drain_grace, it comes without a HOLD.
  */
 #define SCH_ACTION_SWAP 6
 
@@ -590,7 +596,7 @@
 #define SCH_ACTION_LOST 10
 
 /**
- * Held commands `first`, `count` of them, come back in `data` as never written. Needs no answer.
+ * Held commands `first`, `count` of them, come back in `data`, whole, as never written. Needs no answer.
  */
 #define SCH_ACTION_HAND_BACK 11
 
@@ -781,7 +787,7 @@
 #define SCH_OFF_DISABLED 1
 
 /**
- * RESP2 is spoken.
+ * RESP2 is spoken, from the start or since HELLO 2.
  */
 #define SCH_OFF_RESP2 2
 
@@ -801,7 +807,7 @@
 #define SCH_OFF_BROKEN 5
 
 /**
- * RESET, HELLO 2 or CLIENT MAINT_NOTIFICATIONS OFF by the application.
+ * RESET or CLIENT MAINT_NOTIFICATIONS OFF by the application.
  */
 #define SCH_OFF_OPTED_OUT 6
 
@@ -834,6 +840,11 @@
  * The opt-in was answered with another error.
  */
 #define SCH_OFF_OPTIN_FAILED 12
+
+/**
+ * More session state (subscriptions) than max_session_bytes: no handoff, relaxing goes on.
+ */
+#define SCH_OFF_SESSION_TOO_LARGE 13
 
 /**
  * No candidate is ready.
@@ -1421,6 +1432,10 @@ typedef struct sch_counters {
      * Log and trace lines that nobody read.
      */
     uint64_t log_lines_dropped;
+    /**
+     * Notifications read by another connection of the pool.
+     */
+    uint64_t notifications_told;
 } sch_counters;
 
 /**
@@ -2099,6 +2114,19 @@ sch_status sch_conn_slot_move(const struct sch_conn *conn,
                               struct sch_slot_move *move_out);
 
 /**
+ * The action that was polled last as one line, such as `open 2 b:6379 attempt=1 by=15s`: the same in logs, in scenario
+ * files and in every language. It has no bytes of commands and no credentials. It is copied to `text`, which has room
+ * for `cap` bytes: as much as fits, and a NUL.
+ *
+ * Returns SCH_OK: the whole line has `*len_out` bytes; if that is not below `cap`, it was cut. SCH_EMPTY: no action was
+ * polled; and what every call answers.
+ */
+sch_status sch_conn_action_text(const struct sch_conn *conn,
+                                char *text,
+                                size_t cap,
+                                size_t *len_out);
+
+/**
  * When `sch_conn_tick` is due, on your clock.
  *
  * Returns SCH_OK: `*has_out` says whether there is a deadline, `*deadline_ns_out` is it or 0; and what every call
@@ -2161,8 +2189,10 @@ sch_status sch_conn_current(const struct sch_conn *conn, uint64_t *transport_out
 sch_status sch_conn_is_active(const struct sch_conn *conn, bool *active_out);
 
 /**
- * The next line of the trace, which `sch_config_set_trace` turns on: inputs and actions, without values and
- * credentials.
+ * The next line of the trace, which `sch_config_set_trace` turns on: inputs and actions, in the words of the scenario
+ * files of libsch's tests. The lines, each with a line end, are such a file, and replay. Notifications stand in it in
+ * full; of all else type, length and command name; credentials never. At most 4,096 lines wait; beyond, lines are
+ * dropped and counted.
  *
  * Returns SCH_OK: `*text_out` has `*len_out` bytes and a NUL after them, until the next call that is not const;
  * SCH_EMPTY; and what every call answers.

@@ -2,11 +2,13 @@
 
 pub mod action;
 mod action_text;
+pub mod cluster;
 pub mod commands;
 pub mod config;
 pub mod conn;
 pub mod endpoint;
 pub mod error;
+pub mod exchange;
 pub mod ffi;
 pub mod log;
 pub mod notification;

@@ -113,6 +113,7 @@ fn the_vocabulary_names_every_action_and_every_input() {
         "salvage",
         "region",
         "poll_action",
+        "action_text",
         "slot_move",
         "next_deadline",
         "effective_timeout_ms",

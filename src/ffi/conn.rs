@@ -2,7 +2,8 @@
 
 use super::action::{Lent, millis, sch_action, sch_slot_move};
 use super::boundary::{
-    Grows, Noun, Out, Outcome, SizedOut, bytes, change, create, free, optional_text, peek, salvage, text,
+    Grows, Noun, Out, Outcome, SizedOut, TextOut, bytes, change, create, free, optional_text, peek, salvage,
+    text,
 };
 use super::config::sch_config;
 use super::handle::{Handle, Text};
@@ -149,7 +150,12 @@ impl Inner {
     }
 
     pub(super) fn finish_push(&mut self, now_ns: u64, transport: u64) -> Result<bool, Failure> {
-        let verdict = self.conn.handle_push(at(now_ns), transport, self.push.whole()?)?;
+        let (raw, whole) = self.push.written()?;
+        let verdict = if whole {
+            self.conn.handle_push(at(now_ns), transport, raw)?
+        } else {
+            self.conn.handle_push_head(at(now_ns), transport, raw)?
+        };
         self.push.clear();
         Ok(verdict == crate::conn::PushVerdict::Swallowed)
     }
@@ -318,11 +324,13 @@ pub struct sch_counters {
     pub clock_steps_back: u64,
     /// Log and trace lines that nobody read.
     pub log_lines_dropped: u64,
+    /// Notifications read by another connection of the pool.
+    pub notifications_told: u64,
 }
 
 // SAFETY: `repr(C)`, `struct_size` first.
 unsafe impl Grows for sch_counters {
-    const SMALLEST: usize = core::mem::offset_of!(sch_counters, log_lines_dropped) + size_of::<u64>();
+    const SMALLEST: usize = core::mem::offset_of!(sch_counters, notifications_told) + size_of::<u64>();
 }
 
 impl From<Counters> for sch_counters {
@@ -363,6 +371,7 @@ impl From<Counters> for sch_counters {
             rebuild_errors_ignored: c.rebuild_errors_ignored,
             clock_steps_back: c.clock_steps_back,
             log_lines_dropped: c.log_lines_dropped,
+            notifications_told: c.notifications_told,
         }
     }
 }
@@ -1054,6 +1063,35 @@ pub unsafe extern "C" fn sch_conn_slot_move(
     unsafe { peek(conn, work) }
 }
 
+/// The action that was polled last as one line, such as `open 2 b:6379 attempt=1 by=15s`: the same in logs, in scenario
+/// files and in every language. It has no bytes of commands and no credentials. It is copied to `text`, which has room
+/// for `cap` bytes: as much as fits, and a NUL.
+///
+/// Returns SCH_OK: the whole line has `*len_out` bytes; if that is not below `cap`, it was cut. SCH_EMPTY: no action was
+/// polled; and what every call answers.
+///
+/// # Safety
+///
+/// As the manual says of pointers.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sch_conn_action_text(
+    conn: *const sch_conn,
+    text: *mut c_char,
+    cap: usize,
+    len_out: *mut usize,
+) -> sch_status {
+    let work = |c: &Inner| -> Outcome {
+        // SAFETY: as the caller promises.
+        let (room, len_out) = unsafe { (TextOut::new(text, cap)?, Out::new(len_out)?) };
+        let Some(line) = c.lent.text() else { return Ok(SCH_EMPTY) };
+        room.put(&line);
+        len_out.put(line.len());
+        Ok(SCH_OK)
+    };
+    // SAFETY: as the caller promises.
+    unsafe { peek(conn, work) }
+}
+
 /// When `sch_conn_tick` is due, on your clock.
 ///
 /// Returns SCH_OK: `*has_out` says whether there is a deadline, `*deadline_ns_out` is it or 0; and what every call
@@ -1231,8 +1269,10 @@ pub unsafe extern "C" fn sch_conn_is_active(conn: *const sch_conn, active_out: *
     unsafe { peek(conn, work) }
 }
 
-/// The next line of the trace, which `sch_config_set_trace` turns on: inputs and actions, without values and
-/// credentials.
+/// The next line of the trace, which `sch_config_set_trace` turns on: inputs and actions, in the words of the scenario
+/// files of libsch's tests. The lines, each with a line end, are such a file, and replay. Notifications stand in it in
+/// full; of all else type, length and command name; credentials never. At most 4,096 lines wait; beyond, lines are
+/// dropped and counted.
 ///
 /// Returns SCH_OK: `*text_out` has `*len_out` bytes and a NUL after them, until the next call that is not const;
 /// SCH_EMPTY; and what every call answers.
