@@ -110,16 +110,34 @@ impl Conn {
     /// `len` bytes can be read at `data` during the call.
     pub unsafe fn receive(&mut self, now: u64, transport: u64, data: *const u8, len: usize) -> (i32, usize) {
         let mut spans = [const { MaybeUninit::<sch_span>::uninit() }; SPANS];
+        // SAFETY: as the caller promises.
+        unsafe { self.receive_in(now, transport, data, len, &mut spans) }
+    }
+
+    /// As `receive`, with an array of so many spans.
+    ///
+    /// # Safety
+    ///
+    /// As `receive`.
+    pub unsafe fn receive_in(
+        &mut self,
+        now: u64,
+        transport: u64,
+        data: *const u8,
+        len: usize,
+        spans: &mut [MaybeUninit<sch_span>],
+    ) -> (i32, usize) {
+        let cap = spans.len();
         let (mut consumed, mut count) = (0, 0);
         // SAFETY: the handle is live, the places are of this function, `data` as the caller promises.
         let status = unsafe {
             let spans = spans.as_mut_ptr().cast();
-            sch_conn_receive(self.raw, now, transport, data, len, spans, SPANS, &mut consumed, &mut count)
+            sch_conn_receive(self.raw, now, transport, data, len, spans, cap, &mut consumed, &mut count)
         };
         if status < SCH_OK {
             return (status, 0);
         }
-        // SAFETY: libsch has filled `count` of them, which is at most SPANS.
+        // SAFETY: libsch has filled `count` of them, which is at most `cap`.
         let spans = unsafe { core::slice::from_raw_parts(spans.as_ptr().cast::<sch_span>(), count) };
         let whole = match spans {
             [] => len == 0,
