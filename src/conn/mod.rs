@@ -207,6 +207,25 @@ impl Connection {
         Ok(now)
     }
 
+    /// For what happened to a socket before the call: it goes before what is due. A swap that is forced now must not take for
+    /// unwritten what is written, nor lead to a candidate that is closed. Ends with `finish_late`.
+    fn begin_first(&mut self, now: Timestamp) -> Result<Timestamp> {
+        if self.phase == Phase::Closed {
+            return Err(Error::Closed);
+        }
+        let now = self.clock.advance(now);
+        self.trace.at(now);
+        Ok(now)
+    }
+
+    fn finish_late(&mut self, now: Timestamp) {
+        if self.wake.is_some_and(|wake| wake <= now) {
+            self.fire_timers(now);
+        }
+        self.stirred = true;
+        self.finish(now);
+    }
+
     /// Takes the handoff as far as it goes, and finds the next deadline.
     fn finish(&mut self, now: Timestamp) {
         if self.stirred {
@@ -416,7 +435,7 @@ impl Connection {
 
     /// The socket `id` could not be connected.
     pub fn handle_connect_failed(&mut self, now: Timestamp, id: TransportId) -> Result<()> {
-        let now = self.begin(now)?;
+        let now = self.begin_first(now)?;
         if let Some(index) = self.dialing.iter().position(|(dialed, _)| *dialed == id) {
             self.trace.input(format_args!("connect_failed {id}"));
             self.dialing.swap_remove(index);
@@ -427,15 +446,14 @@ impl Connection {
         } else {
             return Err(Error::UnknownTransport(id));
         }
-        self.stirred = true;
-        self.finish(now);
+        self.finish_late(now);
         Ok(())
     }
 
     /// The socket `id` is closed. `unwritten`: the bytes that `submit` gave to write and that were not written, in
     /// order (not those of a region). They are copied.
     pub fn handle_closed(&mut self, now: Timestamp, id: TransportId, unwritten: &[u8]) -> Result<()> {
-        let now = self.begin(now)?;
+        let now = self.begin_first(now)?;
         if self.dialing.iter().any(|(dialed, _)| *dialed == id) {
             return self.handle_connect_failed(now, id);
         }
@@ -455,8 +473,7 @@ impl Connection {
                 self.end_overlap(overlap::Side::Old);
             }
         }
-        self.stirred = true;
-        self.finish(now);
+        self.finish_late(now);
         Ok(())
     }
 

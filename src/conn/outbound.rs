@@ -563,24 +563,15 @@ impl Connection {
 
     /// `len` bytes of the region of `id` have been written.
     pub fn handle_wrote(&mut self, now: Timestamp, id: TransportId, len: usize) -> Result<()> {
-        if self.phase == Phase::Closed {
-            return Err(Error::Closed);
-        }
+        let now = self.begin_first(now)?;
         let slot = self.slot(id)?;
         let Some(transport) = self.transport(slot) else { return Err(Error::UnknownTransport(id)) };
         if len > transport.region.len() {
             return Err(Error::WroteTooMuch { wrote: len, len: transport.region.len() });
         }
         bytes::Buf::advance(&mut transport.region, len);
-        let now = self.clock.advance(now);
-        self.trace.at(now);
         self.trace.input(format_args!("wrote {id} {len}"));
-        // The only input that goes before what is due: a swap that is forced now must not take for unwritten what is written.
-        if self.wake.is_some_and(|wake| wake <= now) {
-            self.fire_timers(now);
-        }
-        self.stirred = true;
-        self.finish(now);
+        self.finish_late(now);
         Ok(())
     }
 
