@@ -7,6 +7,7 @@ use core::mem::MaybeUninit;
 use core::ptr::null_mut;
 use sch::ffi::action::sch_action;
 use sch::ffi::conn::*;
+use sch::ffi::log::SCH_LOG_WARN;
 use sch::ffi::status::{SCH_OK, sch_status};
 
 /// Spans of one call of `receive`; it takes less of the data instead.
@@ -20,7 +21,14 @@ pub enum Piece {
 }
 
 /// Log lines with their levels, until JavaScript takes them.
-type Lines = Vec<(i32, String)>;
+#[derive(Default)]
+struct Lines {
+    lines: Vec<(i32, String)>,
+    dropped: u64,
+}
+
+/// Lines kept until they are taken: as many as libsch itself keeps (SCH_LIMIT_MAX_LINES).
+const MAX_LINES: usize = 1024;
 
 pub struct Conn {
     raw: *mut sch_conn,
@@ -40,7 +48,11 @@ unsafe extern "C" fn keep_line(level: i32, text: *const c_char, len: usize, line
     // SAFETY: `lines` is that of the connection that calls, which outlives it; `text` has `len` bytes.
     let (lines, text) =
         unsafe { (&mut *lines.cast::<Lines>(), core::slice::from_raw_parts(text.cast::<u8>(), len)) };
-    lines.push((level, String::from_utf8_lossy(text).into_owned()));
+    if lines.lines.len() < MAX_LINES {
+        lines.lines.push((level, String::from_utf8_lossy(text).into_owned()));
+    } else {
+        lines.dropped += 1;
+    }
 }
 
 impl Conn {
@@ -69,7 +81,7 @@ impl Conn {
             bits |= todo::DEADLINE;
         }
         // SAFETY: own allocation, lives until `drop`; no call of libsch is inside.
-        if unsafe { !(*self.lines).is_empty() } {
+        if unsafe { !(*self.lines).lines.is_empty() } {
             bits |= todo::LOG;
         }
         bits
@@ -98,9 +110,14 @@ impl Conn {
         self.deadline
     }
 
-    pub fn take_lines(&mut self) -> Lines {
+    /// Lines with their levels; what was dropped is said by one more.
+    pub fn take_lines(&mut self) -> Vec<(i32, String)> {
         // SAFETY: as in `todo`.
-        core::mem::take(unsafe { &mut *self.lines })
+        let Lines { mut lines, dropped } = core::mem::take(unsafe { &mut *self.lines });
+        if dropped > 0 {
+            lines.push((SCH_LOG_WARN, format!("event=log-lines-dropped count={dropped}")));
+        }
+        lines
     }
 
     /// Bytes that came in. Answers bits and how many were taken.
