@@ -128,6 +128,8 @@ fn the_vocabulary_names_every_action_and_every_input() {
         "push_integer",
         "push_null",
         "push_array",
+        "has_mail",
+        "member",
     ];
     for export in exports() {
         let Some(input) = export.strip_prefix("sch_conn_") else { continue };

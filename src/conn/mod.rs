@@ -4,6 +4,7 @@
 //! Inputs are `handle_*`; after each, drain `poll_action`. [`Connection`] only wires its parts; the handoff goes forward in
 //! `progress` and nowhere else.
 
+mod dial_to;
 mod effect;
 mod handoff;
 mod hold;
@@ -316,19 +317,10 @@ impl Connection {
         let now = self.begin(now)?;
         let choices = self.where_to_dial(now);
         let Some(endpoint) = choices.into_iter().nth(nth) else { return Ok(None) };
-        if self.dialing.len() >= MAX_DIALS {
-            return Err(Error::Limit {
-                limit: "max_dials",
-                value: MAX_DIALS as u64,
-                hint: "report connected or connect_failed for those asked for",
-            });
-        }
-        let transport = self.lend_id();
-        self.dialing.push((transport, endpoint.clone()));
+        let dial = self.lend_dial(endpoint)?;
         self.trace.input(format_args!("dial {nth}"));
-        let tls_server_name = self.server_name(&endpoint);
         self.finish(now);
-        Ok(Some(Dial { transport, endpoint, tls_server_name }))
+        Ok(Some(dial))
     }
 
     fn configured(&self) -> Endpoint {

@@ -370,14 +370,20 @@ mod tests {
 
     #[test]
     fn every_export_goes_through_the_door() {
-        let sources = [include_str!("config.rs"), include_str!("conn.rs"), include_str!("push.rs")];
+        let sources = [
+            include_str!("config.rs"),
+            include_str!("conn.rs"),
+            include_str!("push.rs"),
+            include_str!("pool.rs"),
+            include_str!("join.rs"),
+        ];
         let mut exports = 0;
         for source in sources {
             for export in source.split("#[unsafe(no_mangle)]").skip(1) {
                 exports += 1;
                 let body = export.split("\n}\n").next().unwrap_or("");
                 let last = body.lines().last().unwrap_or("").trim();
-                let doors = ["change(", "peek(", "create(", "free(", "salvage("];
+                let doors = ["change(", "peek(", "create(", "free(", "salvage(", "shared(", "free_shared("];
                 assert!(
                     doors.iter().any(|door| last.starts_with(&format!("unsafe {{ {door}"))),
                     "no door: {body}"
