@@ -123,13 +123,18 @@ def test_a_reset_is_an_error(sim: Any) -> None:
     run(main())
 
 
-def test_a_reply_cut_in_the_middle_ends_the_stream(sim: Any) -> None:
-    """L4: the reader's parser cannot be reset, so no other reply may follow."""
+@pytest.mark.parametrize("moving", [False, True], ids=["alone", "while it moves"])
+def test_a_reply_cut_in_the_middle_ends_the_stream(moving: bool, sim: Any) -> None:
+    """L4: the reader's parser cannot be reset, so no other reply may follow, also where there is a place to go on."""
 
     async def main() -> None:
         reader, writer, parser = await opened(sim)
         writer.write(command("SET", "long", "x" * 5000))
         await reply(reader, parser)
+        if moving:
+            sim.post("fault", endpoint="b", connect_delay_ms=300)
+            sim.post("move", **{"from": "a"}, to="b", time_s=10)
+            await until(lambda: len(writer.get_extra_info("sch").wait_on()) == 2)
         sim.post("fault", endpoint="a", close_mid_reply=True)
         writer.write(command("GET", "long"))
         with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
@@ -137,6 +142,32 @@ def test_a_reply_cut_in_the_middle_ends_the_stream(sim: Any) -> None:
         writer.close()
 
     run(main())
+
+
+def test_what_was_not_written_is_known_not_to_have_run() -> None:
+    """E1, L1: libsch is told which bytes the socket never took."""
+    told: List[Any] = []
+    block = command("INCR", "x" * 5000)
+
+    async def main() -> None:
+        with socket.socket() as deaf:
+            deaf.bind(("127.0.0.1", 0))
+            deaf.listen(1)
+            _, writer = await sch.asyncio.open_connection("127.0.0.1", deaf.getsockname()[1], on_action=told.append)
+            peer, _ = deaf.accept()
+            for _ in range(4000):
+                writer.write(block)
+            taken = 4000 * len(block) - writer.transport.get_write_buffer_size()
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            peer.close()
+            await until(writer.is_closing)
+            unknown = sum(a.count for a in told if isinstance(a, sch.Lost) and a.outcome is sch.LostOutcome.UNKNOWN)
+            rest = [a for a in told if isinstance(a, (sch.Lost, sch.HandBack))]
+            assert unknown == taken // len(block)
+            assert sum(a.count for a in rest) == 4000
+            writer.close()
+
+    asyncio.run(main())
 
 
 def test_lost_replies_are_errors_in_their_place(sim: Any) -> None:
