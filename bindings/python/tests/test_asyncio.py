@@ -47,7 +47,7 @@ def run(main: Awaitable[Any]) -> Any:
         for _ in range(3):
             await asyncio.sleep(0)
         gc.collect()
-        assert sockets() == before
+        assert sockets() <= before
         assert [t for t in asyncio.all_tasks() if t is not asyncio.current_task()] == []
         return answer, complaints
 
@@ -358,7 +358,7 @@ def test_what_is_held_while_it_moves_counts_as_unwritten(sim: Any) -> None:
         writer.write(command("SET", "k", "1"))  # its reply is withheld: the drain waits for it
         sim.post("move", **{"from": "a"}, to="b", time_s=5)
         connection = writer.get_extra_info("sch")
-        await until(lambda: connection.phase in (sch.Phase.DRAINING, sch.Phase.READY))
+        await until(lambda: connection.phase is sch.Phase.DRAINING)
         for _ in range(4):
             writer.write(command("SET", "k", "x" * 50_000))
         assert writer.transport.get_write_buffer_size() > 150_000
