@@ -75,8 +75,14 @@ async def reply(reader: asyncio.StreamReader, parser: Parser) -> Any:
 async def opened(sim: Any, **more: Any) -> Any:
     reader, writer = await sch.asyncio.open_connection("127.0.0.1", sim.endpoints["a"]["port"], **more)
     parser = Parser()
-    writer.write(command("HELLO", 3))
-    await reply(reader, parser)
+    try:
+        writer.write(command("HELLO", 3))
+        await reply(reader, parser)
+        # What is to be announced to it is announced to those that have opted in.
+        await until(lambda: writer.get_extra_info("sch").is_active)
+    except BaseException:
+        writer.transport.abort()
+        raise
     return reader, writer, parser
 
 
