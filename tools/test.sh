@@ -18,5 +18,8 @@ cargo test --locked --workspace --no-fail-fast
 step "end to end against redis-server, plain and TLS"
 make --no-print-directory e2e
 
+step "Python"
+tools/test_python.sh
+
 step "the clients under valgrind"
 make --no-print-directory memcheck
