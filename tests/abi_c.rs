@@ -30,6 +30,7 @@ fn compile(compiler: &str, standard: &str, source: &Path, name: &str) -> PathBuf
             source.to_str().expect("UTF-8"),
             &text(dir.join("libsch.so.0")),
             &format!("-Wl,-rpath,{}", dir.display()),
+            "-lpthread",
             "-o",
             program.to_str().expect("UTF-8"),
         ],
@@ -53,6 +54,12 @@ fn a_story_in_c() {
 #[test]
 fn a_story_in_cpp() {
     run_both_ways(&compile("g++", "c++17", &path("tests/c/abi.cpp"), "storycpp"));
+}
+
+/// A pool, two threads, a callback, and handles freed while the others go on.
+#[test]
+fn a_pool_in_c() {
+    run_both_ways(&compile("gcc", "c11", &path("tests/c/pool.c"), "pool11"));
 }
 
 /// The parameters of every export: type and name.
@@ -82,7 +89,7 @@ fn argument(ty: &str, name: &str, data: &str, len: &str) -> String {
         "const uint8_t *" | "const char *" => data.to_owned(),
         "int32_t" if name == "unowned" => "1".to_owned(),
         "size_t" if name == "len" || name.ends_with("_len") => len.to_owned(),
-        "struct sch_span *" | "struct sch_wait *" => "0".to_owned(),
+        "struct sch_span *" | "struct sch_wait *" | "struct sch_place *" => "0".to_owned(),
         _ if ty.ends_with('*') => "(void *)room()".to_owned(),
         _ => "0".to_owned(),
     }
