@@ -2,6 +2,7 @@
 
 pub mod action;
 mod action_text;
+pub mod cluster;
 pub mod commands;
 pub mod config;
 pub mod conn;
