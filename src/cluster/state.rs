@@ -123,7 +123,7 @@ impl State {
             return;
         }
         if let Some(node) = old.and_then(|id| self.nodes.get_mut(id)) {
-            node.slots -= 1;
+            node.slots = node.slots.saturating_sub(1);
         }
         if let Some(node) = owner.and_then(|id| self.nodes.get_mut(id)) {
             node.slots += 1;
@@ -156,6 +156,7 @@ impl State {
 
     /// SMIGRATED, read on any connection. `whole`: all of it could be read.
     pub(super) fn handle_moves(&mut self, now: Timestamp, seq: Option<u64>, said: &[SlotMove], whole: bool) {
+        let whole = whole && !said.is_empty();
         self.counters.smigrated += 1;
         self.counters.malformed += u64::from(!whole);
         let mut plan = Plan::new(said, &self.nodes.addresses);
@@ -186,7 +187,7 @@ impl State {
                 }
             }
         }
-        if !whole || said.is_empty() {
+        if !whole {
             self.want_reload_for(now, seq, reason::MALFORMED);
         }
     }
