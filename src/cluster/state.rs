@@ -281,7 +281,7 @@ impl State {
         }
         let mut unfit = 0;
         for (said, plan) in core::mem::take(&mut self.replay) {
-            if !said.zip(seq).is_some_and(|(said, seq)| said <= seq) {
+            if said.zip(seq).is_none_or(|(said, seq)| said > seq) {
                 unfit += self.apply(said, &plan).unfit;
             }
         }
