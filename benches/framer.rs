@@ -1,25 +1,39 @@
 //! Nanoseconds a frame, on 4 MB buffers, beside a plain boundary loop in the same run. Absolute times drift: compare ratios.
+//!
+//! `cargo bench --bench framer -- NAME [ROUNDS]` runs the streams whose names begin so; under an instruction counter,
+//! ROUNDS 0 leaves only one run of the framer.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // a benchmark reads the clock
 
+#[allow(dead_code)] // tests use the rest of it
+#[path = "../tests/support/resp_random.rs"]
+mod resp_random;
+#[path = "../tests/support/resp_streams.rs"]
+mod resp_streams;
+
+use resp_streams::STREAMS;
 use sch::resp::framer::{Framer, FramerLimits};
 use std::hint::black_box;
 use std::time::Instant;
 
 const BYTES: usize = 4 << 20;
 
-fn repeat(frame: &str) -> (Vec<u8>, usize) {
-    let count = BYTES / frame.len();
-    (frame.repeat(count).into_bytes(), count)
+fn nanoseconds(run: impl FnOnce()) -> f64 {
+    let start = Instant::now();
+    run();
+    start.elapsed().as_nanos() as f64
 }
 
-fn best(mut run: impl FnMut()) -> f64 {
-    (0..15)
-        .map(|_| {
-            let start = Instant::now();
-            run();
-            start.elapsed().as_nanos() as f64
-        })
-        .fold(f64::MAX, f64::min)
+fn framed(data: &[u8], frames: u64) {
+    let scan = Framer::new(FramerLimits::default()).scan(black_box(data), u64::MAX);
+    assert_eq!((scan.consumed, scan.frames), (data.len(), frames));
+}
+
+/// As a client without pipelining reads: one frame a call.
+fn framed_singly(data: &[u8], frames: u64) {
+    let size = data.len() / frames as usize;
+    let mut framer = Framer::new(FramerLimits::default());
+    let ended: u64 = data.chunks_exact(size).map(|one| framer.scan(black_box(one), 1).frames).sum();
+    assert_eq!(ended, frames);
 }
 
 /// The least that any reader does: find each line, skip each body.
@@ -33,33 +47,41 @@ fn plain_loop(data: &[u8]) -> usize {
             n = n.wrapping_mul(10).wrapping_add(usize::from(data[end].wrapping_sub(b'0')));
             end += 1;
         }
-        at = end + 2 + if kind == b'$' { n + 2 } else { 0 };
+        let body = kind == b'$' && data[at + 1] != b'-';
+        at = end + 2 + if body { n + 2 } else { 0 };
         lines += 1;
     }
     lines
 }
 
 fn main() {
-    let bulk = |n: usize| format!("${n}\r\n{}\r\n", "x".repeat(n));
-    let streams: Vec<(&str, String, f64)> = vec![
-        ("+OK", "+OK\r\n".into(), 3.5),
-        ("integers, 9 digits", ":123456789\r\n".into(), 5.0),
-        ("100-byte bulks", bulk(100), 6.0),
-        ("16 KB bulks", bulk(16384), 10.0),
-        ("arrays of 10 x 20 bytes", format!("*10\r\n{}", bulk(20).repeat(10)), 45.0),
-        ("maps of 5 fields", format!("%5\r\n{}", "$5\r\nfield\r\n:12\r\n".repeat(5)), 35.0),
-    ];
-    println!("{:<26}{:>10}{:>12}{:>8}{:>8}", "stream", "framer ns", "plain loop", "goal", "ratio");
-    for (name, frame, goal) in streams {
-        let (data, count) = repeat(&frame);
-        let framer = best(|| {
-            let mut framer = Framer::new(FramerLimits::default());
-            let scan = framer.scan(black_box(&data), u64::MAX);
-            assert_eq!(scan.frames as usize, count);
-        }) / count as f64;
-        let plain = best(|| {
-            black_box(plain_loop(black_box(&data)));
-        }) / count as f64;
-        println!("{name:<26}{framer:>10.2}{plain:>12.2}{goal:>8.1}{:>8.2}", framer / goal);
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
+    let rounds: usize = words.get(1).map_or(15, |rounds| rounds.parse().expect("ROUNDS is a number"));
+    println!(
+        "{:<26}{:>10}{:>12}{:>12}{:>8}{:>8}",
+        "stream", "framer ns", "one a call", "plain loop", "goal", "ratio"
+    );
+    for stream in STREAMS {
+        if words.first().is_some_and(|word| !stream.name.starts_with(word.as_str())) {
+            continue;
+        }
+        let (data, frames) = stream.bytes(BYTES);
+        if rounds == 0 {
+            println!("{}: {frames} frames", stream.name);
+            framed(&data, frames);
+            continue;
+        }
+        let (mut whole, mut single, mut plain) = (f64::MAX, f64::MAX, f64::MAX);
+        for _ in 0..rounds {
+            whole = whole.min(nanoseconds(|| framed(&data, frames)) / frames as f64);
+            plain = plain.min(nanoseconds(|| assert!(plain_loop(black_box(&data)) > 0)) / frames as f64);
+            if stream.goal.is_some() {
+                single = single.min(nanoseconds(|| framed_singly(&data, frames)) / frames as f64);
+            }
+        }
+        let goal = stream.goal.map_or(String::new(), |goal| format!("{goal:.1}"));
+        let ratio = stream.goal.map_or(String::new(), |goal| format!("{:.2}", whole / goal));
+        let single = if stream.goal.is_some() { format!("{single:.2}") } else { String::new() };
+        println!("{:<26}{whole:>10.2}{single:>12}{plain:>12.2}{goal:>8}{ratio:>8}", stream.name);
     }
 }

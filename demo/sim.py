@@ -8,12 +8,13 @@ import urllib.request
 
 
 class Sim:
-    def __init__(self, binary, endpoints, upstream=None, server="software", tls=False, seconds=120):
+    def __init__(self, binary, endpoints, upstream=None, server="software", tls=False, seconds=120, extra=()):
         command = [binary, "serve", "--exit-with-stdin", "--max-seconds", str(seconds), "--server", server]
         for endpoint in endpoints:
             command += ["--endpoint", endpoint + (",tls" if tls else "")]
         if upstream:
             command += ["--upstream", upstream]
+        command += extra
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
         if not line:

@@ -96,7 +96,7 @@
  *
  * | input | level | when | if never said |
  * |---|---|---|---|
- * | `dial` | 1 2 3 | before the first connect and each reconnect | there is no transport |
+ * | `dial`, `dial_to` | 1 2 3 | before the first connect and each reconnect | there is no transport |
  * | `connected` | 1 2 3 | a transport of `dial` or OPEN is up | as `connect_failed` |
  * | `connect_failed` | 1 2 3 | it could not be connected | the attempt fails at its time; eight dials are the limit |
  * | `closed` | 1 2 3 | a socket is closed by the peer or by an error | replies are awaited that never come |
@@ -118,12 +118,43 @@
  * | `cancel` | 3 | a caller gave up | the command is written if it can be |
  * | `tick` | 1 2 3 | the deadline has come | windows and attempts do not end |
  * | `close` | 1 2 3 | you are done with the connection | held commands are dropped by `free` |
+ * | `join`, `leave` | 1 2 3 | it becomes, and ends to be, a member of a pool | it hears of its own node alone, and hands off at once |
+ * | `take`, `give` | 1 2 3 | a user owns it from here, to there | it is owned: its owner must look for mail |
  *
  * An action that you do not know needs no answer: ignore it.
  *
+ * POOLS
+ *
+ * A client with many connections makes one sch_pool for each database, and lets each connection join it (sch_conn_join, after
+ * sch_conn_new). Then a notification that one connection read acts for all that are connected to the same node, also
+ * for those that nobody reads from; their handoffs are spread over the time there is; an endpoint that refuses is tried by one
+ * connection at a time; and a server that refused the opt-in is not asked again for a while.
+ *
+ * The talking is done by the inputs of each connection: what it read goes to the pool, what others read comes to it. You
+ *
+ *   1. look for mail: sch_conn_has_mail before you write, or a waiter for each thread or event loop (sch_pool_add_waiter_fd, an
+ *      eventfd or pipe; or sch_pool_add_waiter, a callback), named when you take a connection. When woken, call sch_conn_tick
+ *      on those of your connections that have mail, and drain their actions;
+ *   2. say who owns it: sch_conn_give when a user gives it back to your pool of connections, sch_conn_take when one takes it out
+ *      (a connection that has joined is taken; one that is never given back is fine);
+ *   3. look after the pool, from one thread: sch_pool_tick at sch_pool_next_deadline, sch_pool_poll_event until SCH_EMPTY. Woken
+ *      for both by the waiter of sch_pool_watch:
+ *
+ *          case SCH_EVENT_RETIRE:  if (is_idle(e.user)) close_it(e.user);        // nobody owns it: close, open when needed
+ *          case SCH_EVENT_HANDOFF: if (check_out(e.user)) drive_until_finished(e.user);  // sch_conn_take, run loop, _give
+ *          default: log it;
+ *
+ *   4. ask sch_pool_where_to_dial for each new connection, say sch_conn_dial_to in place of sch_conn_dial, and tell
+ *      sch_pool_dial_result how it went.
+ *
+ * Every call on a pool may come from any thread at any time; none blocks. What it answers is copied into your memory. It may
+ * answer SCH_ERR_NULL, SCH_ERR_ARGUMENT, SCH_ERR_BUSY (while it is being freed) and SCH_ERR_PANIC (a defect: the pool goes on).
+ * Wake-ups come when no lock is held, perhaps once too often; from a callback you may call the pool, but of the connection whose
+ * call woke it every call answers SCH_ERR_BUSY.
+ *
  * OWNERSHIP AND LIFETIMES
  *
- * sch_config and sch_conn are the only things that you free. What goes in is copied before the call returns, except the data
+ * sch_config, sch_conn and sch_pool are the only things that you free. What goes in is copied before the call returns, except the data
  * of sch_conn_receive, into which the spans point. What comes out (action, dial, region, span, text) is borrowed until the
  * next call on that handle that takes a pointer without const; calls that take a const handle change nothing. Text from libsch
  * is UTF-8 with a length, and has a NUL after it. A call that fails leaves its outputs untouched, and the connection as it was.
@@ -136,7 +167,7 @@
  *
  * THREADS
  *
- * One call at a time on a handle; it may come from any thread. A second call meanwhile, also one from inside the log
+ * sch_pool may be used by all threads at once. Of the others: one call at a time on a handle; it may come from any thread. A second call meanwhile, also one from inside the log
  * callback, is refused with SCH_ERR_BUSY and does nothing. Different handles know nothing of each other; there are no globals.
  *
  * GROWTH
@@ -165,6 +196,9 @@
  *   redis.client.maintenance.notifications   notifications_*; of them duplicate, stale and malformed are parts, not more
  *   redis.client.connection.relaxed_timeout  + relaxed, - restored: an up-down counter of relaxed connections
  *   redis.client.connection.handoff          handoffs_swapped; the others by outcome, handoffs_failed and so on
+ *
+ * sch_pool_counters and sch_pool_endpoint_counters have what concerns all members: for these metrics count connections or the
+ * pool, not both.
  *
  * LIMITS
  *
@@ -260,6 +294,11 @@
  * The handle is in use: a call from inside its log callback, or from another thread. Nothing was done.
  */
 #define SCH_ERR_BUSY -14
+
+/**
+ * The bytes are no reply to CLUSTER SLOTS or SHARDS, or one without slots: `sch_cluster_last_error` says which.
+ */
+#define SCH_ERR_NOT_A_SLOT_MAP -15
 
 /**
  * The end of the handle begins here: statuses at or below this number mean that it can only be salvaged and freed.
@@ -564,7 +603,8 @@
 
 /**
  * Use `transport` instead of `old_transport` (0: that one has died). `flush_tracking`: client-side caches are void.
- * Answer: `sch_conn_swapped` or `sch_conn_swap_refused`.
+ * Answer: `sch_conn_swapped` or `sch_conn_swap_refused`. Where the old one has died or is given up at deadline +
+ * drain_grace, it comes without a HOLD.
  */
 #define SCH_ACTION_SWAP 6
 
@@ -590,7 +630,7 @@
 #define SCH_ACTION_LOST 10
 
 /**
- * Held commands `first`, `count` of them, come back in `data` as never written. Needs no answer.
+ * Held commands `first`, `count` of them, come back in `data`, whole, as never written. Needs no answer.
  */
 #define SCH_ACTION_HAND_BACK 11
 
@@ -781,7 +821,7 @@
 #define SCH_OFF_DISABLED 1
 
 /**
- * RESP2 is spoken.
+ * RESP2 is spoken, from the start or since HELLO 2.
  */
 #define SCH_OFF_RESP2 2
 
@@ -801,7 +841,7 @@
 #define SCH_OFF_BROKEN 5
 
 /**
- * RESET, HELLO 2 or CLIENT MAINT_NOTIFICATIONS OFF by the application.
+ * RESET or CLIENT MAINT_NOTIFICATIONS OFF by the application.
  */
 #define SCH_OFF_OPTED_OUT 6
 
@@ -834,6 +874,11 @@
  * The opt-in was answered with another error.
  */
 #define SCH_OFF_OPTIN_FAILED 12
+
+/**
+ * More session state (subscriptions) than max_session_bytes: no handoff, relaxing goes on.
+ */
+#define SCH_OFF_SESSION_TOO_LARGE 13
 
 /**
  * No candidate is ready.
@@ -951,6 +996,97 @@
 #define SCH_PHASE_CLOSED 11
 
 /**
+ * A notification was read: once for each, however many connections read it. `notification`, `seq`; `member`, `user`:
+ * who read it first.
+ */
+#define SCH_EVENT_MAINTENANCE 1
+
+/**
+ * `member` has no owner and its node moves: close it, and open one when you need it. If it has been taken since, forget this.
+ */
+#define SCH_EVENT_RETIRE 2
+
+/**
+ * `member` has no owner and its node moves: take it, drive it as any connection until HANDOFF_FINISHED, give it back.
+ */
+#define SCH_EVENT_HANDOFF 3
+
+/**
+ * `host`, `port` refused several times: one connection at a time tries it from now on.
+ */
+#define SCH_EVENT_BREAKER_OPENED 4
+
+/**
+ * `host`, `port` answered again.
+ */
+#define SCH_EVENT_BREAKER_CLOSED 5
+
+/**
+ * A MOVING names `host`, `port`, which the endpoint policy does not allow: it is not followed.
+ */
+#define SCH_EVENT_ENDPOINT_REFUSED 6
+
+/**
+ * The deadline of MOVING `seq` has come, and `count` members are not handed off. `host_len` 0: to the configured address.
+ */
+#define SCH_EVENT_LATE 7
+
+/**
+ * Nobody polled: `count` events were dropped. Those of members (RETIRE, HANDOFF) are not among them, they wait.
+ */
+#define SCH_EVENT_DROPPED 8
+
+/**
+ * MOVING.
+ */
+#define SCH_NOTIFICATION_MOVING 1
+
+/**
+ * MIGRATING.
+ */
+#define SCH_NOTIFICATION_MIGRATING 2
+
+/**
+ * MIGRATED.
+ */
+#define SCH_NOTIFICATION_MIGRATED 3
+
+/**
+ * FAILING_OVER.
+ */
+#define SCH_NOTIFICATION_FAILING_OVER 4
+
+/**
+ * FAILED_OVER.
+ */
+#define SCH_NOTIFICATION_FAILED_OVER 5
+
+/**
+ * SMIGRATING.
+ */
+#define SCH_NOTIFICATION_SMIGRATING 6
+
+/**
+ * SMIGRATED.
+ */
+#define SCH_NOTIFICATION_SMIGRATED 7
+
+/**
+ * Room for a host and a NUL.
+ */
+#define SCH_HOST_SIZE 256
+
+/**
+ * Members that nobody owns are closed when their node moves (RETIRE).
+ */
+#define SCH_UNOWNED_RETIRE 1
+
+/**
+ * Members that nobody owns are handed off when their node moves (HANDOFF).
+ */
+#define SCH_UNOWNED_HANDOFF 2
+
+/**
  * Settings of connections to be made. They are copied by `sch_conn_new`: one may serve many, and may be freed after it.
  */
 typedef struct sch_config sch_config;
@@ -959,6 +1095,11 @@ typedef struct sch_config sch_config;
  * One logical connection.
  */
 typedef struct sch_conn sch_conn;
+
+/**
+ * A pool. Its connections keep what is behind it alive: it may be freed before them.
+ */
+typedef struct sch_pool sch_pool;
 
 /**
  * What a call answers: 0 is done, above 0 is ordinary, below 0 is an error, -100 and below is the end of the handle.
@@ -1421,6 +1562,10 @@ typedef struct sch_counters {
      * Log and trace lines that nobody read.
      */
     uint64_t log_lines_dropped;
+    /**
+     * Notifications read by another connection of the pool.
+     */
+    uint64_t notifications_told;
 } sch_counters;
 
 /**
@@ -1429,6 +1574,268 @@ typedef struct sch_counters {
  * not throw nor longjmp.
  */
 typedef void (*sch_log_fn)(int32_t level, const char *text, size_t len, void *user_data);
+
+/**
+ * Wakes a thread or an event loop, from whatever thread made the call that has news. No lock is held; it must not
+ * block, throw nor longjmp, and does best to do nothing but signal. It may come once too often.
+ */
+typedef void (*sch_wake_fn)(void *user_data);
+
+/**
+ * Something that a pool tells: see SCH_EVENT_* for what is filled, the rest is 0.
+ */
+typedef struct sch_pool_event {
+    /**
+     * Set it to `sizeof(sch_pool_event)` before the call.
+     */
+    uint32_t struct_size;
+    /**
+     * SCH_EVENT_*. Ignore what you do not know.
+     */
+    int32_t kind;
+    /**
+     * The member, as `sch_conn_member` says; 0 is none.
+     */
+    uint64_t member;
+    /**
+     * What you called it.
+     */
+    uint64_t user;
+    /**
+     * How many.
+     */
+    uint64_t count;
+    /**
+     * The seq of the notification, if `has_seq`.
+     */
+    uint64_t seq;
+    /**
+     * 1: it has a seq.
+     */
+    uint8_t has_seq;
+    /**
+     * SCH_NOTIFICATION_*, or 0.
+     */
+    uint8_t notification;
+    /**
+     * A port, or 0.
+     */
+    uint16_t port;
+    /**
+     * The length of `host`.
+     */
+    uint32_t host_len;
+    /**
+     * A name or address, with a NUL after it.
+     */
+    char host[SCH_HOST_SIZE];
+} sch_pool_event;
+
+/**
+ * A place to dial, or that counters are of.
+ */
+typedef struct sch_place {
+    /**
+     * A name or address, with a NUL after it.
+     */
+    char host[SCH_HOST_SIZE];
+    /**
+     * Its length.
+     */
+    uint32_t host_len;
+    /**
+     * The port.
+     */
+    uint16_t port;
+    /**
+     * 1: you are the one connection that tries it. Report the result soon.
+     */
+    uint8_t is_probe;
+    /**
+     * 1: it refused the opt-in; libsch does not opt in there before `optin_refused_until_ns`.
+     */
+    uint8_t optin_refused;
+    /**
+     * See there.
+     */
+    uint64_t optin_refused_until_ns;
+} sch_place;
+
+/**
+ * Counters of a pool since it was made. More may follow.
+ */
+typedef struct sch_pool_counts {
+    /**
+     * Set it to `sizeof(sch_pool_counts)` before the call.
+     */
+    uint32_t struct_size;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+    /**
+     * Members now.
+     */
+    uint64_t members;
+    /**
+     * Members that joined.
+     */
+    uint64_t members_joined;
+    /**
+     * Joins refused at the limit.
+     */
+    uint64_t members_refused;
+    /**
+     * Members that a defect of libsch made leave.
+     */
+    uint64_t members_ejected;
+    /**
+     * Nodes known now.
+     */
+    uint64_t nodes;
+    /**
+     * Notifications read by members.
+     */
+    uint64_t notifications;
+    /**
+     * Of them, read before by another member.
+     */
+    uint64_t notifications_duplicate;
+    /**
+     * Of them, older than one read before.
+     */
+    uint64_t notifications_stale;
+    /**
+     * Times that a member was told what another had read.
+     */
+    uint64_t notifications_told;
+    /**
+     * Facts that gave way at the limit before all had read them.
+     */
+    uint64_t facts_dropped;
+    /**
+     * Events dropped because nobody polled.
+     */
+    uint64_t events_dropped;
+    /**
+     * MOVINGs that members were handed off for.
+     */
+    uint64_t waves;
+    /**
+     * Of them, given up at the limit: their members went on at once.
+     */
+    uint64_t waves_evicted;
+    /**
+     * Handoffs asked of members.
+     */
+    uint64_t handoffs_asked;
+    /**
+     * Of them, ended with a swap.
+     */
+    uint64_t handoffs_swapped;
+    /**
+     * Of them, failed.
+     */
+    uint64_t handoffs_failed;
+    /**
+     * Of them, refused by you.
+     */
+    uint64_t handoffs_refused;
+    /**
+     * Of them, replaced by a newer MOVING.
+     */
+    uint64_t handoffs_superseded;
+    /**
+     * Of them, ended by a close.
+     */
+    uint64_t handoffs_closed;
+    /**
+     * Members not handed off at the deadline.
+     */
+    uint64_t handoffs_late;
+    /**
+     * RETIRE told.
+     */
+    uint64_t retired;
+    /**
+     * Attempts granted.
+     */
+    uint64_t grants;
+    /**
+     * Of them, not taken up in time: their place went to another.
+     */
+    uint64_t grants_lapsed;
+    /**
+     * Targets that the policy does not allow.
+     */
+    uint64_t endpoints_refused;
+    /**
+     * Servers that refused the opt-in.
+     */
+    uint64_t optins_refused;
+    /**
+     * Dials reported.
+     */
+    uint64_t dials;
+    /**
+     * Times that there was nothing to dial yet.
+     */
+    uint64_t dials_blocked;
+    /**
+     * Endpoints that began to refuse.
+     */
+    uint64_t breakers_opened;
+    /**
+     * Endpoints that answered again.
+     */
+    uint64_t breakers_closed;
+    /**
+     * Calls whose `now_ns` was before that of an earlier one.
+     */
+    uint64_t clock_steps_back;
+} sch_pool_counts;
+
+/**
+ * Counters of one endpoint. More may follow.
+ */
+typedef struct sch_endpoint_counters {
+    /**
+     * Set it to `sizeof(sch_endpoint_counters)` before the call.
+     */
+    uint32_t struct_size;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+    /**
+     * Candidates tried there.
+     */
+    uint64_t attempts;
+    /**
+     * Of them, failed.
+     */
+    uint64_t attempts_failed;
+    /**
+     * Dials reported.
+     */
+    uint64_t dials;
+    /**
+     * Of them, failed.
+     */
+    uint64_t dials_failed;
+    /**
+     * Tries by one connection while it refused.
+     */
+    uint64_t probes;
+    /**
+     * Times that it began to refuse.
+     */
+    uint64_t breaker_opened;
+    /**
+     * 1: it refuses now.
+     */
+    uint64_t breaker_open;
+} sch_endpoint_counters;
 
 #ifdef __cplusplus
 extern "C" {
@@ -1858,6 +2265,21 @@ sch_status sch_conn_dial(struct sch_conn *conn,
                          struct sch_dial *dial_out);
 
 /**
+ * As `sch_conn_dial`, to a place that you know from elsewhere: `sch_pool_where_to_dial` says where the connections of a
+ * pool go.
+ *
+ * Returns SCH_OK: `dial_out` is filled, its texts live until the next call that is not const; SCH_ERR_ARGUMENT: host and
+ * port name no endpoint; SCH_ERR_STRUCT_SIZE; SCH_ERR_LIMIT: eight dials have not been reported; and what every call
+ * answers.
+ */
+sch_status sch_conn_dial_to(struct sch_conn *conn,
+                            uint64_t now_ns,
+                            const char *host,
+                            size_t host_len,
+                            uint16_t port,
+                            struct sch_dial *dial_out);
+
+/**
  * The socket of `transport` is connected, TLS included. `peer` is its address as `ip:port` or `[ip6]:port`, or
  * (NULL, 0): it decides which kind of endpoint MOVING shall name.
  *
@@ -2099,6 +2521,19 @@ sch_status sch_conn_slot_move(const struct sch_conn *conn,
                               struct sch_slot_move *move_out);
 
 /**
+ * The action that was polled last as one line, such as `open 2 b:6379 attempt=1 by=15s`: the same in logs, in scenario
+ * files and in every language. It has no bytes of commands and no credentials. It is copied to `text`, which has room
+ * for `cap` bytes: as much as fits, and a NUL.
+ *
+ * Returns SCH_OK: the whole line has `*len_out` bytes; if that is not below `cap`, it was cut. SCH_EMPTY: no action was
+ * polled; and what every call answers.
+ */
+sch_status sch_conn_action_text(const struct sch_conn *conn,
+                                char *text,
+                                size_t cap,
+                                size_t *len_out);
+
+/**
  * When `sch_conn_tick` is due, on your clock.
  *
  * Returns SCH_OK: `*has_out` says whether there is a deadline, `*deadline_ns_out` is it or 0; and what every call
@@ -2161,8 +2596,10 @@ sch_status sch_conn_current(const struct sch_conn *conn, uint64_t *transport_out
 sch_status sch_conn_is_active(const struct sch_conn *conn, bool *active_out);
 
 /**
- * The next line of the trace, which `sch_config_set_trace` turns on: inputs and actions, without values and
- * credentials.
+ * The next line of the trace, which `sch_config_set_trace` turns on: inputs and actions, in the words of the scenario
+ * files of libsch's tests. The lines, each with a line end, are such a file, and replay. Notifications stand in it in
+ * full; of all else type, length and command name; credentials never. At most 4,096 lines wait; beyond, lines are
+ * dropped and counted.
  *
  * Returns SCH_OK: `*text_out` has `*len_out` bytes and a NUL after them, until the next call that is not const;
  * SCH_EMPTY; and what every call answers.
@@ -2249,6 +2686,221 @@ sch_status sch_conn_push_end(struct sch_conn *conn,
                              uint64_t now_ns,
                              uint64_t transport,
                              bool *swallowed_out);
+
+/**
+ * Makes a pool for connections that are made with `config` (NULL: the defaults): host and port, endpoint policy, seed and
+ * times are those of the pool, too. A pool is for one database.
+ *
+ * Returns SCH_OK: `*pool_out` is yours, for `sch_pool_free`; SCH_ERR_ABI; SCH_ERR_CONFIG: `sch_config_problem` says
+ * why; SCH_ERR_BUSY: another thread uses `config`; SCH_ERR_NULL.
+ */
+sch_status sch_pool_new(uint32_t abi,
+                        const struct sch_config *config,
+                        struct sch_pool **pool_out);
+
+/**
+ * Frees your handle of a pool. NULL is fine. Connections that have joined go on as its members, and their waiters are woken.
+ *
+ * Returns SCH_OK; SCH_ERR_BUSY: another thread is inside, or this is a wake-up callback: nothing is freed.
+ */
+sch_status sch_pool_free(struct sch_pool *pool);
+
+/**
+ * A waiter that is woken by writing to `descriptor`: an eventfd, or a pipe, with O_NONBLOCK. Eight bytes are written; read
+ * them away before you look for mail. Remove the waiter before you close the descriptor.
+ *
+ * Returns SCH_OK: `*waiter_out` is its number, above 0; SCH_ERR_ARGUMENT: the descriptor is not open, or may block;
+ * SCH_ERR_LIMIT; and what every call on a pool answers.
+ */
+sch_status sch_pool_add_waiter_fd(const struct sch_pool *pool,
+                                  int descriptor,
+                                  uint32_t *waiter_out);
+
+/**
+ * A waiter that is woken by calling `wake` with `user_data`, from any thread.
+ *
+ * Returns SCH_OK: `*waiter_out` is its number, above 0; SCH_ERR_NULL; SCH_ERR_LIMIT; and what every call on a pool answers.
+ */
+sch_status sch_pool_add_waiter(const struct sch_pool *pool,
+                               sch_wake_fn wake,
+                               void *user_data,
+                               uint32_t *waiter_out);
+
+/**
+ * Ends a waiter. After SCH_OK it is not woken any more, and what it needs can go.
+ *
+ * Returns SCH_OK; SCH_ERR_ARGUMENT: there is none of that number; SCH_ERR_BUSY: it is just being woken, by another thread or
+ * around this call: it stays, try again; and what every call on a pool answers.
+ */
+sch_status sch_pool_remove_waiter(const struct sch_pool *pool,
+                                  uint32_t waiter);
+
+/**
+ * Names the waiter of the pool itself: it is woken when there are events to poll, and when the deadline comes nearer. 0 is
+ * none, then poll and tick at your own pace: every 100 ms is good.
+ *
+ * Returns SCH_OK; SCH_ERR_ARGUMENT: there is none of that number; and what every call on a pool answers.
+ */
+sch_status sch_pool_watch(const struct sch_pool *pool,
+                          uint32_t waiter);
+
+/**
+ * The next event. More than one thread may poll; each event is given once.
+ *
+ * Returns SCH_OK: `event_out` is filled; SCH_EMPTY: there is none; SCH_ERR_STRUCT_SIZE; and what every call on a pool
+ * answers.
+ */
+sch_status sch_pool_poll_event(const struct sch_pool *pool,
+                               struct sch_pool_event *event_out);
+
+/**
+ * Does what is due. Any thread may call it; one is enough.
+ *
+ * Returns SCH_OK; and what every call on a pool answers.
+ */
+sch_status sch_pool_tick(const struct sch_pool *pool, uint64_t now_ns);
+
+/**
+ * When `sch_pool_tick` is to be called.
+ *
+ * Returns SCH_OK: `*has_out` says whether there is a deadline, `*deadline_ns_out` is it or 0; and what every call on a pool
+ * answers.
+ */
+sch_status sch_pool_next_deadline(const struct sch_pool *pool,
+                                  bool *has_out,
+                                  uint64_t *deadline_ns_out);
+
+/**
+ * Where to dial a new connection, best first: inside the window of a MOVING its target, then what moves; after it the
+ * configured address again. What refuses is left out, but for one that tries. Fills up to `cap` (1 at least, 4 is good)
+ * places; try one after the other, and report each with `sch_pool_dial_result`.
+ *
+ * Returns SCH_OK: `*count_out` places are filled; SCH_EMPTY: all refuse and are tried by another connection, ask again at
+ * `*retry_ns_out`; SCH_ERR_ARGUMENT: `cap` is 0; and what every call on a pool answers.
+ */
+sch_status sch_pool_where_to_dial(const struct sch_pool *pool,
+                                  uint64_t now_ns,
+                                  struct sch_place *places,
+                                  size_t cap,
+                                  size_t *count_out,
+                                  uint64_t *retry_ns_out);
+
+/**
+ * A dial to one of those places has ended, with a usable connection or not.
+ *
+ * Returns SCH_OK; SCH_ERR_ARGUMENT: it is no endpoint; and what every call on a pool answers.
+ */
+sch_status sch_pool_dial_result(const struct sch_pool *pool,
+                                uint64_t now_ns,
+                                const char *host,
+                                size_t host_len,
+                                uint16_t port,
+                                bool ok);
+
+/**
+ * A server refused the opt-in: connections of the pool do not ask it again for a while. Those that have joined say so
+ * themselves; this is for a driver that opts in by its own means.
+ *
+ * Returns SCH_OK; SCH_ERR_ARGUMENT: it is no endpoint; and what every call on a pool answers.
+ */
+sch_status sch_pool_optin_refused(const struct sch_pool *pool,
+                                  uint64_t now_ns,
+                                  const char *host,
+                                  size_t host_len,
+                                  uint16_t port);
+
+/**
+ * Counters of the pool.
+ *
+ * Returns SCH_OK: `counters_out` is filled; SCH_ERR_STRUCT_SIZE; and what every call on a pool answers.
+ */
+sch_status sch_pool_counters(const struct sch_pool *pool, struct sch_pool_counts *counters_out);
+
+/**
+ * The endpoints that there are counters of, up to `cap`; only host and port are filled.
+ *
+ * Returns SCH_OK: `*count_out` places are filled; and what every call on a pool answers.
+ */
+sch_status sch_pool_endpoints(const struct sch_pool *pool,
+                              struct sch_place *places,
+                              size_t cap,
+                              size_t *count_out);
+
+/**
+ * Counters of one endpoint.
+ *
+ * Returns SCH_OK: `counters_out` is filled; SCH_EMPTY: nothing is known of it; SCH_ERR_ARGUMENT: it is no endpoint;
+ * SCH_ERR_STRUCT_SIZE; and what every call on a pool answers.
+ */
+sch_status sch_pool_endpoint_counters(const struct sch_pool *pool,
+                                      const char *host,
+                                      size_t host_len,
+                                      uint16_t port,
+                                      struct sch_endpoint_counters *counters_out);
+
+/**
+ * The connection becomes a member of `pool`, owned by a user. From here on what one member reads acts for all on the same
+ * node, and handoffs wait for their turn. Libsch does the talking: after each input of the connection it brings what was
+ * read to the pool and acts on its mail, so a `sch_conn_tick` is what a wake-up asks for.
+ *
+ * `unowned` is SCH_UNOWNED_*: what shall become of it when its node moves and nobody owns it. `user` is what you call it,
+ * for events. `node` names the node, for hosts that know better than the address that each `sch_conn_connected` says; or
+ * (NULL, 0).
+ *
+ * Returns SCH_OK; SCH_ERR_ARGUMENT: `unowned` is none, or `node` is not host:port; SCH_ERR_UNEXPECTED: it is a member
+ * already; SCH_ERR_LIMIT: the pool is full; SCH_ERR_NULL; and what every call answers.
+ */
+sch_status sch_conn_join(struct sch_conn *conn,
+                         uint64_t now_ns,
+                         const struct sch_pool *pool,
+                         int32_t unowned,
+                         uint64_t user,
+                         const char *node,
+                         size_t node_len);
+
+/**
+ * The connection leaves its pool. A handoff that waited for its turn begins at once.
+ *
+ * Returns SCH_OK; SCH_ERR_UNEXPECTED: it is no member; and what every call answers.
+ */
+sch_status sch_conn_leave(struct sch_conn *conn, uint64_t now_ns);
+
+/**
+ * A user owns the connection from here on, as at first. `waiter` is who is woken for its mail, from
+ * `sch_pool_add_waiter`; 0 is nobody: then ask `sch_conn_has_mail` before you write. Its mail is acted on at once: drain the
+ * actions before you write.
+ *
+ * Returns SCH_OK; SCH_ERR_UNEXPECTED: it is no member; SCH_ERR_ARGUMENT: there is no such waiter; and what every call
+ * answers.
+ */
+sch_status sch_conn_take(struct sch_conn *conn,
+                         uint64_t now_ns,
+                         uint32_t waiter);
+
+/**
+ * Nobody owns the connection: it rests in your pool of connections. Its mail waits until it is taken; if its node moves,
+ * an event says what to do.
+ *
+ * Returns SCH_OK; SCH_ERR_UNEXPECTED: it is no member; and what every call answers.
+ */
+sch_status sch_conn_give(struct sch_conn *conn,
+                         uint64_t now_ns);
+
+/**
+ * Whether there is mail: then call `sch_conn_tick` and drain the actions. One atomic load.
+ *
+ * Returns SCH_OK: `*has_mail_out` is set, also to true for nothing; SCH_ERR_UNEXPECTED: it is no member; and what every
+ * call answers.
+ */
+sch_status sch_conn_has_mail(const struct sch_conn *conn,
+                             bool *has_mail_out);
+
+/**
+ * The number of this member in events, never 0 and never used again.
+ *
+ * Returns SCH_OK: `*member_out` is set; SCH_ERR_UNEXPECTED: it is no member; and what every call answers.
+ */
+sch_status sch_conn_member(const struct sch_conn *conn, uint64_t *member_out);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -98,7 +98,7 @@ pub enum Outcome {
 pub enum OffReason {
     /// The mode is `disabled`.
     Disabled = 1,
-    /// RESP2 is spoken.
+    /// RESP2 is spoken, from the start or since HELLO 2.
     Resp2 = 2,
     /// The server does not know the opt-in, or has it off.
     Refused = 3,
@@ -106,7 +106,7 @@ pub enum OffReason {
     NoPermission = 4,
     /// The bytes received are not RESP3: they pass through untouched from here on.
     Broken = 5,
-    /// RESET, HELLO 2 or `CLIENT MAINT_NOTIFICATIONS OFF` by the application.
+    /// RESET or `CLIENT MAINT_NOTIFICATIONS OFF` by the application.
     OptedOut = 6,
     /// Replies can no longer be counted: no handoff by draining, relaxing still works (N7).
     Uncounted = 7,
@@ -120,6 +120,8 @@ pub enum OffReason {
     BrokenCommands = 11,
     /// The opt-in was answered with errors that are none of the above.
     OptinFailed = 12,
+    /// More session state than `max_session_bytes`: it cannot be rebuilt (S1, H12).
+    SessionTooLarge = 13,
 }
 
 impl OffReason {
@@ -127,7 +129,12 @@ impl OffReason {
     pub fn relaxing_goes_on(self) -> bool {
         matches!(
             self,
-            Self::Uncounted | Self::Stream | Self::ReplyOff | Self::TrackingRedirect | Self::BrokenCommands
+            Self::Uncounted
+                | Self::Stream
+                | Self::ReplyOff
+                | Self::TrackingRedirect
+                | Self::BrokenCommands
+                | Self::SessionTooLarge
         )
     }
 }

@@ -334,6 +334,43 @@ fn level_1_hands_over_pushes_whole_or_by_element() {
 }
 
 #[test]
+fn the_text_of_an_action_is_copied_as_far_as_there_is_room() {
+    let conn = Conn::managed();
+    let mut len = 77;
+    let mut room = [0x55u8; 64];
+    let text = |room: &mut [u8], cap: usize, len: &mut usize| {
+        c!(sch_conn_action_text(conn.0, room.as_mut_ptr().cast(), cap, len))
+    };
+    assert_eq!(text(&mut room, 64, &mut len), SCH_EMPTY);
+    assert_eq!((len, room), (77, [0x55; 64]));
+    let conn = conn.connected();
+    moving(&conn);
+    while conn.poll().is_some_and(|a| a.kind != SCH_ACTION_OPEN) {}
+    let text = |room: &mut [u8], cap: usize, len: &mut usize| {
+        c!(sch_conn_action_text(conn.0, room.as_mut_ptr().cast(), cap, len))
+    };
+    assert_eq!(text(&mut room, 64, &mut len), SCH_OK);
+    let line = b"open 2 b:6380 attempt=1 by=";
+    assert!(len > line.len() && room.starts_with(line) && room[len..len + 2] == [0, 0x55]);
+    let whole = len;
+    // Cut, with a NUL, and never beyond what there is.
+    for cap in 1..=whole {
+        room.fill(0x55);
+        assert_eq!(text(&mut room, cap, &mut len), SCH_OK);
+        assert_eq!((len, room[cap - 1], room[cap]), (whole, 0, 0x55), "{cap}");
+    }
+    room.fill(0x55);
+    assert_eq!(text(&mut room, 0, &mut len), SCH_OK);
+    assert_eq!((len, room), (whole, [0x55; 64]));
+    assert_eq!(c!(sch_conn_action_text(conn.0, null_mut(), 0, &mut len)), SCH_OK);
+    len = 77;
+    assert_eq!(c!(sch_conn_action_text(conn.0, null_mut(), 1, &mut len)), SCH_ERR_NULL);
+    assert_eq!(c!(sch_conn_action_text(null(), room.as_mut_ptr().cast(), 64, &mut len)), SCH_ERR_NULL);
+    assert_eq!(c!(sch_conn_action_text(conn.0, room.as_mut_ptr().cast(), 64, null_mut())), SCH_ERR_NULL);
+    assert_eq!((len, room), (77, [0x55; 64]));
+}
+
+#[test]
 fn text_with_a_nul_inside_is_refused() {
     let mut config = null_mut();
     assert_eq!(c!(sch_config_new(&mut config)), SCH_OK);

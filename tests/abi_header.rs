@@ -113,6 +113,7 @@ fn the_vocabulary_names_every_action_and_every_input() {
         "salvage",
         "region",
         "poll_action",
+        "action_text",
         "slot_move",
         "next_deadline",
         "effective_timeout_ms",
@@ -127,6 +128,8 @@ fn the_vocabulary_names_every_action_and_every_input() {
         "push_integer",
         "push_null",
         "push_array",
+        "has_mail",
+        "member",
     ];
     for export in exports() {
         let Some(input) = export.strip_prefix("sch_conn_") else { continue };

@@ -8,14 +8,8 @@ use scenario::{Split, replay};
 
 #[test]
 fn every_scenario_gives_the_actions_that_its_file_says() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/scenarios");
     let bless = std::env::var("SCH_BLESS").is_ok();
-    let mut files: Vec<_> = std::fs::read_dir(folder)
-        .expect("tests/scenarios")
-        .map(|f| f.unwrap().path())
-        .filter(|p| p.extension().is_some_and(|e| e == "txt"))
-        .collect();
-    files.sort();
+    let files = scenario::files();
     assert!(!files.is_empty());
     let mut failed = Vec::new();
     for path in files {
@@ -43,18 +37,14 @@ fn every_scenario_gives_the_actions_that_its_file_says() {
 
 #[test]
 fn every_scenario_names_the_rule_it_proves() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/scenarios");
-    for file in std::fs::read_dir(folder).unwrap() {
-        let path = file.unwrap().path();
-        if path.extension().is_some_and(|e| e == "txt") {
-            let text = std::fs::read_to_string(&path).unwrap();
-            let first = text.lines().next().unwrap_or_default();
-            let rule = first.trim_start_matches("# ").split([' ', ':', ',']).next().unwrap_or_default();
-            let named = rule.len() >= 2
-                && rule.as_bytes()[0].is_ascii_uppercase()
-                && rule.ends_with(|c: char| c.is_ascii_digit());
-            assert!(named, "{}: the first line must begin with a rule, as `# H2: ...`", path.display());
-        }
+    for path in scenario::files() {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let first = text.lines().next().unwrap_or_default();
+        let rule = first.trim_start_matches("# ").split([' ', ':', ',']).next().unwrap_or_default();
+        let named = rule.len() >= 2
+            && rule.as_bytes()[0].is_ascii_uppercase()
+            && rule.ends_with(|c: char| c.is_ascii_digit());
+        assert!(named, "{}: the first line must begin with a rule, as `# H2: ...`", path.display());
     }
 }
 

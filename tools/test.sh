@@ -15,6 +15,9 @@ make --no-print-directory clients
 step "unit tests, scenarios, probes, C ABI, simulator"
 cargo test --locked --workspace --no-fail-fast
 
+step "the Node package"
+tools/test_node.sh
+
 step "end to end against redis-server, plain and TLS"
 make --no-print-directory e2e
 

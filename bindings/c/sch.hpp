@@ -199,6 +199,14 @@ public:
         auto out = detail::sized<sch_slot_move>();
         return check(sch_conn_slot_move(get(), index, &out)) ? std::optional(out) : std::nullopt;
     }
+    // The action that was polled last, as one line; empty before the first.
+    std::string action_text() const {
+        std::size_t len = 0;
+        if (!check(sch_conn_action_text(get(), nullptr, 0, &len))) return {};
+        std::string text(len, '\0');
+        check(sch_conn_action_text(get(), &text[0], len + 1, &len));
+        return text;
+    }
     std::optional<std::uint64_t> next_deadline() const {
         bool has = false;
         std::uint64_t deadline = 0;

@@ -27,6 +27,14 @@ pub enum Ctl {
     Fault(Common),
     /// Send bytes as they are: endpoint=a data='>2\r\n+X\r\n:1\r\n'
     Push(Common),
+    /// Move slots between nodes: moves='[["a","b","0-99"]]' ms=2000 remove_sources=true ...
+    Slots(Common),
+    /// A node without slots joins: name=d
+    NodeAdd(Common),
+    /// A node without slots leaves: endpoint=d
+    NodeRemove(Common),
+    /// Show the endpoints, their slots, and what the name stands for.
+    Endpoints(Common),
     /// Run a scenario: name=rolling-upgrade scale=0.1; waits for its end unless wait=false
     Scenario(Common),
     /// Show endpoints and connections.
@@ -43,6 +51,10 @@ pub fn main(ctl: Ctl) -> Result<(), String> {
         Ctl::Fault(c) => ("POST", "/v1/fault", c),
         Ctl::Push(c) => ("POST", "/v1/push", c),
         Ctl::Scenario(c) => ("POST", "/v1/scenario", c),
+        Ctl::Slots(c) => ("POST", "/v1/slots", c),
+        Ctl::NodeAdd(c) => ("POST", "/v1/node_add", c),
+        Ctl::NodeRemove(c) => ("POST", "/v1/node_remove", c),
+        Ctl::Endpoints(c) => ("GET", "/v1/endpoints", c),
         Ctl::Status(c) => ("GET", "/v1/status", c),
         Ctl::Events(c) => ("GET", "/v1/events", c),
     };

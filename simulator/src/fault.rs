@@ -34,9 +34,9 @@ struct Split {
 
 pub async fn set(sim: &Arc<Sim>, r: FaultRequest, asked: &Value) -> Answer {
     let all = sim.endpoints.iter().filter(|e| r.endpoint.as_ref().is_none_or(|n| *n == e.name));
-    let endpoints: Vec<_> = all.cloned().collect();
+    let endpoints: Vec<_> = all.collect();
     if endpoints.is_empty() {
-        let names: Vec<_> = sim.endpoints.iter().map(|e| e.name.as_str()).collect();
+        let names: Vec<_> = sim.endpoints.iter().map(|e| e.name.clone()).collect();
         return Err((
             404,
             format!(

@@ -1,5 +1,6 @@
 //! The control interface: JSON over HTTP/1.1.
 
+use crate::cluster;
 use crate::fault::{self, FaultRequest};
 use crate::limits::MAX_REQUEST_BODY;
 use crate::maint::{self, Answer, Refused};
@@ -60,7 +61,7 @@ async fn answer(sim: Arc<Sim>, request: Request<Incoming>) -> Result<Response<Fu
     Ok(response)
 }
 
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refused> {
+pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refused> {
     let body = if body.is_empty() { b"{}" } else { body };
     let value: Value =
         serde_json::from_slice(body).map_err(|e| (400, format!("the body must be a JSON object: {e}")))?;
@@ -118,6 +119,9 @@ async fn route(sim: &Arc<Sim>, method: &Method, path: &str, query: &str, body: &
             fault::set(sim, parse::<FaultRequest>(body)?, &asked).await
         }
         (_, "/v1/scenario") if post => scenario::start(sim, parse(body)?),
-        _ => Err((404, format!("no route {method} {path}; there are {ROUTES}"))),
+        (m, p) => match cluster::http::route(sim, m, p, body).await {
+            Some(answer) => answer,
+            None => Err((404, format!("no route {m} {p}; there are {ROUTES}, {}", cluster::http::ROUTES))),
+        },
     }
 }

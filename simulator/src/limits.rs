@@ -22,5 +22,7 @@ pub const MAX_MS: u64 = 3_600_000;
 pub const MAX_ENDPOINTS: usize = 64;
 /// Scenario runs whose state is remembered.
 pub const MAX_SCENARIO_RUNS: usize = 1000;
+/// Longest time the commands of slots wait while their keys go from one real server to another.
+pub const MAX_SLOT_MOVE: std::time::Duration = std::time::Duration::from_secs(30);
 /// Deepest nesting in a reply from upstream.
 pub const MAX_DEPTH: usize = 64;

@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod cert;
+mod cluster;
 mod conn;
 mod ctl;
 mod fault;

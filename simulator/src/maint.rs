@@ -1,5 +1,6 @@
 //! Maintenance notifications: the opt-in, who gets what, and what follows in time.
 
+use crate::cluster::nodes;
 use crate::conn::{Conn, Kill};
 use crate::limits::{MAX_MS, MAX_TIME_S};
 use crate::resp;
@@ -33,6 +34,11 @@ pub struct Maint {
 }
 
 impl Maint {
+    /// No SMIGRATING is kept for those who come later.
+    pub fn forget_slots(&mut self) {
+        self.slots.clear();
+    }
+
     pub fn is_moving(&self, id: u64) -> bool {
         self.moving.iter().any(|m| m.id == id)
     }
@@ -254,8 +260,8 @@ pub async fn start_move(sim: &Arc<Sim>, r: MoveRequest) -> Answer {
     if r.endpoint_text.as_ref().is_some_and(|t| t.contains(['\r', '\n'])) {
         return Err((422, "endpoint_text must be one line".into()));
     }
-    let from = sim.endpoint(&r.from).cloned().ok_or((404, String::new()))?;
-    let to = r.to.as_ref().and_then(|t| sim.endpoint(t)).cloned();
+    let from = sim.endpoint(&r.from).ok_or((404, String::new()))?;
+    let to = r.to.as_ref().and_then(|t| sim.endpoint(t));
     if let Some(to) = &to
         && lock(&to.faults).gone
     {
@@ -285,7 +291,13 @@ pub async fn start_move(sim: &Arc<Sim>, r: MoveRequest) -> Answer {
         (id, seq, conns.len())
     };
     sim.event("moving", json!({"from": r.from, "to": r.to, "seq": seq, "time_s": time, "sent": sent}));
-    if to.is_none() {
+    if let Some(to) = &to {
+        let (sim, from, to) = (sim.clone(), from.name.clone(), to.name.clone());
+        tokio::spawn(async move {
+            tokio::time::sleep(switch).await;
+            nodes::renamed(&sim, &from, &to);
+        });
+    } else {
         let (sim, from) = (sim.clone(), from.clone());
         tokio::spawn(async move {
             tokio::time::sleep(switch).await;
@@ -434,33 +446,52 @@ pub fn slots(sim: &Arc<Sim>, done: bool, r: SlotsRequest) -> Answer {
         )),
         (false, ..) => return Err((422, "smigrating takes \"slots\": \"123,456,5000-7000\"".into())),
     };
-    let mut maint = lock(&sim.maint);
-    let seq = take_seq(&mut maint, r.seq);
-    let mut out = Vec::new();
-    resp::push(&mut out, 3, 3);
-    resp::bulk(&mut out, kind.as_bytes());
-    resp::int(&mut out, seq);
-    if done {
-        resp::array(&mut out, moves.len());
-        for (from, to, slots) in &moves {
-            resp::array(&mut out, 3);
-            [from, to, slots].iter().for_each(|t| resp::bulk(&mut out, t.as_bytes()));
-        }
-    } else {
-        resp::bulk(&mut out, r.slots.as_deref().unwrap_or("0-16383").as_bytes());
-    }
-    let frame = Bytes::from(out);
-    for name in names(sim, r.endpoint.as_deref()) {
+    let frame = |seq| {
+        let mut out = Vec::new();
+        resp::push(&mut out, 3, 3);
+        resp::bulk(&mut out, kind.as_bytes());
+        resp::int(&mut out, seq);
         if done {
-            maint.slots.remove(&name);
+            resp::array(&mut out, moves.len());
+            for (from, to, slots) in &moves {
+                resp::array(&mut out, 3);
+                [from, to, slots].iter().for_each(|t| resp::bulk(&mut out, t.as_bytes()));
+            }
         } else {
-            maint.slots.insert(name, frame.clone());
+            resp::bulk(&mut out, r.slots.as_deref().unwrap_or("0-16383").as_bytes());
         }
-    }
-    let sent = send(sim, r.endpoint.as_deref(), &frame);
-    drop(maint);
-    sim.event(&kind.to_lowercase(), json!({"endpoint": r.endpoint, "seq": seq, "sent": sent}));
+        out.into()
+    };
+    let to = names(sim, r.endpoint.as_deref());
+    let (seq, sent) = announce_slots(sim, &to, done, r.seq, frame);
     Ok(json!({"ok": true, "seq": seq, "sent": sent}))
+}
+
+/// One number and one frame for the connections of all these endpoints. A SMIGRATING is kept for who comes later,
+/// until the SMIGRATED.
+pub fn announce_slots(
+    sim: &Sim,
+    endpoints: &[String],
+    done: bool,
+    seq: Option<i64>,
+    frame: impl FnOnce(i64) -> Bytes,
+) -> (i64, usize) {
+    let mut maint = lock(&sim.maint);
+    let seq = take_seq(&mut maint, seq);
+    let frame = frame(seq);
+    let mut sent = 0;
+    for name in endpoints {
+        if done {
+            maint.slots.remove(name);
+        } else {
+            maint.slots.insert(name.clone(), frame.clone());
+        }
+        sent += send(sim, Some(name), &frame);
+    }
+    drop(maint);
+    let kind = if done { "smigrated" } else { "smigrating" };
+    sim.event(kind, json!({"endpoints": endpoints, "seq": seq, "sent": sent}));
+    (seq, sent)
 }
 
 #[derive(Deserialize)]

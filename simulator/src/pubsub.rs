@@ -71,6 +71,26 @@ impl PubSub {
         }
     }
 
+    /// Ends subscriptions nobody asked to end, and says so to their connections.
+    pub fn end_where(&mut self, space: Space, meant: impl Fn(&Conn, &[u8]) -> bool) {
+        let found: Vec<(Arc<Conn>, Bytes)> = self
+            .subs
+            .iter()
+            .filter(|((s, _), _)| *s == space)
+            .flat_map(|((_, channel), conns)| conns.iter().map(move |c| (c.clone(), channel.clone())))
+            .filter(|(conn, channel)| meant(conn, channel))
+            .collect();
+        for (conn, channel) in found {
+            let n = self.unsubscribe(conn.id, space, &channel);
+            let mut out = Vec::new();
+            resp::push(&mut out, conn.proto(), 3);
+            resp::bulk(&mut out, b"sunsubscribe");
+            resp::bulk(&mut out, &channel);
+            resp::int(&mut out, n as i64);
+            conn.message(out.into());
+        }
+    }
+
     pub fn publish(&self, shard: bool, channel: &Bytes, text: &Bytes) -> i64 {
         let mut n = 0;
         let (space, kind) = if shard { (Space::Shard, "smessage") } else { (Space::Channel, "message") };

@@ -1,21 +1,23 @@
 //! `sch-sim serve`: options, start, stop.
 
 use crate::cert;
+use crate::cluster::data::Data;
+use crate::cluster::endpoints::Endpoints;
+use crate::cluster::nodes::{Setup, check_name, nth_name, open};
 use crate::http;
 use crate::limits::{MAX_CONNECTIONS, MAX_ENDPOINTS};
 use crate::maint::Maint;
 use crate::serve;
-use crate::state::{Endpoint, ServerKind, Settings, Sim};
-use crate::store::Store;
+use crate::state::{ServerKind, Settings, Sim};
 use serde_json::json;
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 
 #[derive(clap::Args)]
 pub struct Serve {
@@ -25,9 +27,16 @@ pub struct Serve {
     /// NAME=IP:PORT[,tls]; may be repeated. Without any: a, b and c on 127.0.0.1:0.
     #[arg(long = "endpoint", value_name = "NAME=IP:PORT[,tls]")]
     endpoints: Vec<String>,
-    /// A real server that executes the commands instead of the embedded data set.
-    #[arg(long, value_name = "HOST:PORT")]
-    upstream: Option<String>,
+    /// A real server that executes the commands instead of the embedded data set; with --cluster one for each node,
+    /// and more for nodes that come later.
+    #[arg(long = "upstream", value_name = "HOST:PORT")]
+    upstreams: Vec<String>,
+    /// Be a cluster: the slots are shared out among the first N endpoints.
+    #[arg(long, value_name = "N")]
+    cluster: Option<usize>,
+    /// The one name clients know the endpoints by, and those it stands for (all when none are given).
+    #[arg(long, value_name = "NAME[=ENDPOINT,...]")]
+    name: Option<String>,
     /// Where ca.pem is written; a new directory under the system's temporary one when not given.
     #[arg(long)]
     cert_dir: Option<PathBuf>,
@@ -61,10 +70,19 @@ fn wanted(text: &str) -> Result<Wanted, String> {
         Some(at) => (at, true),
         None => (rest, false),
     };
-    if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
-        return Err(format!("--endpoint {text:?}: a name has letters, digits and '-'"));
-    }
+    check_name(name).map_err(|e| format!("--endpoint {text:?}: {e}"))?;
     Ok(Wanted { name: name.into(), at: at.parse().map_err(|_| bad())?, tls })
+}
+
+/// The name, and the endpoints it stands for.
+fn siblings(text: Option<&str>, all: Vec<String>) -> Result<(Option<String>, Vec<String>), String> {
+    let Some(text) = text else { return Ok((None, all)) };
+    let (name, list) = text.split_once('=').unwrap_or((text, ""));
+    if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.') {
+        return Err(format!("--name {text:?}: give NAME or NAME=ENDPOINT,..."));
+    }
+    let list: Vec<String> = list.split(',').filter(|n| !n.is_empty()).map(Into::into).collect();
+    Ok((Some(name.into()), if list.is_empty() { all } else { list }))
 }
 
 pub fn main(options: Serve) -> Result<(), String> {
@@ -81,7 +99,8 @@ async fn serve_until_stopped(o: Serve) -> Result<(), String> {
     let mut list = o.endpoints.iter().map(|t| wanted(t)).collect::<Result<Vec<_>, _>>()?;
     if list.is_empty() {
         let at = SocketAddr::from(([127, 0, 0, 1], 0));
-        list = ["a", "b", "c"].map(|n| Wanted { name: n.into(), at, tls: false }).into();
+        let n = o.cluster.unwrap_or(3);
+        list = (0..n.min(MAX_ENDPOINTS + 1)).map(|i| Wanted { name: nth_name(i), at, tls: false }).collect();
     }
     if list.len() > MAX_ENDPOINTS {
         return Err(format!("at most {MAX_ENDPOINTS} endpoints"));
@@ -91,7 +110,26 @@ async fn serve_until_stopped(o: Serve) -> Result<(), String> {
             return Err(format!("--endpoint: two are called {:?}", w.name));
         }
     }
-    if o.password.is_some() && o.upstream.is_some() {
+    if o.cluster.is_some_and(|n| n == 0 || n > list.len()) {
+        return Err(format!("--cluster: from 1 to the number of endpoints, which is {}", list.len()));
+    }
+    let wanted_upstreams = if o.cluster.is_some() { list.len() } else { 1 };
+    match o.upstreams.len() {
+        0 => {}
+        n if n < wanted_upstreams => {
+            return Err(format!("--upstream: with --cluster each of the {} nodes needs one", list.len()));
+        }
+        n if n > wanted_upstreams && o.cluster.is_none() => {
+            return Err("--upstream: only one without --cluster".into());
+        }
+        _ => {}
+    }
+    let known = |n: &str| list.iter().any(|w| w.name == n);
+    let (name, resolves_to) = siblings(o.name.as_deref(), list.iter().map(|w| w.name.clone()).collect())?;
+    if let Some(other) = resolves_to.iter().find(|n| !known(n)) {
+        return Err(format!("--name: no endpoint {other:?}"));
+    }
+    if o.password.is_some() && !o.upstreams.is_empty() {
         return Err(
             "--password is for the embedded data set: with --upstream, set it on the server there".into()
         );
@@ -102,7 +140,8 @@ async fn serve_until_stopped(o: Serve) -> Result<(), String> {
             "{at} can be reached from other hosts: give --allow-non-loopback if that is meant"
         ));
     }
-    let names: Vec<String> = list.iter().map(|w| format!("{}.sch.test", w.name)).collect();
+    let names: Vec<String> =
+        list.iter().map(|w| format!("{}.sch.test", w.name)).chain(name.clone()).collect();
     let dir = o
         .cert_dir
         .clone()
@@ -111,19 +150,11 @@ async fn serve_until_stopped(o: Serve) -> Result<(), String> {
         cert::make(&dir, &names).map_err(|e| format!("certificate in {}: {e}", dir.display()))?;
     let mut endpoints = Vec::new();
     let mut listeners = Vec::new();
-    for w in list {
-        let listener = serve::bind(w.at).map_err(|e| format!("endpoint {} at {}: {e}", w.name, w.at))?;
-        let at = listener.local_addr().map_err(|e| e.to_string())?;
-        endpoints.push(Arc::new(Endpoint {
-            name: w.name,
-            ip: at.ip(),
-            port: at.port(),
-            tls: w.tls,
-            node: AtomicU64::new(0),
-            faults: Mutex::default(),
-            changed: watch::channel(0).0,
-            listener: Mutex::default(),
-        }));
+    let members = list.len();
+    for (i, w) in list.into_iter().enumerate() {
+        let upstream = o.upstreams.get(if o.cluster.is_some() { i } else { 0 }).cloned();
+        let (endpoint, listener) = open(i, w.name, w.at, w.tls, upstream)?;
+        endpoints.push(endpoint);
         listeners.push(listener);
     }
     let control = serve::bind(o.http).map_err(|e| format!("--http {}: {e}", o.http))?;
@@ -131,11 +162,18 @@ async fn serve_until_stopped(o: Serve) -> Result<(), String> {
     let sim = Arc::new(Sim {
         start: Instant::now(),
         password: o.password,
-        upstream: o.upstream,
-        store: Mutex::new(Store::new()),
+        data: Mutex::new(o.cluster.map_or_else(Data::shared, |n| Data::cluster(n, members))),
+        setup: Mutex::new(Setup {
+            spare_upstreams: o.upstreams.iter().skip(wanted_upstreams).cloned().collect(),
+            name,
+            resolves_to,
+        }),
+        slots_moving: AtomicBool::new(false),
+        coming: tokio::sync::Mutex::default(),
+        slots_changed: Notify::new(),
         pubsub: Mutex::default(),
         grew: Notify::new(),
-        endpoints,
+        endpoints: Endpoints::new(endpoints),
         conns: Mutex::default(),
         next_conn: AtomicU64::new(1),
         events: Mutex::default(),
@@ -143,13 +181,14 @@ async fn serve_until_stopped(o: Serve) -> Result<(), String> {
             kind: o.server,
             enabled: o.server != ServerKind::FeatureOff,
             replay_terminators: true,
+            cluster: o.cluster.is_some(),
         }),
         maint: Mutex::new(Maint::default()),
         runs: Mutex::default(),
         tls: Some(tls),
     });
     for (endpoint, listener) in sim.endpoints.iter().zip(listeners) {
-        serve::accept(&sim, endpoint, listener);
+        serve::accept(&sim, &endpoint, listener);
     }
     tokio::spawn(http::run(sim.clone(), control));
     // Before anybody can know that the simulator is ready.

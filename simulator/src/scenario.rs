@@ -1,5 +1,6 @@
 //! Named sequences of maintenance.
 
+use crate::cluster::plan;
 use crate::conn::Kill;
 use crate::limits::{MAX_SCENARIO_RUNS, MAX_TIME_S};
 use crate::maint::{self, Answer, WindowRequest};
@@ -47,8 +48,15 @@ pub fn state(sim: &Arc<Sim>, id: &str) -> Answer {
 }
 
 pub fn start(sim: &Arc<Sim>, r: ScenarioRequest) -> Answer {
-    let Some(name) = NAMES.into_iter().find(|n| *n == r.name) else {
-        return Err((422, format!("name: no scenario {:?}; there are {}", r.name, NAMES.join(", "))));
+    let Some(name) = NAMES.into_iter().chain(plan::NAMES).find(|n| *n == r.name) else {
+        return Err((
+            422,
+            format!(
+                "name: no scenario {:?}; there are {}",
+                r.name,
+                [&NAMES[..], &plan::NAMES].concat().join(", ")
+            ),
+        ));
     };
     if !(r.scale > 0.0 && r.scale <= MAX_SCALE && 15.0 * r.scale <= MAX_TIME_S) {
         return Err((422, format!("scale must be more than 0 and at most {MAX_SCALE}")));
@@ -58,7 +66,7 @@ pub fn start(sim: &Arc<Sim>, r: ScenarioRequest) -> Answer {
             Some(n) => sim.endpoint(n),
             None => sim.endpoints.get(index),
         };
-        found.cloned().ok_or_else(|| (404, format!("{field}: there is no such endpoint")))
+        found.ok_or_else(|| (404, format!("{field}: there is no such endpoint")))
     };
     let from = pick("endpoint", &r.endpoint, 0)?;
     let to = match r.to {
@@ -79,7 +87,8 @@ pub fn start(sim: &Arc<Sim>, r: ScenarioRequest) -> Answer {
     }
     runs.push(run.clone());
     drop(runs);
-    let run_of = Run { sim: sim.clone(), id, scale: r.scale, from, to };
+    let (asked, wanted) = (r.endpoint.is_some(), r.to.is_some());
+    let run_of = Run { sim: sim.clone(), id, scale: r.scale, from, to, asked, wanted };
     tokio::spawn(async move {
         let result = run_of.play(name).await;
         run_of.change(|r| match result {
@@ -100,6 +109,9 @@ struct Run {
     scale: f64,
     from: Arc<Endpoint>,
     to: Arc<Endpoint>,
+    /// The request named `from`, and `to`.
+    asked: bool,
+    wanted: bool,
 }
 
 type Step = Result<(), maint::Refused>;
@@ -192,6 +204,10 @@ impl Run {
     }
 
     async fn play(&self, name: &str) -> Step {
+        if plan::NAMES.contains(&name) {
+            let (of, to) = (self.asked.then_some(&self.from), self.wanted.then_some(&self.to));
+            return plan::play(&self.sim, name, of, to, self.scale, |what| self.step(what)).await;
+        }
         if lock(&self.from.faults).gone {
             serve::refuse(&self.sim, &self.from, false).await.map_err(|e| (409, e))?;
         }

@@ -175,7 +175,7 @@ async fn serve(sim: Arc<Sim>, conn: Arc<Conn>, tcp: Arc<TcpStream>) {
         let drain = tokio::select! {
             () = conn.killed() => false,
             drain = async {
-                match sim.upstream.clone() {
+                match conn.endpoint.upstream.clone() {
                     Some(to) => upstream::relay(&sim, &conn, from, &to).await,
                     None => embedded(&sim, &conn, from).await,
                 }
@@ -295,7 +295,7 @@ async fn block<R: AsyncRead + Unpin>(
         let grew = sim.grew.notified();
         tokio::pin!(grew);
         grew.as_mut().enable();
-        if session.blocked(sim, args, left, out) {
+        if session.blocked(sim, conn, args, left, out) {
             return true;
         }
         let sleep = async {

@@ -1,5 +1,6 @@
 //! Commands about the connection itself, transactions, and the way to the data commands.
 
+use crate::cluster::topology;
 use crate::conn::Conn;
 use crate::maint;
 use crate::pubsub::Space;
@@ -31,6 +32,10 @@ pub struct Session {
     watched: Vec<(usize, Bytes, (u64, u64))>,
     off: bool,
     skip: bool,
+    /// ASKING came: the next command may be for a slot that is still arriving.
+    asking: bool,
+    /// It came before this command.
+    asked: bool,
 }
 
 fn text(b: &[u8]) -> String {
@@ -71,6 +76,7 @@ impl Session {
             resp::error(out, "NOAUTH Authentication required.");
             return Flow::Next;
         }
+        self.asked = std::mem::take(&mut self.asking);
         if self.queued.is_some() && !matches!(name, "EXEC" | "DISCARD" | "MULTI" | "WATCH" | "QUIT" | "RESET")
         {
             if !known(name) {
@@ -79,6 +85,9 @@ impl Session {
             } else if arity(name).is_some_and(|(min, max)| args.len() < min || args.len() > max) {
                 self.queue_failed = true;
                 wrong_args(out, name);
+            } else if let Err(to) = lock(&sim.data).route(conn.endpoint.index, name, &args, self.asked) {
+                self.queue_failed = true;
+                resp::error(out, &topology::text_of(sim, to));
             } else {
                 if let Some(q) = &mut self.queued {
                     q.push(args);
@@ -105,10 +114,15 @@ impl Session {
                 wrong_args(out, name);
                 return Flow::Next;
             }
-            let mut store = lock(&sim.store);
+            let mut data = lock(&sim.data);
+            if let Err(to) = data.route(conn.endpoint.index, name, a, self.asked) {
+                resp::error(out, &topology::text_of(sim, to));
+                return Flow::Next;
+            }
+            let store = data.store(conn.endpoint.index);
             store.run(self.db, proto, name, a, out);
             if std::mem::take(&mut store.list_grew) {
-                drop(store);
+                drop(data);
                 sim.grew.notify_waiters();
             }
             return Flow::Next;
@@ -140,6 +154,9 @@ impl Session {
                 Some(_) => resp::error(out, "WRONGPASS invalid username-password pair or user is disabled."),
             },
             ("SELECT", 2) => match text(&a[1]).parse::<usize>() {
+                Ok(1..) if topology::is_cluster(sim) => {
+                    resp::error(out, "ERR SELECT is not allowed in cluster mode");
+                }
                 Ok(n) if n < DATABASES => {
                     self.db = n;
                     resp::simple(out, "OK");
@@ -168,8 +185,8 @@ impl Session {
             ("INFO", _) => {
                 let n = lock(&sim.conns).len();
                 resp::bulk(out, format!(
-                    "# Server\r\nredis_version:{VERSION}\r\nredis_mode:standalone\r\nprocess_id:{}\r\ntcp_port:{}\r\n\r\n# Clients\r\nconnected_clients:{n}\r\n\r\n# Persistence\r\nloading:0\r\n\r\n# Replication\r\nrole:master\r\n",
-                    std::process::id(), conn.endpoint.port).as_bytes());
+                    "# Server\r\nredis_version:{VERSION}\r\nredis_mode:{}\r\nprocess_id:{}\r\ntcp_port:{}\r\n\r\n# Clients\r\nconnected_clients:{n}\r\n\r\n# Persistence\r\nloading:0\r\n\r\n# Replication\r\nrole:master\r\n",
+                    topology::mode(sim), std::process::id(), conn.endpoint.port).as_bytes());
             }
             ("COMMAND", _) => match a.get(1).map(|s| s.to_ascii_uppercase()).as_deref() {
                 Some(b"COUNT") => resp::int(out, 0),
@@ -206,7 +223,12 @@ impl Session {
                 if self.queued.is_some() {
                     resp::error(out, "ERR WATCH inside MULTI is not allowed");
                 } else {
-                    let mut store = lock(&sim.store);
+                    let mut data = lock(&sim.data);
+                    if let Err(to) = data.route(conn.endpoint.index, name, a, self.asked) {
+                        resp::error(out, &topology::text_of(sim, to));
+                        return Flow::Next;
+                    }
+                    let store = data.store(conn.endpoint.index);
                     for key in &a[1..] {
                         let key = Bytes::copy_from_slice(key);
                         store.watch(self.db, &key);
@@ -231,7 +253,7 @@ impl Session {
                     resp::error(out, "ERR timeout is negative");
                     return Flow::Next;
                 }
-                if self.blocked(sim, a, left, out) {
+                if self.blocked(sim, conn, a, left, out) {
                     return Flow::Next;
                 }
                 if !may_block {
@@ -241,17 +263,29 @@ impl Session {
                 let wait = (seconds > 0.0).then(|| Duration::from_secs_f64(seconds));
                 return Flow::Block { args: a.to_vec(), left, wait };
             }
-            ("PUBLISH" | "SPUBLISH", 3) => {
-                let n = lock(&sim.pubsub).publish(name == "SPUBLISH", &a[1], &a[2]);
-                resp::int(out, n);
+            ("PUBLISH", 3) => resp::int(out, lock(&sim.pubsub).publish(false, &a[1], &a[2])),
+            ("SPUBLISH", 3) | ("SSUBSCRIBE", 2..) => {
+                // Under the lock, so that no slot leaves between the look and the deed.
+                let mut data = lock(&sim.data);
+                match data.route(conn.endpoint.index, name, a, self.asked) {
+                    Err(to) => resp::error(out, &topology::text_of(sim, to)),
+                    Ok(_) if name == "SPUBLISH" => {
+                        resp::int(out, lock(&sim.pubsub).publish(true, &a[1], &a[2]));
+                    }
+                    Ok(_) => subscribe(sim, conn, Space::Shard, "ssubscribe", a, out),
+                }
             }
             ("SUBSCRIBE", 2..) => subscribe(sim, conn, Space::Channel, "subscribe", a, out),
             ("PSUBSCRIBE", 2..) => subscribe(sim, conn, Space::Pattern, "psubscribe", a, out),
-            ("SSUBSCRIBE", 2..) => subscribe(sim, conn, Space::Shard, "ssubscribe", a, out),
             ("UNSUBSCRIBE", _) => unsubscribe(sim, conn, Space::Channel, "unsubscribe", a, out),
             ("PUNSUBSCRIBE", _) => unsubscribe(sim, conn, Space::Pattern, "punsubscribe", a, out),
             ("SUNSUBSCRIBE", _) => unsubscribe(sim, conn, Space::Shard, "sunsubscribe", a, out),
-            ("READONLY" | "READWRITE" | "ASKING", 1) => resp::simple(out, "OK"),
+            ("ASKING", 1) => {
+                self.asking = true;
+                resp::simple(out, "OK");
+            }
+            ("READONLY" | "READWRITE", 1) => resp::simple(out, "OK"),
+            ("CLUSTER", 2..) => topology::command(sim, &conn.endpoint, proto, a, out),
             (known_name, _) if known(known_name) => wrong_args(out, name),
             _ => unknown(out, a),
         }
@@ -259,8 +293,14 @@ impl Session {
     }
 
     /// Tries a blocking pop; true when it was answered.
-    pub fn blocked(&mut self, sim: &Sim, a: &[Bytes], left: bool, out: &mut Vec<u8>) -> bool {
-        let mut store = lock(&sim.store);
+    pub fn blocked(&mut self, sim: &Sim, conn: &Conn, a: &[Bytes], left: bool, out: &mut Vec<u8>) -> bool {
+        let mut data = lock(&sim.data);
+        // The slot may have left while the client waited.
+        if let Err(to) = data.route(conn.endpoint.index, "BLPOP", a, self.asked) {
+            resp::error(out, &topology::text_of(sim, to));
+            return true;
+        }
+        let store = data.store(conn.endpoint.index);
         for key in &a[1..a.len() - 1] {
             match store.pop(self.db, key, left) {
                 Ok(None) => {}
@@ -287,7 +327,12 @@ impl Session {
         if std::mem::take(&mut self.queue_failed) {
             return resp::error(out, "EXECABORT Transaction discarded because of previous errors.");
         }
-        let mut store = lock(&sim.store);
+        let node = conn.endpoint.index;
+        let mut data = lock(&sim.data);
+        if let Err(to) = data.route_all(node, &queue, self.asked) {
+            return resp::error(out, &topology::text_of(sim, to));
+        }
+        let store = data.store(node);
         if watched.iter().any(|(db, key, v)| store.version(*db, key) != *v) {
             return resp::null_array(out, conn.proto());
         }
@@ -295,18 +340,21 @@ impl Session {
         for args in queue {
             let name = text(&args[0]).to_ascii_uppercase();
             if arity(&name).is_some() {
-                store.run(self.db, conn.proto(), &name, &args, out);
-            } else if matches!(&name[..], "BLPOP" | "BRPOP") {
-                // Looks at the data set by itself.
-                drop(store);
+                match data.route(node, &name, &args, self.asked) {
+                    Ok(_) => data.store(node).run(self.db, conn.proto(), &name, &args, out),
+                    Err(to) => resp::error(out, &topology::text_of(sim, to)),
+                }
+            } else if matches!(&name[..], "BLPOP" | "BRPOP" | "SSUBSCRIBE" | "SPUBLISH" | "CLUSTER") {
+                // Looks at the data by itself.
+                drop(data);
                 let _ = self.run(sim, conn, &name, &args, out, false);
-                store = lock(&sim.store);
+                data = lock(&sim.data);
             } else {
                 let _ = self.run(sim, conn, &name, &args, out, false);
             }
         }
-        let grew = std::mem::take(&mut store.list_grew);
-        drop(store);
+        let grew = std::mem::take(&mut data.store(node).list_grew);
+        drop(data);
         if grew {
             sim.grew.notify_waiters();
         }
@@ -363,7 +411,7 @@ impl Session {
         resp::int(out, i64::from(proto));
         resp::bulk(out, b"id");
         resp::int(out, conn.id as i64);
-        for (key, value) in [("mode", "standalone"), ("role", "master")] {
+        for (key, value) in [("mode", topology::mode(sim)), ("role", "master")] {
             resp::bulk(out, key.as_bytes());
             resp::bulk(out, value.as_bytes());
         }
@@ -452,6 +500,7 @@ fn known(name: &str) -> bool {
                 | "READONLY"
                 | "READWRITE"
                 | "ASKING"
+                | "CLUSTER"
         )
 }
 

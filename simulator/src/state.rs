@@ -1,14 +1,16 @@
 //! What the whole process shares: endpoints, connections, events, settings.
 
+use crate::cluster::data::Data;
+use crate::cluster::endpoints::Endpoints;
+use crate::cluster::nodes::Setup;
 use crate::conn::{Conn, Kill};
 use crate::limits::MAX_EVENTS;
 use crate::maint::Maint;
 use crate::pubsub::PubSub;
-use crate::store::Store;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
@@ -47,6 +49,10 @@ pub struct Faults {
 
 pub struct Endpoint {
     pub name: String,
+    /// Its place in the list of endpoints, which is the number of the node in a cluster.
+    pub index: usize,
+    /// The real server behind it.
+    pub upstream: Option<String>,
     pub ip: IpAddr,
     pub port: u16,
     pub tls: bool,
@@ -60,6 +66,21 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
+    pub fn new(index: usize, name: String, at: SocketAddr, tls: bool, upstream: Option<String>) -> Self {
+        Endpoint {
+            name,
+            index,
+            upstream,
+            ip: at.ip(),
+            port: at.port(),
+            tls,
+            node: AtomicU64::new(0),
+            faults: Mutex::default(),
+            changed: watch::channel(0).0,
+            listener: Mutex::default(),
+        }
+    }
+
     pub fn address(&self) -> SocketAddr {
         SocketAddr::new(self.ip, self.port)
     }
@@ -74,16 +95,24 @@ pub struct Settings {
     pub kind: ServerKind,
     pub enabled: bool,
     pub replay_terminators: bool,
+    /// Several nodes, each with slots of its own.
+    pub cluster: bool,
 }
 
 pub struct Sim {
     pub start: Instant,
     pub password: Option<String>,
-    pub upstream: Option<String>,
-    pub store: Mutex<Store>,
+    pub data: Mutex<Data>,
+    pub setup: Mutex<Setup>,
+    /// A move of slots is under way: one at a time.
+    pub slots_moving: AtomicBool,
+    /// Held while an endpoint comes.
+    pub coming: tokio::sync::Mutex<()>,
+    /// Slots changed hands, or their commands need wait no longer.
+    pub slots_changed: Notify,
     pub pubsub: Mutex<PubSub>,
     pub grew: Notify,
-    pub endpoints: Vec<Arc<Endpoint>>,
+    pub endpoints: Endpoints,
     pub conns: Mutex<BTreeMap<u64, Arc<Conn>>>,
     pub next_conn: AtomicU64,
     pub events: Mutex<Events>,
@@ -123,7 +152,7 @@ impl Sim {
         events.ring.push_back(what);
     }
 
-    pub fn endpoint(&self, name: &str) -> Option<&Arc<Endpoint>> {
+    pub fn endpoint(&self, name: &str) -> Option<Arc<Endpoint>> {
         self.endpoints.iter().find(|e| e.name == name)
     }
 

@@ -80,6 +80,28 @@ impl Store {
         }
     }
 
+    pub fn has(&mut self, db: usize, key: &Bytes) -> bool {
+        self.get(db, key).is_some()
+    }
+
+    /// Takes out the entries whose key is meant, with what is left of their lives.
+    pub fn take_where(&mut self, db: usize, mut meant: impl FnMut(&[u8]) -> bool) -> Vec<(Bytes, Entry)> {
+        self.drop_expired(db);
+        let taken: Vec<_> = self.dbs[db].extract_if(|key, _| meant(key)).collect();
+        taken.iter().for_each(|(key, _)| self.touch(db, key));
+        taken
+    }
+
+    pub fn put_entry(&mut self, db: usize, key: Bytes, entry: Entry) {
+        self.touch(db, &key);
+        self.dbs[db].insert(key, entry);
+    }
+
+    pub fn count_where(&mut self, db: usize, meant: impl Fn(&[u8]) -> bool) -> usize {
+        self.drop_expired(db);
+        self.dbs[db].keys().filter(|k| meant(k)).count()
+    }
+
     fn get(&mut self, db: usize, key: &Bytes) -> Option<&mut Entry> {
         let map = &mut self.dbs[db];
         if map.get(key)?.expires.is_some_and(|at| at <= Instant::now()) {

@@ -1,5 +1,8 @@
 //! A real server behind the simulator: commands and replies pass through, the opt-in is answered here.
 
+use crate::cluster::copy;
+use crate::cluster::relay::{self, Gate, Relay};
+use crate::cluster::topology;
 use crate::conn::Conn;
 use crate::maint;
 use crate::resp::{self, CommandParser, FrameScanner};
@@ -19,6 +22,10 @@ enum Expect {
     Reply,
     Hello(u8),
     Reset,
+    /// Something that stands in for a command the node answers itself.
+    Instead(Bytes),
+    /// A command that may wait for other clients, and its slot.
+    Blocking(u16),
     /// A PING that stands in for the opt-in.
     OptIn(Vec<Bytes>),
     /// Confirmations, which are pushes (arrays before RESP3).
@@ -28,10 +35,19 @@ enum Expect {
     },
 }
 
-#[derive(Default)]
 struct Shared {
-    expected: Mutex<VecDeque<Expect>>,
+    sim: Arc<Sim>,
+    /// What replies are owed, and the slots that are busy until then.
+    expected: Mutex<VecDeque<(Expect, Option<u16>)>>,
     client_ended: AtomicBool,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        for (_, slot) in lock(&self.expected).drain(..) {
+            slot.into_iter().for_each(|s| relay::answered(&self.sim, s));
+        }
+    }
 }
 
 const SUBS: [&str; 6] =
@@ -43,7 +59,7 @@ fn sub_kind(name: &[u8]) -> Option<&'static str> {
 
 /// Relays until either side closes. True when what upstream sent should still be delivered.
 pub async fn relay<R: AsyncRead + Unpin>(sim: &Arc<Sim>, conn: &Arc<Conn>, from: R, to: &str) -> bool {
-    let server = match TcpStream::connect(to).await {
+    let mut server = match TcpStream::connect(to).await {
         Ok(s) => s,
         Err(e) => {
             sim.event("upstream_failed", json!({"connection": conn.id, "error": e.to_string()}));
@@ -54,16 +70,25 @@ pub async fn relay<R: AsyncRead + Unpin>(sim: &Arc<Sim>, conn: &Arc<Conn>, from:
         }
     };
     let _ = server.set_nodelay(true);
+    let id = if topology::is_cluster(sim) { copy::id_of(&mut server).await } else { None };
     let (read, write) = server.into_split();
-    let shared = Shared::default();
+    let shared =
+        Shared { sim: sim.clone(), expected: Mutex::default(), client_ended: AtomicBool::new(false) };
     tokio::select! {
-        () = requests(sim, conn, from, BufWriter::with_capacity(64 << 10, write), &shared) => false,
+        () = requests(sim, conn, from, BufWriter::with_capacity(64 << 10, write), &shared, id) => false,
         () = replies(sim, conn, read, &shared) => !shared.client_ended.load(Ordering::Relaxed),
     }
 }
 
-async fn requests<R, W>(sim: &Arc<Sim>, conn: &Arc<Conn>, mut from: R, mut to: W, shared: &Shared)
-where
+/// `id`: what the real server calls this connection.
+async fn requests<R, W>(
+    sim: &Arc<Sim>,
+    conn: &Arc<Conn>,
+    mut from: R,
+    mut to: W,
+    shared: &Shared,
+    id: Option<u64>,
+) where
     R: AsyncRead + Unpin,
     W: AsyncWriteExt + Unpin,
 {
@@ -71,6 +96,7 @@ where
     let mut buf = BytesMut::with_capacity(64 << 10);
     // CLIENT REPLY OFF and SKIP: how replies are counted.
     let (mut off, mut skip) = (false, false);
+    let mut relay = Relay::default();
     loop {
         loop {
             let command = match parser.next(&mut buf) {
@@ -96,7 +122,32 @@ where
                 silent |= skip;
             }
             silent |= off;
-            let expect = if opt_in {
+            let mut blocking = None;
+            let (slot, in_place) = loop {
+                let changed = sim.slots_changed.notified();
+                tokio::pin!(changed);
+                changed.as_mut().enable();
+                match relay.gate(sim, conn, a, silent) {
+                    Gate::Pass(slot) => break (slot, None),
+                    Gate::Blocking(slot) => {
+                        blocking = Some(slot);
+                        break (None, None);
+                    }
+                    Gate::Instead(command, answer) => break (None, Some((command, answer))),
+                    Gate::Wait => {
+                        // What was sent before must get through, or its slot is never quiet.
+                        if to.flush().await.is_err() {
+                            return std::future::pending().await;
+                        }
+                        changed.await;
+                    }
+                }
+            };
+            let expect = if let Some((_, answer)) = &in_place {
+                Expect::Instead(answer.clone())
+            } else if let Some(slot) = blocking {
+                Expect::Blocking(slot)
+            } else if opt_in {
                 Expect::OptIn(command.args.clone())
             } else if is(0, "hello") {
                 Expect::Hello(if is(1, "3") {
@@ -114,12 +165,14 @@ where
                 Expect::Reply
             };
             if !silent {
-                lock(&shared.expected).push_back(expect);
+                lock(&shared.expected).push_back((expect, slot));
             } else if opt_in {
                 maint::opt_in(sim, conn, &command.args, &mut Vec::new());
             }
             let refused_hello = sim.kind() == ServerKind::Resp2Only && is(0, "hello") && is(1, "3");
-            let sent = if opt_in {
+            let sent = if let Some((command, _)) = in_place {
+                to.write_all(command).await
+            } else if opt_in {
                 to.write_all(b"*1\r\n$4\r\nPING\r\n").await
             } else if refused_hello {
                 to.write_all(b"*2\r\n$5\r\nHELLO\r\n$1\r\n9\r\n").await
@@ -131,11 +184,34 @@ where
                 return std::future::pending().await;
             }
         }
+        let changed = sim.slots_changed.notified();
+        tokio::pin!(changed);
+        changed.as_mut().enable();
+        if let Some(command) = relay.lost_channels(sim, conn)
+            && to.write_all(&command).await.is_err()
+        {
+            return std::future::pending().await;
+        }
+        let waits_for = match lock(&shared.expected).front() {
+            Some((Expect::Blocking(slot), _)) => Some(*slot),
+            _ => None,
+        };
+        if let (Some(slot), Some(id)) = (waits_for, id)
+            && relay::moved_away(sim, conn, slot).is_some()
+        {
+            copy::unblock(&conn.endpoint, id).await;
+        }
         if to.flush().await.is_err() {
             return std::future::pending().await;
         }
+        // Replies are handled between the parts of a long pipeline, not after it.
+        tokio::task::yield_now().await;
         buf.reserve(16 << 10);
-        match from.read_buf(&mut buf).await {
+        let read = tokio::select! {
+            read = from.read_buf(&mut buf) => read,
+            () = changed => continue,
+        };
+        match read {
             Ok(0) => {
                 // Upstream answers what it has and closes.
                 shared.client_ended.store(true, Ordering::Relaxed);
@@ -196,7 +272,7 @@ fn one(sim: &Arc<Sim>, conn: &Arc<Conn>, frame: &[u8], out: &mut Vec<u8>, shared
     let mut expected = lock(&shared.expected);
     if let Some(kind) = message_kind(frame, conn.proto()) {
         // Confirmations of one command come together; further ones of UNSUBSCRIBE with no names count for nobody.
-        if let Some(Expect::Sub { kind: wanted, left }) = expected.front_mut()
+        if let Some((Expect::Sub { kind: wanted, left }, _)) = expected.front_mut()
             && kind == *wanted
         {
             *left -= 1;
@@ -208,23 +284,33 @@ fn one(sim: &Arc<Sim>, conn: &Arc<Conn>, frame: &[u8], out: &mut Vec<u8>, shared
         return false;
     }
     let error = frame[0] == b'-' || frame[0] == b'!';
-    while matches!(expected.front(), Some(Expect::Sub { .. })) {
+    while matches!(expected.front(), Some((Expect::Sub { .. }, _))) {
         expected.pop_front();
         if error {
             out.extend_from_slice(frame);
             return true;
         }
     }
-    match expected.pop_front() {
+    let (expect, slot) = expected.pop_front().unzip();
+    drop(expected);
+    if let Some(slot) = slot.flatten() {
+        relay::answered(sim, slot);
+    }
+    match expect {
+        Some(Expect::Instead(answer)) if frame != b"+QUEUED\r\n" => out.extend_from_slice(&answer),
         Some(Expect::OptIn(args)) if !error && frame != b"+QUEUED\r\n" => match sim.kind() {
             ServerKind::OpenSource | ServerKind::Resp2Only => unknown_sub(out, "CLIENT", &args[1]),
             _ => maint::opt_in(sim, conn, &args, out),
         },
+        Some(Expect::Blocking(slot)) if frame.starts_with(b"-UNBLOCKED") => {
+            let moved = relay::moved_away(sim, conn, slot);
+            out.extend_from_slice(moved.as_deref().unwrap_or(frame));
+        }
         Some(Expect::Hello(proto)) if !error => {
             if proto > 0 {
                 conn.proto.store(proto, Ordering::Relaxed);
             }
-            out.extend_from_slice(frame);
+            out.extend_from_slice(&relay::hello(sim, frame));
         }
         Some(Expect::Reset) if !error => {
             conn.proto.store(2, Ordering::Relaxed);

@@ -2,10 +2,10 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod common;
-use common::{Client, Process, Sim, encode, frame, until};
+use common::{Client, Sim, encode, frame, redis, until};
 use std::io::{BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::process::{Command, Stdio};
+use std::net::TcpStream;
+use std::process::Command;
 use std::sync::Arc;
 
 #[test]
@@ -107,42 +107,6 @@ fn password() {
     assert!(c.ask(&["AUTH", "no"]).starts_with("-WRONGPASS"));
     assert!(c.ask(&["HELLO", "3", "AUTH", "default", "pw"]).starts_with("%7\r\n"));
     assert_eq!(c.ask(&["GET", "k"]), "_\r\n");
-}
-
-/// A real server on a free port.
-fn redis() -> (Process, String) {
-    for _ in 0..20 {
-        let port =
-            TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port().to_string();
-        let child = Command::new("redis-server")
-            .args([
-                "--port",
-                &port,
-                "--bind",
-                "127.0.0.1",
-                "--save",
-                "",
-                "--appendonly",
-                "no",
-                "--daemonize",
-                "no",
-            ])
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("redis-server must be installed for this test");
-        let mut process = Process(child);
-        let at = format!("127.0.0.1:{port}");
-        let up = until("redis-server", || {
-            if TcpStream::connect(&at).is_ok() {
-                return Some(true);
-            }
-            process.0.try_wait().ok().flatten().map(|_| false)
-        });
-        if up {
-            return (process, at);
-        }
-    }
-    panic!("redis-server did not start");
 }
 
 #[test]

@@ -54,6 +54,8 @@ pub(super) enum Watched {
     Exec {
         changes: Vec<Watched>,
         watch: Option<CommandNumber>,
+        /// Where its reply ends cannot be told (N7).
+        uncountable: bool,
     },
     Discard,
     Monitor,

@@ -33,6 +33,8 @@ pub(super) struct Handoff {
     pub(super) attempts: u32,
     /// When the next attempt begins, while waiting.
     pub(super) next_at: Option<Timestamp>,
+    /// It begins earlier if the pool grants it (P3).
+    pub(super) awaits_grant: bool,
     /// When the running attempt has failed.
     pub(super) attempt_by: Option<Timestamp>,
     backoff: Duration,
@@ -66,6 +68,7 @@ impl Handoff {
             wanted,
             attempts: 0,
             next_at: None,
+            awaits_grant: false,
             attempt_by: None,
             backoff: config.backoff_min,
             null_try: 0,
@@ -83,8 +86,13 @@ impl Handoff {
             lost: 0,
             newer: None,
         };
-        handoff.next_at = Some(if handoff.is_null() { handoff.null_time() } else { handoff.wanted.arrived });
+        handoff.next_at = Some(handoff.own_time(handoff.wanted.arrived));
         handoff
+    }
+
+    /// When it would begin without a pool.
+    pub(super) fn own_time(&self, now: Timestamp) -> Timestamp {
+        if self.is_null() { self.null_time().max(now) } else { now }
     }
 
     pub(super) fn is_null(&self) -> bool {
@@ -102,13 +110,19 @@ impl Handoff {
         self.wanted.arrived + time * eighths / 8
     }
 
+    /// What an attempt has, where the deadline leaves it (H3).
+    pub(super) fn attempt_time(&self, config: &Config) -> Duration {
+        config.attempt_min.max(self.wanted.time / 3)
+    }
+
     /// An attempt begins: by when must it be done? `alive`: the current transport still serves.
     pub(super) fn begin_attempt(&mut self, now: Timestamp, alive: bool, config: &Config) -> Timestamp {
         self.attempts += 1;
         self.next_at = None;
+        self.awaits_grant = false;
         self.old_proxy = false;
         self.as_it_is = !self.is_null() || !alive || now >= self.deadline();
-        let least = config.attempt_min.max(self.wanted.time / 3);
+        let least = self.attempt_time(config);
         let rest = self.deadline().since(now);
         let mut given = if rest.is_zero() { least } else { least.min(rest) };
         if !config.connect_budget.is_zero() {

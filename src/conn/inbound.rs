@@ -2,6 +2,7 @@
 //! Keeps back no more than it takes to know. Knows frames and what is owed, not what a notification means.
 
 use crate::config::Limits;
+use crate::conn::effect::Watched;
 use crate::conn::inflight::{InFlight, Special};
 use crate::notification::{Kind, SNIFF_LIMIT, Sniff, sniff};
 use crate::resp::framer::{FrameError, Framer, Stop};
@@ -180,6 +181,10 @@ impl Inbound {
                 _ => Event::None,
             };
             return Some(Next { consumed: scan.consumed, pass: Pass::Yes, event });
+        }
+        if matches!(owed.front_special(), Some(Special::Watched(Watched::Exec { uncountable: true, .. }))) {
+            self.uncounted = true;
+            return self.flow(data, owed, limits);
         }
         let pass = match owed.front_special() {
             None => return Some(Next { consumed: 0, pass: Pass::No, event: Event::Unexpected }),

@@ -14,8 +14,9 @@ const OWN: u32 = 1 << 31;
 const SPECIAL: u32 = 1 << 30;
 const READ: u32 = 1 << 29;
 const QUEUED: u32 = 1 << 28;
+const BLOCKING: u32 = 1 << 27;
 /// Lengths above are kept as this; such a command is never taken back as unwritten.
-const MAX_LEN: u32 = (1 << 28) - 1;
+const MAX_LEN: u32 = (1 << 27) - 1;
 
 impl Entry {
     pub(super) fn new(len: u64, class: Class) -> Self {
@@ -25,6 +26,13 @@ impl Entry {
     /// The command is queued in a transaction.
     pub(super) fn queued(self) -> Self {
         Self((self.0 | QUEUED) & !READ)
+    }
+    /// The server may take its time to answer (F3).
+    pub(super) fn blocking(self) -> Self {
+        Self(self.0 | BLOCKING)
+    }
+    pub(super) fn is_blocking(self) -> bool {
+        self.0 & BLOCKING != 0
     }
     pub(super) fn is_queued(self) -> bool {
         self.0 & QUEUED != 0
@@ -110,6 +118,11 @@ impl InFlight {
         self.entries.len()
     }
 
+    /// A blocking command is not answered. Looks at all of them: for the deadline of a handoff.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.entries.iter().any(|e| e.is_blocking())
+    }
+
     /// Adds a host command.
     pub(super) fn push(&mut self, number: CommandNumber, entry: Entry, special: Option<Special>) {
         if self.entries.len() == self.own {
@@ -175,6 +188,15 @@ impl InFlight {
             Some((position, _)) => position - self.front,
             None => self.entries.len() as u64,
         }
+    }
+
+    /// The next reply is read for more than its end, and holds none of the host's data.
+    pub(super) fn reads_front(&self) -> bool {
+        let read = |special: &Special| {
+            matches!(special, Special::Own(_))
+                || matches!(special, Special::Watched(change) if !matches!(change, Watched::Exec { .. }))
+        };
+        self.specials.front().is_some_and(|(position, special)| *position == self.front && read(special))
     }
 
     /// Counts off `n` plain replies; `n` is at most `plain_run`.
@@ -264,12 +286,8 @@ impl InFlight {
 
     /// Gives memory back that a burst took (called when idle, not on the steady path).
     pub(super) fn shrink(&mut self) {
-        if self.entries.is_empty() && self.entries.capacity() > 64 {
-            self.entries.shrink_to(16);
-        }
-        if self.specials.is_empty() {
-            self.specials.shrink_to_fit();
-        }
+        self.entries.shrink_to_fit();
+        self.specials.shrink_to_fit();
     }
 }
 

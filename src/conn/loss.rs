@@ -60,7 +60,7 @@ impl Connection {
     }
 
     /// Accounts for the transport that was current. `goes_on`: held and unwritten commands wait for the next one.
-    pub(super) fn account(&mut self, mut t: Transport, unwritten: &[u8], goes_on: bool) {
+    pub(super) fn account(&mut self, mut t: Box<Transport>, unwritten: &[u8], goes_on: bool) {
         if t.inbound.is_partly_passed() && self.config.can_reset_parser {
             self.emit(Action::ResetParser);
         }
@@ -107,6 +107,7 @@ impl Connection {
                 left -= passed;
             } else {
                 self.out.discarding = true;
+                self.out.half_matters = true;
                 left = 0;
                 bytes.clear();
             }
@@ -196,20 +197,52 @@ impl Connection {
         self.out.prefix = false;
     }
 
-    /// Held commands come back as never written.
+    /// Held commands come back as never written; those of a broken transaction are not executed.
     pub(super) fn hand_back(&mut self) {
-        if self.hold.is_empty() {
-            return;
+        let mut hold = core::mem::take(&mut self.hold);
+        if hold.partial > 0 {
+            let whole = hold.bytes.len() - hold.partial;
+            hold.bytes.truncate(whole);
+            self.lose_half_submitted();
         }
-        let first = self.hold.commands.front().map_or(self.out.next_number, |c| c.number);
-        let count = self.hold.commands.len() as u64;
-        let data = core::mem::take(&mut self.hold.bytes).to_vec();
-        if self.hold.partial > 0 {
-            self.out.discarding = true;
+        let (mut first, mut count, mut data) = (0, 0, Vec::new());
+        for HeldCommand { number, entry, special } in hold.commands {
+            let bytes = hold.bytes.split_to(entry.len());
+            let not_executed = matches!(special, Some(Special::Refused | Special::FailedExec));
+            // For a command without a reply nobody waits, withdrawn ones have ended.
+            let comes_back = !not_executed && !matches!(special, Some(Special::Silent));
+            if count > 0 && (!comes_back || number != first + count) {
+                self.emit_hand_back(first, count, core::mem::take(&mut data));
+                count = 0;
+            }
+            if comes_back {
+                first = if count == 0 { number } else { first };
+                count += 1;
+                data.extend_from_slice(&bytes);
+            } else if not_executed {
+                self.lose_one(number, LostOutcome::NotExecuted);
+            }
         }
-        self.hold = Hold::default();
+        if count > 0 {
+            self.emit_hand_back(first, count, data);
+        }
+    }
+
+    fn emit_hand_back(&mut self, first: CommandNumber, count: u64, data: Vec<u8>) {
         self.counters.commands_handed_back += count;
         self.emit(Action::HandBack { first, count, data });
+    }
+
+    /// Nothing of the command that is being submitted is on a transport any more: its rest has nowhere to go.
+    pub(super) fn lose_half_submitted(&mut self) {
+        if let Some(number) = self.out.open
+            && !self.out.half_lost
+        {
+            self.lose_one(number, LostOutcome::NeverWritten);
+            self.out.half_lost = true;
+        }
+        self.out.discarding = true;
+        self.out.half_matters = false;
     }
 }
 

@@ -4,6 +4,7 @@
 //! Inputs are `handle_*`; after each, drain `poll_action`. [`Connection`] only wires its parts; the handoff goes forward in
 //! `progress` and nowhere else.
 
+mod dial_to;
 mod effect;
 mod handoff;
 mod hold;
@@ -15,6 +16,7 @@ mod notice;
 mod optin;
 mod outbound;
 mod overlap;
+mod pooled;
 mod progress;
 mod rebuild;
 mod receive;
@@ -47,6 +49,7 @@ use overlap::Overlap;
 use relax::Windows;
 use session::Session;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use trace::Trace;
 use transport::{Optin, Transport};
 
@@ -72,15 +75,17 @@ struct Moved {
 /// One logical connection.
 #[derive(Debug)]
 pub struct Connection {
-    config: Config,
+    config: Arc<Config>,
+    /// Lines are logged up to this.
+    log_level: Option<Level>,
     clock: Clock,
     phase: Phase,
     next_id: TransportId,
     dialing: Vec<(TransportId, Endpoint)>,
-    current: Option<Transport>,
-    candidate: Option<Transport>,
+    current: Option<Box<Transport>>,
+    candidate: Option<Box<Transport>>,
     /// The old transport after a swap, while both deliver subscriptions.
-    retired: Option<Transport>,
+    retired: Option<Box<Transport>>,
     retired_until: Option<Timestamp>,
     overlap: Overlap,
     /// PING is to be written to the current transport, to align the two.
@@ -94,8 +99,8 @@ pub struct Connection {
     windows: Windows,
     told_relaxed: bool,
     marks: Marks,
-    handoff: Option<Handoff>,
-    moved: Option<Moved>,
+    handoff: Option<Box<Handoff>>,
+    moved: Option<Box<Moved>>,
     /// Bits of the reasons told by SCH_OFF.
     told_off: u32,
     no_handoff: Option<OffReason>,
@@ -108,14 +113,20 @@ pub struct Connection {
     want_resume: bool,
     /// The host answered HOLD.
     held: bool,
-    refused_at: Vec<(Endpoint, Timestamp)>,
+    refused_until: Vec<(Endpoint, Timestamp)>,
     optin_closed: u8,
     optin_retry_at: Option<Timestamp>,
     random: u64,
     actions: VecDeque<Action>,
     lines: Lines,
+    /// Of the member of a pool.
+    pooled: Option<Box<pooled::Pooled>>,
     trace: Trace,
+    /// How many of `actions` the trace has.
+    traced: usize,
     counters: Counters,
+    /// `counters.commands` at the last tick.
+    commands_at_tick: u64,
     owned: Vec<u8>,
     wake: Option<Timestamp>,
     /// Something happened that `progress` must look at.
@@ -124,13 +135,16 @@ pub struct Connection {
 
 impl Connection {
     /// A connection without a transport. Fails on settings that cannot work.
-    pub fn new(config: Config) -> Result<Self> {
+    /// Connections with the same settings may share them.
+    pub fn new(config: impl Into<Arc<Config>>) -> Result<Self> {
+        let config: Arc<Config> = config.into();
         config.validate()?;
         let session = match config.handshake {
             Handshake::ByLibsch => Session::configured(&config),
             Handshake::Seen => Session::default(),
         };
         Ok(Self {
+            log_level: config.log_level,
             clock: Clock::new(),
             phase: Phase::Detached,
             next_id: 1,
@@ -159,14 +173,17 @@ impl Connection {
             unsettled: false,
             want_resume: false,
             held: false,
-            refused_at: Vec::new(),
+            refused_until: Vec::new(),
             optin_closed: 0,
             optin_retry_at: None,
             random: config.seed,
             actions: VecDeque::new(),
             lines: Lines::default(),
-            trace: Trace::new(config.trace),
+            pooled: None,
+            trace: Trace::new(&config),
+            traced: 0,
             counters: Counters::default(),
+            commands_at_tick: 0,
             owned: Vec::new(),
             wake: None,
             stirred: false,
@@ -182,10 +199,32 @@ impl Connection {
             return Err(Error::Closed);
         }
         let now = self.clock.advance(now);
+        self.trace.at(now);
+        if self.wake.is_some_and(|wake| wake <= now) {
+            self.trace.input(format_args!("tick"));
+            self.fire_timers(now);
+            self.finish(now);
+        }
+        Ok(now)
+    }
+
+    /// For what happened to a socket before the call: it goes before what is due. A swap that is forced now must not take for
+    /// unwritten what is written, nor lead to a candidate that is closed. Ends with `finish_late`.
+    fn begin_first(&mut self, now: Timestamp) -> Result<Timestamp> {
+        if self.phase == Phase::Closed {
+            return Err(Error::Closed);
+        }
+        let now = self.clock.advance(now);
+        self.trace.at(now);
+        Ok(now)
+    }
+
+    fn finish_late(&mut self, now: Timestamp) {
         if self.wake.is_some_and(|wake| wake <= now) {
             self.fire_timers(now);
         }
-        Ok(now)
+        self.stirred = true;
+        self.finish(now);
     }
 
     /// Takes the handoff as far as it goes, and finds the next deadline.
@@ -196,6 +235,17 @@ impl Connection {
             // Terminators have told theirs: what is left is a handoff's window that ended with it.
             self.update_relax(crate::action::RestoreReason::Expired);
             self.wake = self.earliest();
+        }
+        self.trace_actions();
+    }
+
+    /// Actions are final once an input has ended; those of an earlier one that the host has not taken are known already.
+    fn trace_actions(&mut self) {
+        if self.trace.is_on() {
+            for action in self.actions.iter().skip(self.traced) {
+                self.trace.action(action);
+            }
+            self.traced = self.actions.len();
         }
     }
 
@@ -210,7 +260,7 @@ impl Connection {
     }
 
     fn log(&mut self, level: Level, line: impl FnOnce() -> String) {
-        if self.config.log_level.is_some_and(|wanted| level <= wanted) {
+        if self.log_level.is_some_and(|wanted| level <= wanted) {
             self.lines.push(self.config.limits.max_lines, level, line());
         }
     }
@@ -225,7 +275,7 @@ impl Connection {
     }
 
     fn slot(&self, id: TransportId) -> Result<Slot> {
-        let is = |t: &Option<Transport>| t.as_ref().is_some_and(|t| t.id == id);
+        let is = |t: &Option<Box<Transport>>| t.as_ref().is_some_and(|t| t.id == id);
         if is(&self.current) {
             Ok(Slot::Current)
         } else if is(&self.candidate) {
@@ -239,9 +289,9 @@ impl Connection {
 
     fn transport(&mut self, slot: Slot) -> Option<&mut Transport> {
         match slot {
-            Slot::Current => self.current.as_mut(),
-            Slot::Candidate => self.candidate.as_mut(),
-            Slot::Retired => self.retired.as_mut(),
+            Slot::Current => self.current.as_deref_mut(),
+            Slot::Candidate => self.candidate.as_deref_mut(),
+            Slot::Retired => self.retired.as_deref_mut(),
         }
     }
 
@@ -267,19 +317,10 @@ impl Connection {
         let now = self.begin(now)?;
         let choices = self.where_to_dial(now);
         let Some(endpoint) = choices.into_iter().nth(nth) else { return Ok(None) };
-        if self.dialing.len() >= MAX_DIALS {
-            return Err(Error::Limit {
-                limit: "max_dials",
-                value: MAX_DIALS as u64,
-                hint: "report connected or connect_failed for those asked for",
-            });
-        }
-        let transport = self.lend_id();
-        self.dialing.push((transport, endpoint.clone()));
+        let dial = self.lend_dial(endpoint)?;
         self.trace.input(format_args!("dial {nth}"));
-        let tls_server_name = self.server_name(&endpoint);
         self.finish(now);
-        Ok(Some(Dial { transport, endpoint, tls_server_name }))
+        Ok(Some(dial))
     }
 
     fn configured(&self) -> Endpoint {
@@ -361,6 +402,9 @@ impl Connection {
         transport.connected = true;
         self.set_phase(Phase::Handshaking);
         self.out.attach();
+        if !self.out.discarding {
+            self.trace.commands_restart();
+        }
         self.no_handoff = if self.host_no_handoff() { self.no_handoff } else { None };
         // What was off was so on the last transport; a refusal is remembered by address.
         self.off = self.config.mode == crate::optin::Mode::Disabled;
@@ -383,7 +427,7 @@ impl Connection {
 
     /// The socket `id` could not be connected.
     pub fn handle_connect_failed(&mut self, now: Timestamp, id: TransportId) -> Result<()> {
-        let now = self.begin(now)?;
+        let now = self.begin_first(now)?;
         if let Some(index) = self.dialing.iter().position(|(dialed, _)| *dialed == id) {
             self.trace.input(format_args!("connect_failed {id}"));
             self.dialing.swap_remove(index);
@@ -394,15 +438,14 @@ impl Connection {
         } else {
             return Err(Error::UnknownTransport(id));
         }
-        self.stirred = true;
-        self.finish(now);
+        self.finish_late(now);
         Ok(())
     }
 
     /// The socket `id` is closed. `unwritten`: the bytes that `submit` gave to write and that were not written, in
     /// order (not those of a region). They are copied.
     pub fn handle_closed(&mut self, now: Timestamp, id: TransportId, unwritten: &[u8]) -> Result<()> {
-        let now = self.begin(now)?;
+        let now = self.begin_first(now)?;
         if self.dialing.iter().any(|(dialed, _)| *dialed == id) {
             return self.handle_connect_failed(now, id);
         }
@@ -419,11 +462,10 @@ impl Connection {
             Slot::Retired => {
                 self.retired = None;
                 self.retired_until = None;
-                self.end_overlap();
+                self.end_overlap(overlap::Side::Old);
             }
         }
-        self.stirred = true;
-        self.finish(now);
+        self.finish_late(now);
         Ok(())
     }
 
@@ -462,7 +504,7 @@ impl Connection {
             return Err(Error::Unexpected { call: "swap_refused", hint: "answer SWAP with it, once" });
         }
         self.trace.input(format_args!("swap_refused"));
-        self.end_handoff(now, Outcome::Refused);
+        self.swap_refused(now);
         self.stirred = true;
         self.finish(now);
         Ok(())
@@ -520,7 +562,7 @@ impl Connection {
     ) -> Result<()> {
         let now = self.begin(now)?;
         self.level("credentials", 3, self.is_managed())?;
-        self.trace.input(format_args!("credentials"));
+        self.trace.credentials(username, password);
         self.session.set_credentials(effect::Credentials {
             user: username.map(|u| u.as_bytes().to_vec()),
             password: password.to_vec(),
@@ -582,7 +624,8 @@ impl Connection {
     pub fn handle_fence(&mut self, now: Timestamp, fence: HostFence, open: bool) -> Result<()> {
         let now = self.begin(now)?;
         self.level("fence", 1, !self.is_managed())?;
-        self.trace.input(format_args!("fence {} {}", fence as u8, u8::from(open)));
+        let to = if open { "open" } else { "closed" };
+        self.trace.input(format_args!("fence {} {to}", Word(fence)));
         match fence {
             HostFence::Transaction => self.host_fences[0] = open,
             HostFence::Blocking => self.host_fences[1] = open,
@@ -612,7 +655,6 @@ impl Connection {
     /// Time has passed.
     pub fn handle_tick(&mut self, now: Timestamp) -> Result<()> {
         let now = self.begin(now)?;
-        self.trace.input(format_args!("tick"));
         self.give_memory_back();
         self.finish(now);
         Ok(())
@@ -624,12 +666,16 @@ impl Connection {
         let now = self.begin(now)?;
         self.trace.input(format_args!("close"));
         self.end_all(now, CloseReason::HostClosed);
+        if self.out.discarding {
+            self.lose_half_submitted();
+        }
         self.windows.clear();
         self.update_relax(crate::action::RestoreReason::Ended);
         self.current = None;
         self.set_phase(Phase::Closed);
         self.stirred = false;
         self.wake = None;
+        self.trace_actions();
         Ok(())
     }
 
@@ -637,11 +683,8 @@ impl Connection {
 
     /// The next thing to do.
     pub fn poll_action(&mut self) -> Option<Action> {
-        let action = self.actions.pop_front();
-        if let Some(action) = &action {
-            self.trace.action(action);
-        }
-        action
+        self.traced = self.traced.saturating_sub(1);
+        self.actions.pop_front()
     }
 
     /// The next log line.
@@ -651,7 +694,7 @@ impl Connection {
 
     /// From now on lines are logged up to `level`; `None` is no log.
     pub fn set_log_level(&mut self, level: Option<Level>) {
-        self.config.log_level = level;
+        self.log_level = level;
     }
 
     /// The next line of the trace.

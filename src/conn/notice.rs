@@ -4,6 +4,7 @@
 use super::*;
 use crate::action::{RestoreReason, WindowKind};
 use crate::conn::marks::Seen;
+use crate::conn::pooled::Read;
 use crate::conn::relax::Opened;
 use crate::notification::{self, Body, Family, Kind, Notification, NotificationLimits, Parsed, SlotRanges};
 
@@ -13,6 +14,15 @@ const UNTIL_THE_END: Timestamp = Timestamp::from_nanos(u64::MAX);
 impl Connection {
     /// A push that a level 1 host hands over: the whole frame.
     pub fn handle_push(&mut self, now: Timestamp, id: TransportId, raw: &[u8]) -> Result<PushVerdict> {
+        self.push(now, id, raw, true)
+    }
+
+    /// The beginning of a push that was over a limit before it came here: it acts as far as it can be read (N2).
+    pub fn handle_push_head(&mut self, now: Timestamp, id: TransportId, raw: &[u8]) -> Result<PushVerdict> {
+        self.push(now, id, raw, false)
+    }
+
+    fn push(&mut self, now: Timestamp, id: TransportId, raw: &[u8], whole: bool) -> Result<PushVerdict> {
         let now = self.begin(now)?;
         self.level("push", 1, self.config.level_in == LevelIn::Notified)?;
         let slot = self.slot(id)?;
@@ -20,11 +30,15 @@ impl Connection {
             return Ok(PushVerdict::Yours);
         }
         let kind = match notification::parse(raw, &self.notification_limits()) {
+            // What is cut is a mistake of the host, not of the server: the rest would come as garbage.
+            Ok(parsed) if whole && parsed.defects.contains(notification::Defect::Truncated) => {
+                return Err(Error::NotAPush);
+            }
             Ok(parsed) => parsed.notification.kind,
             Err(notification::NotificationError::NotOurs) => return Ok(PushVerdict::Yours),
             Err(_) => return Err(Error::NotAPush),
         };
-        self.trace.push(id, raw);
+        self.trace.push(id, raw, whole);
         self.notified(now, slot, kind, Some(raw));
         self.stirred = true;
         self.finish(now);
@@ -54,12 +68,22 @@ impl Connection {
         } else {
             self.log(Level::Info, || format!("event=notification conn={conn} type={notification}"));
         }
-        match kind {
-            Kind::Moving => self.moving(now, slot, &notification),
-            Kind::Migrating | Kind::FailingOver | Kind::Smigrating => self.starter(now, &notification),
-            Kind::Migrated | Kind::FailedOver | Kind::Smigrated => {
-                self.terminator(now, &notification, !defects.is_empty());
-            }
+        self.act_on(now, slot, &notification, !defects.is_empty(), Read::Here);
+    }
+
+    /// What a notification does, wherever it was read.
+    pub(super) fn act_on(
+        &mut self,
+        now: Timestamp,
+        slot: Slot,
+        n: &Notification,
+        defective: bool,
+        from: Read,
+    ) {
+        match n.kind {
+            Kind::Moving => self.moving(now, slot, n, from),
+            Kind::Migrating | Kind::FailingOver | Kind::Smigrating => self.starter(now, n, from),
+            Kind::Migrated | Kind::FailedOver | Kind::Smigrated => self.terminator(now, n, defective, from),
         }
     }
 
@@ -88,14 +112,15 @@ impl Connection {
         false
     }
 
-    fn starter(&mut self, now: Timestamp, n: &Notification) {
+    fn starter(&mut self, now: Timestamp, n: &Notification, from: Read) {
         let (ender, window, lasts) = match n.kind {
             Kind::FailingOver => (Kind::FailedOver, WindowKind::Failover, self.config.failover_window),
             Kind::Smigrating => (Kind::Smigrated, WindowKind::SlotMigration, self.config.migration_window),
             _ => (Kind::Migrated, WindowKind::Migration, self.config.migration_window),
         };
         if self.judge(now, n, Some(ender)) {
-            self.open_window(window, &keys(n), n.seq, now + lasts);
+            self.open_window(window, &keys(n), n.seq, from.at(now) + lasts);
+            self.hear_notice(now, n, from);
         }
     }
 
@@ -106,10 +131,11 @@ impl Connection {
         self.tell_relaxed(kind);
     }
 
-    fn terminator(&mut self, now: Timestamp, n: &Notification, defective: bool) {
+    fn terminator(&mut self, now: Timestamp, n: &Notification, defective: bool, from: Read) {
         if !self.judge(now, n, None) {
             return;
         }
+        self.hear_notice(now, n, from);
         let window = match n.kind.family() {
             Some(Family::Failover) => WindowKind::Failover,
             Some(Family::SlotMigration) => WindowKind::SlotMigration,
@@ -127,18 +153,31 @@ impl Connection {
         }
     }
 
-    fn moving(&mut self, now: Timestamp, slot: Slot, n: &Notification) {
-        let Body::Moving(target) = &n.body else { return };
+    fn moving(&mut self, now: Timestamp, slot: Slot, n: &Notification, from: Read) {
+        let began = self.counters.handoffs_started;
+        if !self.follow_move(now, slot, n, from) {
+            return;
+        }
+        // After the end of a handoff that this one supersedes.
+        self.hear_notice(now, n, from);
+        if began == self.counters.handoffs_started && self.handoff.is_none() {
+            self.hear_no_handoff(n);
+        }
+    }
+
+    /// False if it is known already.
+    fn follow_move(&mut self, now: Timestamp, slot: Slot, n: &Notification, from: Read) -> bool {
+        let Body::Moving(target) = &n.body else { return false };
         let wanted = Move {
             seq: n.seq,
             endpoint: target.endpoint(self.config.port),
             time: n.duration().unwrap_or(self.config.handoff_timeout),
-            arrived: now,
+            arrived: from.at(now),
             node: self.transport(slot).map_or(0, |t| t.id),
         };
         if self.is_known_move(now, slot, &wanted) {
             self.counters.notifications_duplicate += 1;
-            return;
+            return false;
         }
         if let Some(e) = &wanted.endpoint
             && !self.config.endpoint_policy.allows(e, &self.config.host)
@@ -147,7 +186,7 @@ impl Connection {
             let line = format!("event=endpoint-refused endpoint={e} conn={}", wanted.node);
             self.log(Level::Warn, || line);
             self.relax_for_move(&wanted, false);
-            return;
+            return true;
         }
         self.marks.remember_move(
             wanted.seq,
@@ -158,14 +197,15 @@ impl Connection {
         );
         if let (Some(to), Some(t)) = (&wanted.endpoint, self.transport(slot)) {
             let from = t.endpoint.clone();
-            self.moved = Some(Moved { to: to.clone(), from, until: wanted.deadline() });
+            self.moved = Some(Box::new(Moved { to: to.clone(), from, until: wanted.deadline() }));
         }
         if self.no_handoff.is_some() || self.off || self.session.overflow {
             self.relax_for_move(&wanted, false);
-            return;
+            return true;
         }
         self.relax_for_move(&wanted, true);
         self.start_or_replace(now, wanted);
+        true
     }
 
     /// The running handoff, or one before it, has dealt with this MOVING.

@@ -8,13 +8,12 @@ use crate::optin::{self, Mode, Reply};
 impl Connection {
     /// The server at `endpoint` is to be asked.
     pub(super) fn may_opt_in(&mut self, now: Timestamp, endpoint: &Endpoint) -> bool {
-        let memory = self.config.refusal_memory;
-        self.refused_at.retain(|(_, at)| now.since(*at) < memory);
+        self.refused_until.retain(|(_, until)| now < *until);
         match self.config.mode {
             _ if self.off => false,
             Mode::Disabled => false,
             Mode::Enabled => true,
-            Mode::Auto => !self.refused_at.iter().any(|(e, _)| e == endpoint),
+            Mode::Auto => !self.refused_until.iter().any(|(e, _)| e == endpoint),
         }
     }
 
@@ -99,7 +98,7 @@ impl Connection {
 
     /// Levels 1 and 2: the host's handshake on `slot` is done, the opt-in follows.
     pub(super) fn host_ready(&mut self, now: Timestamp, slot: Slot) {
-        if slot == Slot::Current {
+        if slot == Slot::Current && self.config.handshake == Handshake::Seen {
             self.end_handshake();
         }
         if self.is_managed() {
@@ -166,6 +165,9 @@ impl Connection {
     pub(super) fn optin_answered(&mut self, now: Timestamp, slot: Slot, raw: &[u8]) {
         let reply = optin::classify(&raw[..raw.len().min(optin::CLASSIFY_LIMIT)]);
         let Some(t) = self.transport(slot) else { return };
+        if t.optin == Optin::Refused {
+            return; // SCH went off here before the answer came
+        }
         let endpoint = t.endpoint.clone();
         if reply == Reply::Accepted {
             t.optin = Optin::On;
@@ -215,11 +217,16 @@ impl Connection {
     }
 
     fn remember_refusal(&mut self, now: Timestamp, endpoint: Endpoint) {
-        self.refused_at.retain(|(e, _)| *e != endpoint);
-        if self.refused_at.len() >= MAX_DIALS {
-            self.refused_at.remove(0);
+        self.hear(crate::exchange::Heard::OptinRefused { endpoint: endpoint.clone() });
+        self.remember_refusal_until(now + self.config.refusal_memory, endpoint);
+    }
+
+    pub(super) fn remember_refusal_until(&mut self, until: Timestamp, endpoint: Endpoint) {
+        self.refused_until.retain(|(e, _)| *e != endpoint);
+        if self.refused_until.len() >= MAX_DIALS {
+            self.refused_until.remove(0);
         }
-        self.refused_at.push((endpoint, now));
+        self.refused_until.push((endpoint, until));
     }
 
     /// A server that closes on the opt-in, twice running, refuses it (O2). One that has not yet answered what came

@@ -17,6 +17,8 @@ pub(super) struct Transaction {
     pub(super) multi: Option<CommandNumber>,
     /// Changes of the session that wait for EXEC.
     pub(super) changes: Vec<Watched>,
+    /// A subscription is queued.
+    uncountable: bool,
     /// The first WATCH since the last EXEC.
     pub(super) watch: Option<CommandNumber>,
     /// MULTI was written to a transport that is lost: what follows is refused up to EXEC or DISCARD.
@@ -35,6 +37,10 @@ pub(super) struct Outbound {
     pub(super) open: Option<CommandNumber>,
     /// Its first bytes were written to a transport that is lost: the rest is dropped.
     pub(super) discarding: bool,
+    /// ... and its caller knows already.
+    pub(super) half_lost: bool,
+    /// ... and what it was to begin, or to end, concerns what follows: there is no dial of the host's own in between.
+    pub(super) half_matters: bool,
     pub(super) tx: Transaction,
     /// ASKING, CLIENT CACHING or CLIENT REPLY SKIP was the last command (F5).
     pub(super) prefix: bool,
@@ -43,8 +49,6 @@ pub(super) struct Outbound {
     pub(super) reply_off: bool,
     /// The bytes are not commands: they pass.
     pub(super) broken: bool,
-    /// Blocking commands written or held since nothing was owed.
-    pub(super) blocking: bool,
     /// The handshake that is seen has ended.
     pub(super) handshaken: bool,
     /// The host opted in itself.
@@ -59,12 +63,13 @@ impl Outbound {
             next_number: 1,
             open: None,
             discarding: false,
+            half_lost: false,
+            half_matters: false,
             tx: Transaction::default(),
             prefix: false,
             skip_next: false,
             reply_off: false,
             broken: false,
-            blocking: false,
             handshaken: false,
             hosts_optin: false,
         }
@@ -76,9 +81,9 @@ impl Outbound {
         self.prefix = false;
         self.skip_next = false;
         self.reply_off = false;
-        self.blocking = false;
         self.handshaken = false;
         self.hosts_optin = false;
+        self.half_matters = false;
         if !self.discarding {
             self.reader.reset();
             self.open = None;
@@ -86,8 +91,24 @@ impl Outbound {
         }
     }
 
+    /// The command that was written in part, and did not run, was to begin or to end a transaction.
+    fn half_transaction(&mut self) {
+        let tx = &mut self.tx;
+        match commands::meaning(self.facts, self.reader.args()).effect {
+            Effect::Multi if tx.multi.is_none() => tx.broken = true,
+            Effect::Watch if tx.multi.is_none() => tx.watch_broken = true,
+            Effect::Exec | Effect::Discard | Effect::Reset => *tx = Transaction::default(),
+            _ => {}
+        }
+    }
+
     pub(super) fn at_boundary(&self) -> bool {
         self.reader.at_boundary() && self.open.is_none()
+    }
+
+    /// The next command's reply is skipped by the server.
+    pub(super) fn skips_next(&self) -> bool {
+        self.skip_next
     }
 
     /// Nothing plain is known against this command.
@@ -106,6 +127,7 @@ impl Connection {
             return Err(Error::NotConnected);
         }
         let answer = self.submit(now, data);
+        self.trace.submitted(data, answer.write_now + answer.held);
         if !self.is_holding() && !self.hold.is_empty() {
             self.release_hold();
         }
@@ -119,7 +141,19 @@ impl Connection {
     pub(super) fn is_holding(&self) -> bool {
         self.current.is_none()
             || matches!(self.phase, Phase::Draining | Phase::Swapping)
-            || (self.phase == Phase::Handshaking && self.config.handshake == Handshake::ByLibsch)
+            || self.makes_handshake()
+    }
+
+    /// The handshake of the current transport is libsch's and has not ended: commands wait for it (E8).
+    fn makes_handshake(&self) -> bool {
+        self.config.handshake == Handshake::ByLibsch && !self.out.handshaken && self.phase != Phase::Failed
+    }
+
+    /// A command that is no part of a handshake ends the one that is seen.
+    fn ordinary_came(&mut self) {
+        if !self.out.handshaken && self.config.handshake == Handshake::Seen {
+            self.end_handshake();
+        }
     }
 
     fn writes_directly(&self) -> bool {
@@ -257,16 +291,19 @@ impl Connection {
         if self.out.discarding {
             // Its first bytes went to a transport that is lost: the rest has nowhere to go.
             self.out.discarding = false;
-            self.lose_one(number, crate::action::LostOutcome::NeverWritten);
+            if !core::mem::take(&mut self.out.half_lost) {
+                self.lose_one(number, crate::action::LostOutcome::NeverWritten);
+            }
+            if core::mem::take(&mut self.out.half_matters) {
+                self.out.half_transaction();
+            }
             *direct = false;
             return self.keep(number, Entry::new(0, commands::Class::Write), Some(Special::Silent), &[]);
         }
         let facts = self.out.facts;
         let len = self.out.reader.len();
         if facts.is_plain() && self.out.is_ordinary() {
-            if !self.out.handshaken {
-                self.end_handshake();
-            }
+            self.ordinary_came();
             let entry = Entry::new(len, facts.class());
             if *direct && let Some(t) = &mut self.current {
                 t.owed.push_plain(number, entry);
@@ -332,6 +369,8 @@ impl Connection {
         }
         if in_multi {
             entry = entry.queued();
+        } else if matches!(effect, Effect::Blocking) {
+            entry = entry.blocking();
         }
         self.out.prefix = matches!(effect, Effect::Asking | Effect::Caching | Effect::ReplySkip);
         let command = || {
@@ -353,12 +392,14 @@ impl Connection {
                 replaced = core::mem::take(&mut tx.watch_broken);
                 let changes = core::mem::take(&mut tx.changes);
                 let watch = tx.watch.take();
-                special = Some(Special::Watched(Watched::Exec { changes, watch }));
+                let uncountable = core::mem::take(&mut tx.uncountable);
+                special = Some(Special::Watched(Watched::Exec { changes, watch, uncountable }));
             }
             Effect::Discard if in_multi => {
                 tx.multi = None;
                 tx.watch = None;
                 tx.watch_broken = false;
+                tx.uncountable = false;
                 special = Some(Special::Watched(Watched::Discard));
             }
             Effect::Watch if !in_multi => tx.watch = tx.watch.or(Some(number)),
@@ -377,11 +418,16 @@ impl Connection {
                 }
             }
         }
-        let ends = matches!(effect, Effect::Exec) && in_multi;
+        if let Some(Special::Watched(Watched::Exec { uncountable, .. })) = &mut special {
+            *uncountable |= self.may_have_subscriptions();
+            if *uncountable && !replaced {
+                // What is owed before it still counts; nothing of libsch's own is written after it.
+                self.forbid_handoff(now, OffReason::Uncounted);
+            }
+        }
         match meaning.replies {
-            // Confirmations, and messages to itself, stand inside the reply of EXEC without being counted in it.
-            Replies::Pushes(_) | Replies::PushesUnknown if in_multi => self.uncounted(now),
-            _ if ends && self.may_have_subscriptions() => self.uncounted(now),
+            // Confirmations, and messages to itself, will stand inside the reply of EXEC without being counted in it.
+            Replies::Pushes(_) | Replies::PushesUnknown if in_multi => self.out.tx.uncountable = true,
             Replies::Pushes(n) => {
                 if let Effect::Subscribe { topic, .. } = effect {
                     special = Some(Special::Pushes { topic, subscribe: true, left: Some(n.into()) });
@@ -396,7 +442,7 @@ impl Connection {
             }
             _ => {}
         }
-        self.remember(now, &effect, in_multi);
+        self.remember(now, &effect);
         if self.is_silent(&effect) {
             special = Some(Special::Silent);
         }
@@ -405,13 +451,12 @@ impl Connection {
 
     fn may_have_subscriptions(&self) -> bool {
         let pending = |t: &Transport| t.owed.specials().any(|s| matches!(s, Special::Pushes { .. }));
-        self.session.has_subscriptions() || self.current.as_ref().is_some_and(pending)
+        self.session.has_subscriptions() || self.current.as_deref().is_some_and(pending)
     }
 
     /// What a command means for what comes after it.
-    fn remember(&mut self, now: Timestamp, effect: &Effect<'_>, in_multi: bool) {
+    fn remember(&mut self, now: Timestamp, effect: &Effect<'_>) {
         match effect {
-            Effect::Blocking if !in_multi => self.out.blocking = true,
             Effect::Monitor | Effect::Sync => self.forbid_handoff(now, OffReason::Stream),
             Effect::Tracking { on: true, redirect: true, .. } => {
                 self.forbid_handoff(now, OffReason::TrackingRedirect)
@@ -447,8 +492,8 @@ impl Connection {
                 | Effect::Capa(_)
                 | Effect::ReadOnly
         );
-        if !handshake && !self.out.handshaken {
-            self.end_handshake();
+        if !handshake {
+            self.ordinary_came();
         }
         if matches!(effect, Effect::Sync)
             && let Some(t) = &mut self.current
@@ -518,7 +563,7 @@ impl Connection {
 
     /// `len` bytes of the region of `id` have been written.
     pub fn handle_wrote(&mut self, now: Timestamp, id: TransportId, len: usize) -> Result<()> {
-        let now = self.begin(now)?;
+        let now = self.begin_first(now)?;
         let slot = self.slot(id)?;
         let Some(transport) = self.transport(slot) else { return Err(Error::UnknownTransport(id)) };
         if len > transport.region.len() {
@@ -526,8 +571,7 @@ impl Connection {
         }
         bytes::Buf::advance(&mut transport.region, len);
         self.trace.input(format_args!("wrote {id} {len}"));
-        self.stirred = true;
-        self.finish(now);
+        self.finish_late(now);
         Ok(())
     }
 

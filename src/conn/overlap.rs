@@ -17,7 +17,7 @@ pub(super) enum Verdict {
     Deliver,
     /// The host has it from the other transport.
     Duplicate,
-    /// It could not be remembered: the other one will be delivered too.
+    /// It cannot be remembered, or compared: if there is another one it is delivered too.
     Doubtful,
 }
 
@@ -27,15 +27,31 @@ pub(super) struct Overlap {
     /// The old transport answered a PING written after the candidate's confirmation: from then on both sides
     /// see the same messages. Before, what the old one brings may be from before the candidate's subscription.
     pub(super) aligned: bool,
+    /// That PING is wanted or written.
+    pub(super) asked: bool,
     old: VecDeque<Box<[u8]>>,
     new: VecDeque<Box<[u8]>>,
     bytes: usize,
 }
 
 impl Overlap {
+    /// `gone` brings no more: what only it has brought the other one will bring again.
+    pub(super) fn in_doubt_without(&self, gone: Side) -> usize {
+        match gone {
+            Side::Old => self.old.len(),
+            Side::New => self.new.len(),
+        }
+    }
+
+    /// The candidate subscribes, to the first name or to one more: they are to be aligned again.
+    pub(super) fn unaligned(&mut self) {
+        self.aligned = false;
+        self.asked = false;
+    }
+
     pub(super) fn judge(&mut self, side: Side, raw: &[u8], max_messages: usize, max_bytes: usize) -> Verdict {
         if side == Side::Old && !self.aligned {
-            return Verdict::Deliver;
+            return Verdict::Doubtful;
         }
         let (mine, other) = match side {
             Side::Old => (&mut self.old, &mut self.new),
@@ -71,9 +87,9 @@ mod tests {
     }
 
     #[test]
-    fn f2_before_both_are_aligned_the_old_one_is_delivered_and_forgotten() {
+    fn f2_before_both_are_aligned_the_old_one_is_delivered_counted_and_forgotten() {
         let mut o = Overlap::default();
-        assert_eq!(o.judge(Side::Old, b"m", 8, 64), Verdict::Deliver);
+        assert_eq!(o.judge(Side::Old, b"m", 8, 64), Verdict::Doubtful);
         assert_eq!(o.judge(Side::New, b"m", 8, 64), Verdict::Deliver);
     }
 

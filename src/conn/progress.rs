@@ -4,6 +4,7 @@
 use super::*;
 use crate::action::{WindowKind, waiting};
 use crate::config::BlockingPolicy;
+use crate::conn::overlap::Side;
 
 impl Connection {
     // ---- beginning -------------------------------------------------------------------------------------------------
@@ -21,6 +22,7 @@ impl Connection {
             self.end_handoff(now, Outcome::Superseded);
         }
         self.start(wanted);
+        self.await_grant(now);
     }
 
     fn start(&mut self, wanted: Move) {
@@ -35,7 +37,7 @@ impl Connection {
         self.log(Level::Info, || line);
         // The end of the handoff before may have closed the window.
         self.relax_for_move(&wanted, true);
-        self.handoff = Some(Handoff::new(wanted, &self.config));
+        self.handoff = Some(Box::new(Handoff::new(wanted, &self.config)));
         self.set_phase(Phase::Waiting);
     }
 
@@ -59,12 +61,14 @@ impl Connection {
         }
         if self.phase == Phase::Rebuilding && self.candidate_is_ready() {
             self.set_phase(Phase::Ready);
+            self.hear_attempt(now, true);
+        }
+        if self.is_repeating() {
+            return;
+        }
+        if matches!(self.phase, Phase::Ready | Phase::Draining) {
             self.begin_overlap();
             self.insert_own(now);
-        }
-        if self.phase == Phase::Ready && self.candidate.as_ref().is_some_and(|c| !self.is_settled(c)) {
-            // A change of the session is being repeated.
-            return;
         }
         if self.phase == Phase::Ready && self.current.is_none() {
             self.ask_swap(now);
@@ -75,6 +79,24 @@ impl Connection {
         if self.phase == Phase::Draining && self.is_drained() {
             self.ask_swap(now);
         }
+        self.force_again(now);
+    }
+
+    /// What kept the forced swap back (a blocking command, a handshake) may have ended.
+    fn force_again(&mut self, now: Timestamp) {
+        let waits = matches!(self.phase, Phase::Ready | Phase::Draining) && self.current.is_some();
+        if waits && self.handoff.as_ref().is_some_and(|h| h.stuck_force.is_some()) && !self.is_unforceable() {
+            self.force_swap(now);
+            self.ask_swap(now);
+        }
+    }
+
+    /// A swap is not made over this (F3, F5, E8).
+    fn is_unforceable(&self) -> bool {
+        let blocked = self.current.as_ref().is_some_and(|t| t.owed.is_blocked());
+        (blocked && self.config.blocking == BlockingPolicy::WaitForClose)
+            || self.fences() & waiting::HANDSHAKE != 0
+            || self.out.skips_next()
     }
 
     fn is_due(&self, now: Timestamp) -> bool {
@@ -93,6 +115,7 @@ impl Connection {
         self.candidate = Some(Transport::new(transport, endpoint.clone(), &self.config.limits));
         self.set_phase(Phase::Opening);
         let tls_server_name = self.server_name(&endpoint);
+        self.hear_attempt_began(now);
         self.emit(Action::Open { transport, endpoint, tls_server_name, attempt, by });
     }
 
@@ -108,6 +131,12 @@ impl Connection {
     /// Nothing of libsch's own is under way on it.
     fn is_settled(&self, c: &Transport) -> bool {
         c.region.is_empty() && c.owed.is_empty() && c.probed && !self.waits_for_credentials()
+    }
+
+    /// The candidate was ready, and a change of the session is being repeated on it: no swap before it is answered (H12).
+    pub(super) fn is_repeating(&self) -> bool {
+        matches!(self.phase, Phase::Ready | Phase::Draining)
+            && self.candidate.as_ref().is_some_and(|c| !self.is_settled(c))
     }
 
     fn waits_for_credentials(&self) -> bool {
@@ -132,13 +161,15 @@ impl Connection {
         if self.host_fences[1] || self.host_fences[2] {
             bits |= waiting::HOST_FENCE;
         }
-        if self.is_managed() && !self.out.handshaken && self.config.handshake == Handshake::Seen {
+        if self.is_managed() && !self.out.handshaken {
             bits |= waiting::HANDSHAKE;
         }
         bits
     }
 
     fn begin_hold(&mut self, now: Timestamp) {
+        // What was kept back only to stay behind libsch's own bytes is the current transport's: its beginning may be there.
+        self.release_hold();
         let Some(handoff) = &mut self.handoff else { return };
         handoff.begin_pause(now);
         handoff.asked_at = Some(now);
@@ -182,13 +213,14 @@ impl Connection {
         let old = self.current.take();
         // A MOVING without an endpoint leads to the configured address, which was not known to move.
         if self.handoff.as_ref().is_some_and(|h| h.is_null() && h.newer.is_none()) {
-            let until = self.handoff.as_ref().map_or(now, Handoff::deadline);
+            let until = self.handoff.as_deref().map_or(now, Handoff::deadline);
             let from = old.as_ref().map(|t| t.endpoint.clone()).filter(|from| *from != new.endpoint);
-            self.moved = from.map(|from| Moved { to: new.endpoint.clone(), from, until });
+            self.moved = from.map(|from| Box::new(Moved { to: new.endpoint.clone(), from, until }));
         }
         let id = new.id;
         self.current = Some(new);
-        self.out.blocking = false;
+        // The session of the candidate was made by libsch, and is complete.
+        self.out.handshaken |= self.config.handshake == Handshake::ByLibsch;
         self.windows.open(
             WindowKind::PostHandoff,
             &[],
@@ -196,8 +228,9 @@ impl Connection {
             now + self.config.post_handoff(),
             self.config.limits.max_windows,
         );
-        if let Some(old) = old {
-            self.retire(now, old);
+        match old {
+            Some(old) => self.retire(now, old),
+            None => self.end_overlap(Side::Old), // it died: there is nothing to compare with
         }
         self.set_phase(Phase::Serving);
         if !self.is_managed() {
@@ -210,13 +243,18 @@ impl Connection {
         {
             self.tell_off(OffReason::Refused, false); // `auto` has swapped without SCH
         }
-        if let Some(newer) = newer {
-            self.start(newer);
+        if self.current.as_ref().is_some_and(|t| t.inbound.uncounted) {
+            self.uncounted(now); // a candidate of the host's said what it did not owe (N7)
+        }
+        match newer {
+            Some(newer) if self.no_handoff.is_some() => self.relax_for_move(&newer, false),
+            Some(newer) => self.start(newer),
+            None => {}
         }
     }
 
     /// The old transport after a swap: closed, or read on while both deliver subscriptions (F2).
-    fn retire(&mut self, now: Timestamp, old: Transport) {
+    fn retire(&mut self, now: Timestamp, old: Box<Transport>) {
         let overlaps =
             self.is_managed() && self.session.has_subscriptions() && !self.config.overlap.is_zero();
         if overlaps {
@@ -226,7 +264,7 @@ impl Connection {
             }
             self.retired_until = Some(now + self.config.overlap);
         } else {
-            self.end_overlap();
+            self.end_overlap(Side::Old);
             self.emit(Action::Close { transport: old.id, reason: CloseReason::Swapped });
         }
     }
@@ -236,7 +274,7 @@ impl Connection {
             self.emit(Action::Close { transport: old.id, reason: CloseReason::Swapped });
         }
         self.retired_until = None;
-        self.end_overlap();
+        self.end_overlap(Side::Old);
     }
 
     // ---- not forward -----------------------------------------------------------------------------------------------
@@ -245,24 +283,51 @@ impl Connection {
     pub(super) fn attempt_failed(&mut self, now: Timestamp, why: &str) {
         let jitter = self.jitter();
         let alive = self.current.is_some();
-        self.end_overlap();
+        self.end_overlap(Side::New);
         self.counters.attempts_failed += 1;
+        self.hear_attempt(now, false);
         let Some(handoff) = &mut self.handoff else { return };
         handoff.waits_for_credentials = false;
         handoff.end_attempt(now, alive, jitter, &self.config);
-        let (seq, attempt) = (handoff.wanted.seq, handoff.attempts);
+        let (seq, attempt, newer) = (handoff.wanted.seq, handoff.attempts, handoff.newer.take());
+        self.await_grant(now);
         self.log(Level::Info, || format!("event=attempt-failed{} attempt={attempt} why={why:?}", Seq(seq)));
         let was_holding = matches!(self.phase, Phase::Draining | Phase::Swapping);
         self.set_phase(Phase::Waiting);
         if alive && was_holding {
             self.end_hold(now);
         }
+        if let Some(newer) = newer {
+            self.turn_to(now, newer);
+            return;
+        }
         if attempt >= self.config.limits.max_attempts {
             self.fail_handoff(now);
         }
     }
 
-    /// As above, and the candidate is to be closed.
+    /// The candidate that a newer MOVING was to wait for is gone: what is tried next is the newer one (H8).
+    fn turn_to(&mut self, now: Timestamp, newer: Move) {
+        if self.current.is_some() {
+            self.end_handoff(now, Outcome::Superseded);
+            self.start(newer);
+        } else if let Some(handoff) = &mut self.handoff {
+            handoff.wanted = newer;
+        }
+    }
+
+    /// The host does not swap, or does not answer (E5). A newer MOVING begins from the transport that stays (H8).
+    pub(super) fn swap_refused(&mut self, now: Timestamp) {
+        let newer = self.handoff.as_mut().and_then(|h| h.newer.take());
+        self.end_handoff(now, Outcome::Refused);
+        if let Some(newer) = newer
+            && self.current.is_some()
+        {
+            self.start(newer);
+        }
+    }
+
+    /// An attempt has failed, and the candidate is to be closed.
     pub(super) fn drop_candidate(&mut self, now: Timestamp, why: &str) {
         if self.candidate.is_some() {
             self.close_candidate(CloseReason::AttemptFailed);
@@ -303,7 +368,7 @@ impl Connection {
         if outcome != Outcome::Swapped {
             let was_holding = matches!(self.phase, Phase::Draining | Phase::Swapping);
             self.close_candidate(CloseReason::HandoffEnded);
-            self.end_overlap();
+            self.end_overlap(Side::New);
             if self.current.is_none() {
                 self.hand_back();
                 self.set_phase(Phase::Detached);
@@ -340,6 +405,7 @@ impl Connection {
                 duration.as_millis()
             )
         });
+        self.hear(crate::exchange::Heard::Finished { outcome, took: duration, pause: handoff.pause });
         self.emit(Action::HandoffFinished {
             outcome,
             seq,
@@ -359,9 +425,9 @@ impl Connection {
         let Some(t) = self.current.take() else { return };
         self.optin_lost(now, &t, Slot::Current);
         let (id, survives) = (t.id, self.survives_loss(&t));
-        let goes_on = self.handoff.is_some() && survives;
+        // CLIENT REPLY SKIP ended with the transport; the command it prefixes would be answered on another (F5).
+        let goes_on = self.handoff.is_some() && survives && !self.out.skips_next();
         self.account(t, unwritten, goes_on);
-        self.out.blocking = false;
         self.end_optin_retry();
         if !goes_on {
             self.loss_without_handoff(now, id, !survives);
@@ -403,22 +469,14 @@ impl Connection {
 
     /// D + `drain_grace`: the swap is made over what still waits (H5).
     pub(super) fn force_swap(&mut self, now: Timestamp) {
-        let blocked = self.out.blocking && self.current.as_ref().is_some_and(|t| !t.owed.is_empty());
-        if blocked && self.config.blocking == BlockingPolicy::WaitForClose {
+        if self.is_unforceable() {
             return;
         }
         let fences = self.fences();
-        if fences & waiting::HANDSHAKE != 0 {
-            return;
-        }
-        if !self.is_managed() {
-            if fences & waiting::TRANSACTION != 0 {
-                self.host_fences[0] = false;
-                self.emit(Action::TransactionBroken);
-            }
-            if self.phase == Phase::Ready {
-                self.begin_hold(now);
-            }
+        // Levels 1 and 2 get no HOLD here: there is nothing left to drain, and SWAP asks the same.
+        if !self.is_managed() && fences & waiting::TRANSACTION != 0 {
+            self.host_fences[0] = false;
+            self.emit(Action::TransactionBroken);
         }
         let Some(t) = self.current.take() else { return };
         let id = t.id;
@@ -433,7 +491,6 @@ impl Connection {
             handoff.died_at = Some(now);
             handoff.begin_pause(now);
         }
-        self.out.blocking = false;
         self.host_in_flight = 0;
         self.phase = Phase::Ready;
         self.stirred = true;
@@ -442,12 +499,12 @@ impl Connection {
     /// What the swap still waits for (H5).
     pub(super) fn waiting_for(&self) -> u32 {
         let mut bits = self.fences();
-        if !matches!(self.phase, Phase::Ready | Phase::Draining | Phase::Swapping) {
+        if !matches!(self.phase, Phase::Ready | Phase::Draining | Phase::Swapping) || self.is_repeating() {
             bits |= waiting::CANDIDATE;
         }
         if self.current.as_ref().is_some_and(|t| !t.owed.is_empty()) || self.host_in_flight > 0 {
             bits |= waiting::REPLIES;
-            if self.out.blocking {
+            if self.current.as_ref().is_some_and(|t| t.owed.is_blocked()) {
                 bits |= waiting::BLOCKING;
             }
         }

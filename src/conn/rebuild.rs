@@ -40,6 +40,9 @@ impl Connection {
         }
         let subscriptions = self.session.subscribe_steps();
         t.inbound.read_messages = !subscriptions.is_empty();
+        if !subscriptions.is_empty() {
+            self.read_both();
+        }
         for (topic, count, bytes) in subscriptions {
             t.region.extend_from_slice(&bytes);
             t.owed.push_own_pushes(bytes.len(), topic, count as u64);
@@ -57,6 +60,17 @@ impl Connection {
         }
         let transport = c.id;
         self.emit(Action::Write { transport });
+        self.repeats();
+    }
+
+    /// What is repeated on a candidate that was ready has the time of an attempt to be answered.
+    fn repeats(&mut self) {
+        let now = self.clock.last();
+        if matches!(self.phase, Phase::Ready | Phase::Draining)
+            && let Some(handoff) = &mut self.handoff
+        {
+            handoff.attempt_by = Some(now + handoff.attempt_time(&self.config));
+        }
         self.stirred = true;
     }
 
@@ -76,8 +90,11 @@ impl Connection {
         c.inbound.read_messages = true;
         c.owed.push_own_subscription(bytes.len(), topic, subscribe);
         let transport = c.id;
+        if subscribe {
+            self.read_both();
+        }
         self.emit(Action::Write { transport });
-        self.stirred = true;
+        self.repeats();
     }
 
     /// A reply to one of the commands that make the session.
@@ -98,14 +115,19 @@ impl Connection {
                 _ => {}
             }
         }
+        self.may_end_handshake(slot);
+    }
+
+    /// The last reply of a handshake by libsch may have come.
+    pub(super) fn may_end_handshake(&mut self, slot: Slot) {
         let done = self.current.as_ref().is_some_and(|t| t.owed.is_empty());
         if slot == Slot::Current && done && self.config.handshake == Handshake::ByLibsch {
-            self.handshake_replied(now);
+            self.handshake_replied();
         }
     }
 
     /// All replies of a handshake by libsch are in.
-    fn handshake_replied(&mut self, _now: Timestamp) {
+    fn handshake_replied(&mut self) {
         if self.out.handshaken {
             return;
         }
@@ -197,16 +219,22 @@ impl Connection {
 
     // ---- subscriptions on two transports (F2) -----------------------------------------------------------------------
 
-    /// The candidate's subscriptions are confirmed: from here on both are read.
-    pub(super) fn begin_overlap(&mut self) {
-        if !self.is_managed() || !self.session.has_subscriptions() {
-            return;
+    /// The candidate subscribes: what the current transport brings may come there too.
+    fn read_both(&mut self) {
+        // Two are compared, not three: the one that is still read after the last swap gives way.
+        if self.retired.is_some() {
+            self.close_retired();
         }
-        if let Some(t) = &mut self.current
-            && !t.inbound.read_messages
-        {
+        if let Some(t) = &mut self.current {
             t.inbound.read_messages = true;
-            self.overlap = Overlap::default();
+            self.overlap.unaligned();
+        }
+    }
+
+    /// The candidate's subscriptions are confirmed: what the current transport brings after a PING comes on both.
+    pub(super) fn begin_overlap(&mut self) {
+        let subscribed = self.is_managed() && self.session.has_subscriptions();
+        if subscribed && self.current.is_some() && !core::mem::replace(&mut self.overlap.asked, true) {
             self.want_ping = true;
         }
     }
@@ -216,7 +244,9 @@ impl Connection {
         self.overlap.aligned = true;
     }
 
-    pub(super) fn end_overlap(&mut self) {
+    /// Messages are no more compared, because `gone` is.
+    pub(super) fn end_overlap(&mut self, gone: overlap::Side) {
+        self.counters.overlap_doubtful += self.overlap.in_doubt_without(gone) as u64;
         self.overlap = Overlap::default();
         self.want_ping = false;
         for t in [&mut self.current, &mut self.candidate].into_iter().flatten() {

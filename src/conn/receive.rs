@@ -90,12 +90,13 @@ impl Connection {
             match self.slot(id) {
                 Ok(now_in) => slot = now_in,
                 Err(_) => {
+                    self.trace.look(id, &data[at..], false);
                     at = data.len();
                     break;
                 }
             }
         }
-        self.trace.received(id, &data[..at]);
+        self.trace.received(id);
         if self.handoff.is_some() || self.want_resume {
             self.stirred = true;
         }
@@ -140,8 +141,10 @@ impl Connection {
             Slot::Retired => &mut self.retired,
         };
         let Some(t) = transport else { return data.len() };
+        let full = self.trace.is_on() && t.owed.reads_front();
         let next = t.inbound.next(data, &mut t.owed, limits);
         let consumed = next.consumed;
+        self.trace.look(t.id, &data[..consumed], full);
         // At level 3 only the current transport speaks to the host's parser; a host with a handshake of its own
         // has a parser for its candidate.
         let passes = slot == Slot::Current || self.config.level_out != LevelOut::Managed;
@@ -285,6 +288,9 @@ impl Connection {
                 {
                     let limit = self.config.limits.max_session_bytes;
                     let new = self.session.confirmed(topic, subscribe, channel, limit);
+                    if self.session.overflow && self.no_handoff.is_none() {
+                        self.forbid_handoff(self.clock.last(), OffReason::SessionTooLarge);
+                    }
                     if new {
                         self.repeat_subscription(topic, subscribe, channel);
                     }
@@ -437,7 +443,10 @@ impl Connection {
     /// What a reply to one of libsch's own commands means.
     fn own_reply(&mut self, now: Timestamp, slot: Slot, own: Own, reply: &[u8]) {
         match (own, slot) {
-            (Own::Optin, _) => self.optin_answered(now, slot, reply),
+            (Own::Optin, _) => {
+                self.optin_answered(now, slot, reply);
+                self.may_end_handshake(slot);
+            }
             (Own::Ping, Slot::Candidate) => self.probe_answered(),
             (Own::Ping, Slot::Current) => self.aligned(),
             (_, Slot::Retired) => {}

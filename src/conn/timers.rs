@@ -9,27 +9,34 @@ impl Connection {
         let mut times = [self.windows.deadline(), self.retired_until, self.optin_retry_at, None, None, None];
         if let Some(h) = &self.handoff {
             times[3] = h.next_at.filter(|_| self.phase == Phase::Waiting);
-            times[4] = h.attempt_by.filter(|_| matches!(self.phase, Phase::Opening | Phase::Rebuilding));
+            times[4] = h.attempt_by.filter(|_| self.attempt_is_timed());
             times[5] = self.handoff_deadlines(h).into_iter().flatten().min();
         }
         // A window that stays until its handoff ends is no deadline.
         times.into_iter().flatten().filter(|t| t.as_nanos() != u64::MAX).min()
     }
 
+    /// The candidate is to be done with something by `attempt_by`.
+    fn attempt_is_timed(&self) -> bool {
+        matches!(self.phase, Phase::Opening | Phase::Rebuilding) || self.is_repeating()
+    }
+
     /// Told overdue, forced, given up; each `None` once it is behind.
     fn handoff_deadlines(&self, h: &Handoff) -> [Option<Timestamp>; 4] {
         let alive = self.current.is_some();
-        let ready = matches!(self.phase, Phase::Ready | Phase::Draining);
+        let ready = matches!(self.phase, Phase::Ready | Phase::Draining) && !self.is_repeating();
         let force = h.deadline() + self.config.drain_grace;
         let stuck = h.stuck_force.is_none();
         [
             (!h.told_overdue && alive).then(|| h.deadline()),
             (alive && ready && stuck).then_some(force),
             match (h.died_at, h.hold_since) {
+                // The candidate is there: it is the host's answer that is awaited, to SWAP (below) or to LOST.
+                (Some(_), _) if self.phase == Phase::Swapping => None,
+                (Some(died), _) if ready => Some(died + self.config.hold_limit()),
                 (Some(died), since) => Some(since.unwrap_or(died) + self.config.hold_limit()),
-                (None, _) if !ready && self.phase != Phase::Swapping => {
-                    Some(h.deadline() + self.config.keep_trying)
-                }
+                // No candidate, or a blocking command that neither ends nor is ended by the server's close.
+                (None, _) if self.phase != Phase::Swapping => Some(h.deadline() + self.config.keep_trying),
                 _ => None,
             },
             // A SWAP that is never answered is refused (levels 1 to 3), a HOLD too.
@@ -60,9 +67,7 @@ impl Connection {
 
     fn fire_handoff(&mut self, now: Timestamp) {
         let Some(h) = &self.handoff else { return };
-        if h.attempt_by.is_some_and(|at| at <= now)
-            && matches!(self.phase, Phase::Opening | Phase::Rebuilding)
-        {
+        if h.attempt_by.is_some_and(|at| at <= now) && self.attempt_is_timed() {
             self.drop_candidate(now, "not ready in time");
         }
         let Some(h) = &self.handoff else { return };
@@ -73,7 +78,7 @@ impl Connection {
             return;
         }
         if due(unanswered) {
-            self.end_handoff(now, Outcome::Refused);
+            self.swap_refused(now);
             return;
         }
         if due(overdue) {
@@ -83,7 +88,8 @@ impl Connection {
             }
             self.emit(Action::Overdue { waiting_for });
             // A handshake does not take that long: a connection that has only said HELLO is idle, not on its way (E8).
-            if self.current.as_ref().is_some_and(|t| t.owed.is_empty()) {
+            let seen = self.config.handshake == Handshake::Seen;
+            if seen && self.current.as_ref().is_some_and(|t| t.owed.is_empty()) {
                 self.end_handshake();
             }
         }
@@ -95,10 +101,16 @@ impl Connection {
         }
     }
 
-    /// Memory that a burst took goes back when nothing is going on.
+    /// Memory that a burst took goes back when nothing is going on: no command between two ticks. A busy connection keeps
+    /// its own, and allocates nothing.
     pub(super) fn give_memory_back(&mut self) {
-        if self.handoff.is_some() {
+        let quiet = self.counters.commands == self.commands_at_tick;
+        self.commands_at_tick = self.counters.commands;
+        if self.handoff.is_some() || !quiet {
             return;
+        }
+        if self.actions.is_empty() {
+            self.actions = VecDeque::new();
         }
         if let Some(t) = &mut self.current {
             t.owed.shrink();
@@ -106,7 +118,7 @@ impl Connection {
                 t.region = bytes::BytesMut::new();
             }
         }
-        if self.owned.capacity() > 1024 {
+        if self.owned.capacity() > 0 {
             self.owned = Vec::new();
         }
         if self.hold.is_empty() && self.hold.bytes.capacity() > 0 {

@@ -48,8 +48,8 @@ pub(super) struct Transport {
 }
 
 impl Transport {
-    pub(super) fn new(id: TransportId, endpoint: Endpoint, limits: &Limits) -> Self {
-        Self {
+    pub(super) fn new(id: TransportId, endpoint: Endpoint, limits: &Limits) -> Box<Self> {
+        Box::new(Self {
             id,
             endpoint,
             peer: None,
@@ -62,7 +62,7 @@ impl Transport {
             optin_replies: 0,
             probed: true,
             ready: false,
-        }
+        })
     }
 
     /// `more` replies may be owed. Where they cannot be counted (N7, S2) there is always room: the oldest records go.

@@ -150,6 +150,7 @@ pub struct Counters {
     pub notifications_duplicate: u64,
     pub notifications_stale: u64,
     pub notifications_malformed: u64,
+    pub notifications_told: u64,
     pub relaxed: u64,
     pub restored: u64,
     pub windows_expired: u64,

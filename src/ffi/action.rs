@@ -21,7 +21,8 @@ pub const SCH_ACTION_OPEN: i32 = 4;
 /// Levels 1 and 2: stop writing to `transport` at a command boundary. Answer: `sch_conn_held`.
 pub const SCH_ACTION_HOLD: i32 = 5;
 /// Use `transport` instead of `old_transport` (0: that one has died). `flush_tracking`: client-side caches are void.
-/// Answer: `sch_conn_swapped` or `sch_conn_swap_refused`.
+/// Answer: `sch_conn_swapped` or `sch_conn_swap_refused`. Where the old one has died or is given up at deadline +
+/// drain_grace, it comes without a HOLD.
 pub const SCH_ACTION_SWAP: i32 = 6;
 /// Held commands `first`, `count` of them, wait in the region of `transport`. Answer: `sch_conn_wrote`.
 pub const SCH_ACTION_FLUSH: i32 = 7;
@@ -32,7 +33,7 @@ pub const SCH_ACTION_CLOSE: i32 = 9;
 /// Commands `first`, `count` of them, will have no reply from a server. `outcome`: SCH_LOST_*; `command_class`:
 /// SCH_CLASS_*; `data`: error replies for your parser (on_loss = reply), else empty. Answer: `sch_conn_losses_settled`.
 pub const SCH_ACTION_LOST: i32 = 10;
-/// Held commands `first`, `count` of them, come back in `data` as never written. Needs no answer.
+/// Held commands `first`, `count` of them, come back in `data`, whole, as never written. Needs no answer.
 pub const SCH_ACTION_HAND_BACK: i32 = 11;
 /// `sch_conn_submit` takes commands again. Needs no answer.
 pub const SCH_ACTION_RESUME: i32 = 12;
@@ -116,7 +117,7 @@ pub const SCH_OUTCOME_CLOSED: i32 = 5;
 
 /// The mode is `disabled`.
 pub const SCH_OFF_DISABLED: i32 = 1;
-/// RESP2 is spoken.
+/// RESP2 is spoken, from the start or since HELLO 2.
 pub const SCH_OFF_RESP2: i32 = 2;
 /// The server does not know the opt-in, or has it off.
 pub const SCH_OFF_REFUSED: i32 = 3;
@@ -124,7 +125,7 @@ pub const SCH_OFF_REFUSED: i32 = 3;
 pub const SCH_OFF_NO_PERMISSION: i32 = 4;
 /// What is received is not RESP3: bytes pass through untouched from here on.
 pub const SCH_OFF_BROKEN: i32 = 5;
-/// RESET, HELLO 2 or CLIENT MAINT_NOTIFICATIONS OFF by the application.
+/// RESET or CLIENT MAINT_NOTIFICATIONS OFF by the application.
 pub const SCH_OFF_OPTED_OUT: i32 = 6;
 /// Replies can no longer be counted: no handoff, relaxing goes on.
 pub const SCH_OFF_UNCOUNTED: i32 = 7;
@@ -138,6 +139,8 @@ pub const SCH_OFF_TRACKING_REDIRECT: i32 = 10;
 pub const SCH_OFF_BROKEN_COMMANDS: i32 = 11;
 /// The opt-in was answered with another error.
 pub const SCH_OFF_OPTIN_FAILED: i32 = 12;
+/// More session state (subscriptions) than max_session_bytes: no handoff, relaxing goes on.
+pub const SCH_OFF_SESSION_TOO_LARGE: i32 = 13;
 
 /// No candidate is ready.
 pub const SCH_WAITING_CANDIDATE: u32 = 1;
@@ -322,6 +325,11 @@ impl Lent {
             }
         }
         out
+    }
+
+    /// The action that was polled last, as scenario files write it.
+    pub(super) fn text(&self) -> Option<String> {
+        self.action.as_ref().map(ToString::to_string)
     }
 
     /// The move number `index` of the SLOTS_MOVED that was polled last.
@@ -509,6 +517,7 @@ const _: () = {
     assert!(OffReason::TrackingRedirect as i32 == SCH_OFF_TRACKING_REDIRECT);
     assert!(OffReason::BrokenCommands as i32 == SCH_OFF_BROKEN_COMMANDS);
     assert!(OffReason::OptinFailed as i32 == SCH_OFF_OPTIN_FAILED);
+    assert!(OffReason::SessionTooLarge as i32 == SCH_OFF_SESSION_TOO_LARGE);
     assert!(waiting::CANDIDATE == SCH_WAITING_CANDIDATE && waiting::REPLIES == SCH_WAITING_REPLIES);
     assert!(waiting::TRANSACTION == SCH_WAITING_TRANSACTION && waiting::BLOCKING == SCH_WAITING_BLOCKING);
     assert!(waiting::HOST_FENCE == SCH_WAITING_HOST_FENCE && waiting::ANSWER == SCH_WAITING_ANSWER);

@@ -218,6 +218,35 @@ impl<T> Out<T> {
     }
 }
 
+/// Room for text that is copied out. `(NULL, 0)` is no room.
+pub(super) struct TextOut {
+    place: *mut u8,
+    cap: usize,
+}
+
+impl TextOut {
+    /// # Safety
+    ///
+    /// `place` is null, or `cap` bytes can be written there during the call.
+    pub(super) unsafe fn new(place: *mut c_char, cap: usize) -> Result<Self, Failure> {
+        if place.is_null() && cap > 0 {
+            return Err(NULL);
+        }
+        Ok(Self { place: place.cast(), cap })
+    }
+
+    /// Writes as much of `text` as fits, cut between characters, and a NUL.
+    pub(super) fn put(self, text: &str) {
+        let Some(room) = self.cap.checked_sub(1) else { return };
+        let len = text.floor_char_boundary(room);
+        // SAFETY: `len` is at most `cap - 1`, and `cap` bytes can be written, as promised to `new`.
+        unsafe {
+            core::ptr::copy_nonoverlapping(text.as_ptr(), self.place, len);
+            self.place.add(len).write(0);
+        }
+    }
+}
+
 /// A struct of the ABI that grows: `#[repr(C)]`, and its first field is `struct_size: u32`.
 ///
 /// # Safety
@@ -341,14 +370,20 @@ mod tests {
 
     #[test]
     fn every_export_goes_through_the_door() {
-        let sources = [include_str!("config.rs"), include_str!("conn.rs"), include_str!("push.rs")];
+        let sources = [
+            include_str!("config.rs"),
+            include_str!("conn.rs"),
+            include_str!("push.rs"),
+            include_str!("pool.rs"),
+            include_str!("join.rs"),
+        ];
         let mut exports = 0;
         for source in sources {
             for export in source.split("#[unsafe(no_mangle)]").skip(1) {
                 exports += 1;
                 let body = export.split("\n}\n").next().unwrap_or("");
                 let last = body.lines().last().unwrap_or("").trim();
-                let doors = ["change(", "peek(", "create(", "free(", "salvage("];
+                let doors = ["change(", "peek(", "create(", "free(", "salvage(", "shared(", "free_shared("];
                 assert!(
                     doors.iter().any(|door| last.starts_with(&format!("unsafe {{ {door}"))),
                     "no door: {body}"

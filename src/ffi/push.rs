@@ -86,10 +86,11 @@ impl Builder {
         Ok(())
     }
 
-    pub(super) fn whole(&self) -> Result<&[u8], Failure> {
+    /// The push, once it has all its elements, and whether all of them are written down.
+    pub(super) fn written(&self) -> Result<(&[u8], bool), Failure> {
         match self.open.as_slice() {
             [] => Err(NOT_OPEN),
-            [0] => Ok(&self.raw),
+            [0] => Ok((&self.raw, !self.short)),
             _ => Err(UNFINISHED),
         }
     }

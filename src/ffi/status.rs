@@ -39,6 +39,8 @@ pub const SCH_ERR_LIMIT: i32 = -12;
 pub const SCH_ERR_NOT_A_PUSH: i32 = -13;
 /// The handle is in use: a call from inside its log callback, or from another thread. Nothing was done.
 pub const SCH_ERR_BUSY: i32 = -14;
+/// The bytes are no reply to CLUSTER SLOTS or SHARDS, or one without slots: `sch_cluster_last_error` says which.
+pub const SCH_ERR_NOT_A_SLOT_MAP: i32 = -15;
 /// The end of the handle begins here: statuses at or below this number mean that it can only be salvaged and freed.
 pub const SCH_ERR_FATAL: i32 = -100;
 /// A defect of libsch showed in this call. The handle is poisoned from now on.
@@ -98,6 +100,7 @@ const fn text_of(status: sch_status) -> &'static CStr {
         SCH_ERR_LIMIT => c"a limit was reached: see sch_conn_last_error",
         SCH_ERR_NOT_A_PUSH => c"not one whole RESP3 push",
         SCH_ERR_BUSY => c"the handle is in use by another call",
+        SCH_ERR_NOT_A_SLOT_MAP => c"no reply to CLUSTER SLOTS or SHARDS with slots in it",
         SCH_ERR_FATAL => c"the end of the handle",
         SCH_ERR_PANIC => c"a defect of libsch: the handle is poisoned",
         SCH_ERR_POISONED => c"poisoned by an earlier defect: salvage and free",

@@ -38,6 +38,7 @@ int main() {
     const auto dial = conn.dial(1, 0);
     CHECK(dial && dial->transport == 1 && std::string_view(dial->host, dial->host_len) == "a");
     CHECK(!conn.current() && !conn.dial(1, 1));
+    CHECK(conn.action_text().empty());
     conn.connected(1, 1, "10.0.0.1:6379");
     const auto submitted = conn.submit(1, "*2\r\n$5\r\nHELLO\r\n$1\r\n3\r\n");
     CHECK(submitted.transport == 1 && submitted.write_now == 22 && submitted.first == 1);
@@ -51,6 +52,7 @@ int main() {
     CHECK(*conn.effective_timeout_ms(500) == 10000 && !conn.effective_timeout_ms(std::nullopt));
     const auto open = conn.poll_action();
     CHECK(open->kind == SCH_ACTION_OPEN && open->port == 6380 && std::string_view(open->host) == "b");
+    CHECK(conn.action_text().rfind("open 2 b:6380 attempt=1 by=", 0) == 0);
     CHECK(!conn.poll_action() && conn.next_deadline() && conn.phase() == SCH_PHASE_OPENING);
     CHECK(conn.counters().handoffs_started == 1);
 

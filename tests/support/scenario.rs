@@ -3,7 +3,8 @@
 
 use sch::config::*;
 use sch::conn::*;
-use sch::endpoint::{EndpointPolicy, EndpointType, PeerAddr};
+use sch::endpoint::{Endpoint, EndpointPolicy, EndpointType, PeerAddr};
+use sch::exchange::{Heard, Told};
 use sch::time::Timestamp;
 use std::fmt::Write;
 use std::time::Duration;
@@ -21,6 +22,10 @@ pub struct Runner {
     now: Timestamp,
     split: Split,
     auto_wrote: bool,
+    /// Only actions are said, as a trace says them.
+    only_actions: bool,
+    /// What `take` left.
+    rest: Vec<u8>,
     out: String,
 }
 
@@ -49,6 +54,11 @@ pub fn unescape(text: &str) -> Vec<u8> {
             Some(b'r') => out.push(b'\r'),
             Some(b'n') => out.push(b'\n'),
             Some(b's') => out.push(b' '),
+            Some(b'f') => {
+                let n: Vec<u8> = chars.by_ref().take_while(|b| *b != b';').collect();
+                let n: usize = std::str::from_utf8(&n).unwrap().parse().expect("\\f<number>;");
+                out.resize(out.len() + n, b'x');
+            }
             Some(b'x') => {
                 let hex = [chars.next().unwrap(), chars.next().unwrap()];
                 out.push(u8::from_str_radix(std::str::from_utf8(&hex).unwrap(), 16).unwrap());
@@ -58,6 +68,10 @@ pub fn unescape(text: &str) -> Vec<u8> {
         }
     }
     out
+}
+
+fn words(escaped: &str) -> String {
+    String::from_utf8(unescape(escaped)).expect("text")
 }
 
 fn bulk(out: &mut Vec<u8>, text: &[u8]) {
@@ -117,6 +131,23 @@ pub fn commands(text: &str) -> Vec<u8> {
     out
 }
 
+fn heard_line(heard: &Heard) -> String {
+    match heard {
+        Heard::Notice { notification, arrived } => {
+            format!("heard {notification} at={:?}", Duration::from_nanos(arrived.as_nanos()))
+        }
+        Heard::Attempt { endpoint, ok, took } => {
+            let endpoint = endpoint.as_ref().map_or("configured".to_owned(), ToString::to_string);
+            format!("heard attempt {endpoint} {} took={took:?}", if *ok { "ok" } else { "failed" })
+        }
+        Heard::Finished { outcome, took, pause } => {
+            format!("heard finished {outcome:?} took={took:?} pause={pause:?}").to_lowercase()
+        }
+        Heard::OptinRefused { endpoint } => format!("heard refused {endpoint}"),
+        other => panic!("{other:?}"),
+    }
+}
+
 impl Runner {
     pub fn new(split: Split) -> Self {
         Self {
@@ -125,8 +156,15 @@ impl Runner {
             now: Timestamp::from_nanos(0),
             split,
             auto_wrote: true,
+            only_actions: false,
+            rest: Vec::new(),
             out: String::new(),
         }
+    }
+
+    /// The connection keeps a trace.
+    pub fn keep_trace(&mut self) {
+        self.config.trace = true;
     }
 
     fn conn(&mut self) -> &mut Connection {
@@ -186,15 +224,16 @@ impl Runner {
                 }
                 "reset-parser" => c.can_reset_parser = value == "yes",
                 "keep-credentials" => c.keep_credentials = value == "yes",
-                "username" => c.username = Some(value.into()),
-                "password" => c.password = Some(value.into()),
-                "name" => c.client_name = Some(value.into()),
-                "lib" => c.lib_info = value.split_once('/').map(|(a, b)| (a.into(), b.into())),
+                "username" => c.username = Some(words(value)),
+                "password" => c.password = Some(unescape(value)),
+                "name" => c.client_name = Some(unescape(value)),
+                "lib" => c.lib_info = words(value).split_once('/').map(|(a, b)| (a.into(), b.into())),
                 "db" => c.database = value.parse().unwrap(),
                 "policy" => {
                     c.endpoint_policy = match value {
                         "any" => EndpointPolicy::Any,
                         "domain" => EndpointPolicy::ConfiguredDomain,
+                        suffix if suffix.starts_with("suffix:") => EndpointPolicy::Suffix(suffix[7..].into()),
                         list => EndpointPolicy::list(list.split(',')).expect("policy"),
                     }
                 }
@@ -208,6 +247,8 @@ impl Runner {
                 "max-session-bytes" => c.limits.max_session_bytes = value.parse().unwrap(),
                 "max-attempts" => c.limits.max_attempts = value.parse().unwrap(),
                 "max-overlap-messages" => c.limits.max_overlap_messages = value.parse().unwrap(),
+                "max-overlap-bytes" => c.limits.max_overlap_bytes = value.parse().unwrap(),
+                "mark-age" => c.mark_age = duration(value),
                 "log" => {
                     c.log_level = Some(match value {
                         "error" => sch::log::Level::Error,
@@ -216,13 +257,47 @@ impl Runner {
                         _ => sch::log::Level::Debug,
                     })
                 }
+                "level-in" => {
+                    c.level_in = if value == "notified" { LevelIn::Notified } else { LevelIn::Tapped }
+                }
+                "level-out" => {
+                    c.level_out = match value {
+                        "notified" => LevelOut::Notified,
+                        "tapped" => LevelOut::Tapped,
+                        _ => LevelOut::Managed,
+                    }
+                }
+                "tls-name" => c.tls_server_name = Some(value.into()),
+                "moving-extra" => c.moving_extra = duration(value),
+                "backoff-min" => c.backoff_min = duration(value),
+                "backoff-max" => c.backoff_max = duration(value),
+                "attempt-min" => c.attempt_min = duration(value),
+                "refusal-memory" => c.refusal_memory = duration(value),
+                "optin-retry" => c.optin_retry = duration(value),
+                "seed" => c.seed = value.parse().unwrap(),
+                "max-reply-bytes" => c.limits.max_reply_bytes = value.parse().unwrap(),
+                "max-depth" => c.limits.framer.max_depth = value.parse().unwrap(),
+                "max-bulk-len" => c.limits.framer.max_bulk_len = value.parse().unwrap(),
+                "max-line-len" => c.limits.framer.max_line_len = value.parse().unwrap(),
+                "max-elements" => c.limits.framer.max_elements = value.parse().unwrap(),
+                "max-args" => c.limits.command.max_args = value.parse().unwrap(),
+                "max-command-bulk-len" => c.limits.command.max_bulk_len = value.parse().unwrap(),
+                "max-inline-len" => c.limits.command.max_inline_len = value.parse().unwrap(),
+                "max-kept-len" => c.limits.command.max_kept_len = value.parse().unwrap(),
                 "wrote" => self.auto_wrote = value == "auto",
+                "say" => self.only_actions = value == "actions",
                 other => panic!("unknown setting {other:?}"),
             }
         }
     }
 
     fn say(&mut self, line: impl AsRef<str>) {
+        if !self.only_actions {
+            self.say_action(line);
+        }
+    }
+
+    fn say_action(&mut self, line: impl AsRef<str>) {
         self.out.push_str(line.as_ref());
         self.out.push('\n');
     }
@@ -241,6 +316,10 @@ impl Runner {
         loop {
             let Some(action) = self.conn().poll_action() else { return };
             let mut line = action.to_string();
+            if self.only_actions {
+                self.say_action(line);
+                continue;
+            }
             use sch::action::Action;
             match &action {
                 Action::Write { transport } | Action::Flush { transport, .. } => {
@@ -271,7 +350,11 @@ impl Runner {
         let step = if self.split == Split::Whole { data.len().max(1) } else { 1 };
         let mut at = 0;
         let now = self.now;
+        let (start, closed) = (self.out.len(), format!("close {id} "));
         while at < data.len() || data.is_empty() {
+            if self.out[start..].lines().any(|line| line.starts_with(&closed)) {
+                break; // a host that has closed it reads no more
+            }
             let end = (at + step).min(data.len());
             let mut spans = [Span::EMPTY; 16];
             let received = match self.conn().handle_receive(now, id, &data[at..end], &mut spans) {
@@ -310,6 +393,25 @@ impl Runner {
             let text = passed.escape_ascii().to_string();
             self.say(format!("pass \"{text}\""));
         }
+    }
+
+    /// One call, with an array of `n` spans. What it does not take is the `rest`.
+    fn take(&mut self, id: u64, n: usize, data: &[u8]) {
+        let mut spans = vec![Span::EMPTY; n];
+        let now = self.now;
+        let result = self.conn().handle_receive(now, id, data, &mut spans);
+        let Some(received) = self.answer(result) else { return };
+        for span in &spans[..received.spans] {
+            let range = span.start..span.start + span.len;
+            let (from, bytes) = match span.source {
+                Source::Input => ("input", &data[range]),
+                Source::Owned => ("owned", &self.conn().owned()[range]),
+            };
+            let line = format!("span {from} \"{}\"", bytes.escape_ascii());
+            self.say(line);
+        }
+        self.say(format!("took {} of {}", received.consumed, data.len()));
+        self.rest = data[received.consumed..].to_vec();
     }
 
     fn submit(&mut self, data: &[u8]) {
@@ -368,6 +470,14 @@ impl Runner {
                     None => {}
                 }
             }
+            "dial-to" => {
+                let endpoint = Endpoint::parse(args[0].as_bytes(), None).expect("endpoint");
+                let result = self.conn().dial_to(now, endpoint);
+                if let Some(d) = self.answer(result) {
+                    let tls = d.tls_server_name.map(|n| format!(" tls={n}")).unwrap_or_default();
+                    self.say(format!("transport {} {}{tls}", d.transport, d.endpoint));
+                }
+            }
             "connected" => {
                 let peer = args.get(1).map(|p| PeerAddr::parse(p.as_bytes()).expect("peer"));
                 call!(self.conn().handle_connected(now, id(0), peer));
@@ -387,9 +497,20 @@ impl Runner {
                 let data: Vec<u8> = args[1..].iter().flat_map(|t| token(t)).collect();
                 self.receive(id(0), &data);
             }
-            "push" => {
+            "take" => {
+                let data: Vec<u8> = args[2..].iter().flat_map(|t| token(t)).collect();
+                self.take(id(0), args[1].parse().unwrap(), &data);
+            }
+            "rest" => {
+                let data = std::mem::take(&mut self.rest);
+                self.take(id(0), args[1].parse().unwrap(), &data);
+            }
+            "push" | "push_head" => {
                 let raw = token(args[1]);
-                let result = self.conn().handle_push(now, id(0), &raw);
+                let result = match word {
+                    "push" => self.conn().handle_push(now, id(0), &raw),
+                    _ => self.conn().handle_push_head(now, id(0), &raw),
+                };
                 if let Some(verdict) = self.answer(result) {
                     self.say(format!("{verdict:?}").to_lowercase());
                 }
@@ -423,7 +544,33 @@ impl Runner {
             "resp2" => call!(self.conn().handle_resp2(now, id(0))),
             "losses_settled" => call!(self.conn().handle_losses_settled(now)),
             "credentials" => {
-                call!(self.conn().handle_credentials(now, Some(args[0]), args[1].as_bytes()))
+                let user = (args[0] != "-").then(|| words(args[0]));
+                let password = args.get(1).map_or(Vec::new(), |p| unescape(p));
+                call!(self.conn().handle_credentials(now, user.as_deref(), &password))
+            }
+            "joined" => call!(self.conn().handle_joined(now)),
+            "left" => call!(self.conn().handle_left(now)),
+            "told" => {
+                let time = |text: &str| Timestamp::from_nanos(duration(text).as_nanos() as u64);
+                let told = match args[0] {
+                    "grant" => Told::Grant,
+                    "refused" => Told::OptinRefused {
+                        endpoint: sch::endpoint::Endpoint::parse(args[1].as_bytes(), None).expect("endpoint"),
+                        until: time(args[2]),
+                    },
+                    arrived => {
+                        let parsed = sch::notification::parse(&token(args[1]), &Default::default());
+                        let notification = std::sync::Arc::new(parsed.expect("push").notification);
+                        Told::Notice { notification, arrived: time(arrived) }
+                    }
+                };
+                call!(self.conn().handle_told(now, told));
+            }
+            "heard" => {
+                while let Some(heard) = self.conn().poll_heard() {
+                    self.say(heard_line(&heard));
+                }
+                return;
             }
             "close" => call!(self.conn().close(now)),
             "timeout" => {
@@ -486,6 +633,19 @@ impl Runner {
         }
         std::mem::take(&mut self.out)
     }
+}
+
+/// All scenario files: those of one connection, which every binding replays, and those of a pool's member.
+pub fn files() -> Vec<std::path::PathBuf> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/scenarios");
+    let mut files: Vec<_> = [folder.to_owned(), format!("{folder}/pool")]
+        .iter()
+        .flat_map(|folder| std::fs::read_dir(folder).expect("tests/scenarios"))
+        .map(|file| file.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "txt"))
+        .collect();
+    files.sort();
+    files
 }
 
 /// Replays a whole file. Answers it as it should be.

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -56,6 +56,14 @@ impl Sim {
         std::net::SocketAddr::new(ip, e["port"].as_u64().expect("port") as u16).to_string()
     }
 
+    /// Of an endpoint that may have come since the start.
+    pub fn address_now(&self, name: &str) -> String {
+        let (_, now) = self.http("GET", "/v1/endpoints", "");
+        let list = now["endpoints"].as_array().expect("endpoints");
+        let e = list.iter().find(|e| e["name"] == name).expect("the endpoint");
+        format!("{}:{}", e["addr"].as_str().expect("addr"), e["port"])
+    }
+
     pub fn client(&self, name: &str) -> Client {
         Client::connect(&self.address(name))
     }
@@ -94,6 +102,10 @@ impl Sim {
 
     pub fn events(&self) -> Vec<Value> {
         self.http("GET", "/v1/events", "").1["events"].as_array().expect("events").clone()
+    }
+
+    pub fn events_with(&self, kind: &str) -> Vec<Value> {
+        self.events().into_iter().filter(|e| e["event"] == kind).collect()
     }
 
     pub fn wait_event(&self, kind: &str) -> Value {
@@ -184,4 +196,122 @@ pub fn frame<R: BufRead>(from: &mut R) -> std::io::Result<String> {
         text += &frame(from)?;
     }
     Ok(text)
+}
+
+/// A real server on a free port.
+pub fn redis() -> (Process, String) {
+    for _ in 0..20 {
+        let port =
+            TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port().to_string();
+        let child = Command::new("redis-server")
+            .args([
+                "--port",
+                &port,
+                "--bind",
+                "127.0.0.1",
+                "--save",
+                "",
+                "--appendonly",
+                "no",
+                "--daemonize",
+                "no",
+            ])
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("redis-server must be installed for this test");
+        let mut process = Process(child);
+        let at = format!("127.0.0.1:{port}");
+        let up = until("redis-server", || {
+            if TcpStream::connect(&at).is_ok() {
+                return Some(true);
+            }
+            process.0.try_wait().ok().flatten().map(|_| false)
+        });
+        if up {
+            return (process, at);
+        }
+    }
+    panic!("redis-server did not start");
+}
+
+/// A client of a cluster: it follows redirections, with one connection to each node.
+pub struct Smart {
+    at: String,
+    nodes: std::collections::HashMap<String, Client>,
+    /// How often it was sent elsewhere.
+    pub redirected: usize,
+}
+
+impl Smart {
+    pub fn new(sim: &Sim) -> Smart {
+        Smart::at(sim.address("a"))
+    }
+
+    /// One that knows this node first.
+    pub fn at(at: String) -> Smart {
+        Smart { at, nodes: Default::default(), redirected: 0 }
+    }
+
+    pub fn ask(&mut self, args: &[&str]) -> String {
+        let (mut at, mut asking) = (self.at.clone(), false);
+        for _ in 0..1000 {
+            let node = self.nodes.entry(at.clone()).or_insert_with(|| Client::connect(&at));
+            if asking {
+                assert_eq!(node.ask(&["ASKING"]), "+OK\r\n");
+            }
+            let reply = node.ask(args);
+            let words: Vec<&str> = reply.trim_end().split(' ').collect();
+            match words[0] {
+                "-MOVED" | "-ASK" => {
+                    asking = words[0] == "-ASK";
+                    at = words[2].into();
+                    self.redirected += 1;
+                }
+                _ => return reply,
+            }
+        }
+        panic!("redirected for ever: {args:?}");
+    }
+}
+
+/// Two clients count keys up while all slots of nodes move on and on between a, b and c: every answer is the next number.
+pub fn writes_while_slots_go_round(sim: &Sim, one: &[&str], two: &[&str]) {
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+    struct StopWhenDropped<'a>(&'a AtomicBool);
+    impl Drop for StopWhenDropped<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+    let (stop, done) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let count_up = |keys: &[&str]| {
+        let (mut client, mut n) = (Smart::new(sim), 0);
+        while !stop.load(Ordering::Relaxed) {
+            n += 1;
+            for key in keys {
+                let reply = client.ask(&["INCR", key]);
+                assert_eq!(reply, format!(":{n}\r\n"), "{key}: a write was lost or done twice");
+            }
+            done.fetch_add(1, Ordering::Relaxed);
+        }
+        client.redirected
+    };
+    std::thread::scope(|s| {
+        let threads = [s.spawn(|| count_up(one)), s.spawn(|| count_up(two))];
+        let stopping = StopWhenDropped(&stop);
+        for round in 1..=9 {
+            let (from, to) = [("a", "b"), ("b", "c"), ("c", "a")][round % 3];
+            let before = done.load(Ordering::Relaxed);
+            sim.post("/v1/slots", &format!(r#"{{"moves":[["{from}","{to}","all"]],"ms":0}}"#));
+            until("the end of the move", || (sim.events_with("smigrated").len() == round).then_some(()));
+            until("more writes, or a writer that failed", || {
+                let failed = threads.iter().any(|t| t.is_finished());
+                (failed || done.load(Ordering::Relaxed) > before + 10).then_some(())
+            });
+        }
+        drop(stopping);
+        for thread in threads {
+            assert!(thread.join().expect("every answer was the next number") > 3, "redirections");
+        }
+    });
 }

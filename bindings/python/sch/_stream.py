@@ -1,0 +1,470 @@
+"""What the streams of `sch.asyncio` and `sch.socket` share: one byte stream over the transports of one connection.
+
+It does what libsch asks for. It does not wait: a host tells it which socket is ready (`ready`) and that time has passed
+(`tick`), and asks what to wait for (`interest`, `deadline`). A connection that ends without maintenance ends the stream.
+"""
+
+from __future__ import annotations
+
+import random
+import ssl
+from dataclasses import replace
+from typing import Any, Callable, Dict, Optional, Set, Tuple
+
+from ._actions import (
+    Action,
+    Close,
+    Flush,
+    HandoffFinished,
+    Lost,
+    NeedCredentials,
+    Open,
+    Resume,
+    SchOff,
+    Swap,
+    Write,
+)
+from ._config import Config
+from ._connection import Connection
+from ._declarations import CloseReason, Level, OnLoss, Phase
+from ._errors import NotConnectedError, SchError, UnknownTransportError
+from ._memory import Buffer
+from ._wire import Addresses, Wire
+
+#: What is copied out of a region at once.
+_CHUNK = 1 << 16
+#: These end the stream: replies cannot be made good, or the server refused what was demanded.
+_ENDS = (CloseReason.LOSS, CloseReason.OPTIN_REFUSED, CloseReason.HANDSHAKE_FAILED)
+
+Credentials = Callable[[], Tuple[str, "str | bytes"]]
+OnAction = Callable[[Action], None]
+
+
+def settings(
+    config: Optional[Config], host: str, port: int, tls: bool, server_hostname: Optional[str], budget: Optional[float]
+) -> Config:
+    """`config` as a stream needs it: managed, and with error replies in the place of replies that never come (L3)."""
+    config = Config() if config is None else config
+    return replace(
+        config,
+        level=Level.MANAGED,
+        on_loss=OnLoss.REPLY,
+        can_reset_parser=False,  # it is the reader's, who knows nothing of it
+        host=host,
+        port=port,
+        tls=tls,
+        tls_server_name=config.tls_server_name if server_hostname is None else server_hostname,
+        seed=random.getrandbits(64) if config.seed is None else config.seed,
+        connect_budget=budget if config.connect_budget is None else config.connect_budget,
+    )
+
+
+def context_of(given: Any) -> Optional[ssl.SSLContext]:
+    """As asyncio takes it: None or False, True for the default context, or a context."""
+    if given is None or given is False:
+        return None
+    if given is True:
+        return ssl.create_default_context()
+    if not isinstance(given, ssl.SSLContext):
+        raise TypeError(f"ssl is an SSLContext, True or None, not {type(given).__name__}")
+    return given
+
+
+class Host:
+    """What the core needs from who runs it."""
+
+    def deliver(self, data: Buffer) -> None:
+        """Bytes for the reader."""
+        raise NotImplementedError
+
+    def resolve(self, wire: Wire, host: str, port: int) -> None:
+        """Find the addresses, then call `Core.resolved` or `Core.unresolved`, at once or later."""
+        raise NotImplementedError
+
+    def forget(self, wire: Wire) -> None:
+        """Its socket is about to be closed: wait for it no more."""
+        raise NotImplementedError
+
+    def ended(self, error: Optional[Exception]) -> None:
+        """The stream is over; None: the server closed it in order."""
+        raise NotImplementedError
+
+    def failed(self, error: Exception) -> None:
+        """A function of the user's has raised."""
+        raise NotImplementedError
+
+
+class Core:
+    """One byte stream. Every method leaves nothing to poll."""
+
+    def __init__(
+        self,
+        host: Host,
+        config: Config,
+        context: Optional[ssl.SSLContext],
+        clock: Callable[[], float],
+        on_action: Optional[OnAction],
+        credentials: Optional[Credentials],
+    ) -> None:
+        self.conn = Connection(config)
+        self.context = context
+        self.is_over = False
+        #: Why the last attempt to dial failed.
+        self.dial_error: Optional[Exception] = None
+        #: Bytes of the writer that libsch has not taken: it is at a limit, RESUME follows.
+        self.untaken = bytearray()
+        #: The host reads no more for now.
+        self.is_paused = False
+        self._host, self._clock, self._on_action, self._credentials = host, clock, on_action, credentials
+        self.wires: Dict[int, Wire] = {}
+        #: What `submit` gave to write and the socket did not take.
+        self._unwritten: Dict[int, bytearray] = {}
+        #: Transports whose region may have bytes.
+        self._regions: Set[int] = set()
+        #: Transports whose replies are the reader's: a candidate's are read also when the reader is not.
+        self._passing: Set[int] = set()
+        self._dialled: Set[int] = set()
+        self._held = 0
+        self._cause: Optional[Exception] = None
+        self._look_for_end = False
+
+    # Connecting -----------------------------------------------------------------------------------------------------
+
+    def dial(self, nth: int) -> bool:
+        """Starts on the place number `nth`. False: there is no such."""
+        place = self.conn.dial(self._clock(), nth)
+        if place is None:
+            return False
+        self._dialled.add(place.transport)
+        self._open(place.transport, place.host, place.port, place.tls_server_name)
+        self.settle()
+        return True
+
+    @property
+    def is_dialling(self) -> bool:
+        return bool(self._dialled)
+
+    def _open(self, transport: int, host: str, port: int, server_name: Optional[str]) -> None:
+        wire = Wire(transport, None if server_name is None else self.context, server_name, self._host.forget)
+        self.wires[transport] = wire
+        self._host.resolve(wire, host, port)
+
+    def resolved(self, wire: Wire, addresses: Addresses) -> None:
+        """Connects to one of the addresses."""
+        if self.wires.get(wire.transport) is not wire:
+            return
+        try:
+            wire.start(addresses)
+        except OSError as error:
+            self._connect_failed(wire, error)
+
+    def unresolved(self, wire: Wire, error: Exception) -> None:
+        """The name has no address."""
+        if self.wires.get(wire.transport) is wire:
+            self._connect_failed(wire, error)
+
+    def _connect_failed(self, wire: Wire, error: Exception) -> None:
+        self._drop(wire)
+        if wire.transport in self._dialled:
+            self._dialled.discard(wire.transport)
+            self.dial_error = error
+        try:
+            self.conn.connect_failed(self._clock(), wire.transport)
+        except UnknownTransportError:
+            pass  # it was given up meanwhile
+
+    def _step(self, wire: Wire) -> None:
+        try:
+            wire.step()
+        except (OSError, ValueError) as error:  # ValueError: a name that cannot be one of TLS
+            self._connect_failed(wire, error)
+            return
+        if not wire.is_up:
+            return
+        try:
+            self.conn.connected(self._clock(), wire.transport, wire.peer)
+        except SchError:
+            self._drop(wire)  # not wanted any more
+            return
+        if wire.transport in self._dialled:
+            self._dialled.discard(wire.transport)
+            self._passing.add(wire.transport)
+
+    # Events ---------------------------------------------------------------------------------------------------------
+
+    def interest(self, wire: Wire) -> Tuple[bool, bool]:
+        """Whether to wait until the socket can be read, and written."""
+        if wire.sock is None:
+            return False, False
+        if not wire.is_up:
+            return not wire.waits_to_write, wire.waits_to_write
+        reads = not (self.is_paused and wire.transport in self._passing)
+        return reads, self._has_output(wire)
+
+    def _has_output(self, wire: Wire) -> bool:
+        return wire.waits_to_write or wire.transport in self._regions or bool(self._unwritten.get(wire.transport))
+
+    def ready(self, wire: Wire, readable: bool, writable: bool) -> None:
+        """The socket can be read, or written."""
+        if self.wires.get(wire.transport) is not wire:
+            return
+        if not wire.is_up:
+            self._step(wire)
+        else:
+            if writable:
+                self._write_to(wire)
+            if readable and self.wires.get(wire.transport) is wire:
+                self._read_from(wire)
+        self.settle()
+
+    def tick(self) -> None:
+        """Time has passed."""
+        if not self.is_over:
+            self.conn.tick(self._clock())
+            self.settle()
+
+    def deadline(self) -> Optional[float]:
+        """When `tick` is due."""
+        return None if self.is_over else self.conn.next_deadline()
+
+    def _read_from(self, wire: Wire) -> bool:
+        """False: nothing has come."""
+        try:
+            data = wire.receive()
+        except OSError as error:
+            self._closed(wire, error)
+            return True
+        if data is None:
+            return False
+        if data:
+            self._received(wire, data)
+        else:
+            self._closed(wire, None)
+        return True
+
+    def _received(self, wire: Wire, data: bytes) -> None:
+        while data and self.wires.get(wire.transport) is wire:
+            passed, taken = self.conn.receive(self._clock(), wire.transport, data)
+            if passed:
+                self._host.deliver(passed)
+            if taken == len(data):
+                return
+            self._actions()
+            if taken == 0 and not passed and self.wires.get(wire.transport) is wire:
+                # Only SWAP unanswered leaves bytes behind, and that is answered: never go on with a gap.
+                self._closed(wire, ConnectionError("what was received could not be passed on"))
+            data = data[taken:]
+
+    def _closed(self, wire: Wire, error: Optional[Exception]) -> None:
+        """The socket is dead."""
+        unwritten = self._unwritten.pop(wire.transport, b"")
+        if wire.transport in self._passing and self._cause is None:
+            self._cause = error
+        self._drop(wire)
+        try:
+            self.conn.closed(self._clock(), wire.transport, unwritten)
+        except UnknownTransportError:
+            pass  # libsch has given it up already
+        self._look_for_end = True
+
+    def _drop(self, wire: Wire) -> None:
+        wire.close()
+        self.wires.pop(wire.transport, None)
+        self._unwritten.pop(wire.transport, None)
+        self._regions.discard(wire.transport)
+        self._passing.discard(wire.transport)
+
+    # Writing --------------------------------------------------------------------------------------------------------
+
+    def write(self, data: Buffer) -> None:
+        """Bytes of commands, in any pieces."""
+        if self.is_over:
+            raise ConnectionResetError("the stream is over")
+        if self.untaken:
+            self.untaken += data
+        else:
+            self._submit(data)
+            self.settle()
+
+    def _submit(self, data: Buffer) -> None:
+        try:
+            done = self.conn.submit(self._clock(), data)
+        except NotConnectedError:
+            self._look_for_end = True
+            return
+        view = memoryview(data).cast("B")
+        if done.write_now:
+            waiting = self._unwritten.setdefault(done.transport, bytearray())
+            waiting += view[: done.write_now]
+            wire = self.wires.get(done.transport)
+            if wire is not None and len(waiting) == done.write_now:
+                self._write_to(wire)
+        if done.held:
+            self._note_held(done.held)
+        rest = view[done.write_now + done.held :]
+        if rest:
+            self.untaken[:0] = rest
+
+    def _note_held(self, held: int) -> None:
+        """Held bytes are in the region of the current transport already, or libsch keeps them until FLUSH."""
+        current = self.conn.current
+        if current is not None and self.conn.region_len(current):
+            self._regions.add(current)
+        else:
+            self._held += held
+
+    def _write_to(self, wire: Wire) -> None:
+        """First what `submit` gave, then libsch's own region."""
+        try:
+            if self._write_unwritten(wire):
+                while wire.transport in self._regions and self._write_region(wire):
+                    pass
+                wire.send_own()
+        except OSError as error:
+            # Replies may have come before it died: they count.
+            while self.wires.get(wire.transport) is wire and self._read_from(wire):
+                self._actions()
+            if self.wires.get(wire.transport) is wire:
+                self._closed(wire, error)
+
+    def _write_unwritten(self, wire: Wire) -> bool:
+        waiting = self._unwritten.get(wire.transport)
+        if waiting:
+            sent = wire.send(waiting)
+            del waiting[:sent]
+        return not waiting
+
+    def _write_region(self, wire: Wire) -> bool:
+        """False: it is empty, or the socket takes no more."""
+        data = self.conn.region(wire.transport, _CHUNK)
+        if not data:
+            self._regions.discard(wire.transport)
+            return False
+        sent = wire.send(data)
+        if sent:
+            self.conn.wrote(self._clock(), wire.transport, sent)
+        return sent == len(data)
+
+    def buffered(self) -> int:
+        """Bytes of the writer that no socket has taken."""
+        size = len(self.untaken) + self._held + sum(map(len, self._unwritten.values()))
+        if self._regions and not self.is_over:
+            size += sum(self.conn.region_len(t) for t in self._regions)
+        return size
+
+    def unwritten(self) -> int:
+        """As `buffered`, without what libsch has taken over."""
+        return len(self.untaken) + sum(map(len, self._unwritten.values()))
+
+    # Actions --------------------------------------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Does what is asked, writes what is to be written, and notices the end."""
+        while not self.is_over:
+            self._actions()
+            for transport in list(self._regions):
+                wire = self.wires.get(transport)
+                if wire is None:
+                    self._regions.discard(transport)
+                elif wire.is_up and not wire.waits_to_write:
+                    self._write_to(wire)
+            if self.is_over:
+                return
+            if self._look_for_end:
+                self._look_for_end = False
+                if not self._dialled and self.conn.phase == Phase.DETACHED:
+                    self.end(self._cause)
+                    return
+                continue  # the writes above may have found a socket dead
+            return
+
+    def _actions(self) -> None:
+        while not self.is_over:
+            action = self.conn.poll_action()
+            if action is None:
+                return
+            self._do(action)
+            self._tell(action)
+
+    def _tell(self, action: Action) -> None:
+        if self._on_action is not None:
+            try:
+                self._on_action(action)
+            except Exception as error:
+                self._host.failed(error)
+
+    def _do(self, action: Action) -> None:
+        now = self._clock()
+        if isinstance(action, (Write, Flush)):
+            self._regions.add(action.transport)
+            if isinstance(action, Flush):
+                self._held = 0
+        elif isinstance(action, Open):
+            self._open(action.transport, action.host, action.port, action.tls_server_name)
+        elif isinstance(action, Close):
+            self._close(action)
+        elif isinstance(action, Swap):
+            self._passing.add(action.transport)
+            self._cause = None
+            self.conn.swapped(now)
+        elif isinstance(action, Lost):
+            self._host.deliver(action.data)
+            self.conn.losses_settled(now)
+        elif isinstance(action, Resume):
+            data = bytes(self.untaken)
+            self.untaken.clear()
+            if data:
+                self._submit(data)
+        elif isinstance(action, NeedCredentials):
+            self._ask_for_credentials()
+        elif isinstance(action, HandoffFinished):
+            self._held = 0
+            self._look_for_end = True
+        elif isinstance(action, SchOff) and action.fatal:
+            self.end(ConnectionAbortedError(f"SCH is demanded and off: {action}"))
+
+    def _close(self, action: Close) -> None:
+        wire = self.wires.get(action.transport)
+        if wire is not None:
+            self._drop(wire)
+        self._dialled.discard(action.transport)
+        self._look_for_end = True
+        if action.reason in _ENDS:
+            self.end(ConnectionResetError(f"the stream cannot go on: {action}"))
+
+    def _ask_for_credentials(self) -> None:
+        if self._credentials is None:
+            return  # the attempt fails at its time, and the current transport goes on
+        try:
+            username, password = self._credentials()
+            self.conn.credentials(self._clock(), username, password)
+        except Exception as error:
+            self._host.failed(error)
+
+    @property
+    def current(self) -> Optional[Wire]:
+        """The transport in use."""
+        transport = None if self.is_over else self.conn.current
+        return None if transport is None else self.wires.get(transport)
+
+    # The end --------------------------------------------------------------------------------------------------------
+
+    def finish(self) -> None:
+        """The host is done with the stream."""
+        if not self.is_over:
+            self.conn.close(self._clock())
+            for action in self.conn.actions():  # nothing is answered any more, and `end` closes every socket
+                self._tell(action)
+            self.end(None)
+
+    def end(self, error: Optional[Exception]) -> None:
+        """The stream is over: nothing of it stays open."""
+        if self.is_over:
+            return
+        self.is_over = True
+        for wire in list(self.wires.values()):
+            self._drop(wire)
+        self.untaken.clear()
+        self._held = 0
+        self.conn.free()
+        self._host.ended(error)

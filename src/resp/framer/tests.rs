@@ -1,0 +1,169 @@
+//! Tests of the framer that look inside: how often bytes are examined, and that both ways to find line ends agree.
+
+#[allow(dead_code)] // other tests use the rest of it
+#[path = "../../../tests/support/resp_random.rs"]
+mod resp_random;
+#[allow(dead_code)] // the bench has goals
+#[path = "../../../tests/support/resp_streams.rs"]
+mod resp_streams;
+
+use super::lines::{WINDOW, line_ends, line_ends_by_words, short_window, small_header};
+use super::*;
+use resp_random::Random;
+use resp_streams::STREAMS;
+
+/// Runs over a whole stream in parts of sizes that `size` draws, and gives the frames and the framer.
+fn run_parts(data: &[u8], mut size: impl FnMut() -> usize) -> (u64, Framer) {
+    let mut framer = Framer::new(FramerLimits::default());
+    let (mut pos, mut frames) = (0, 0);
+    while pos < data.len() {
+        let end = data.len().min(pos + size());
+        while pos < end {
+            let scan = framer.scan(&data[pos..end], u64::MAX);
+            pos += scan.consumed;
+            frames += scan.frames;
+            match scan.stop {
+                Stop::NeedMore => assert_eq!(pos, end),
+                Stop::Push | Stop::Attribute => {
+                    let scan = framer.scan_one(&data[pos..end]);
+                    pos += scan.consumed;
+                    frames += scan.frames;
+                }
+                stop => panic!("{stop:?}"),
+            }
+        }
+    }
+    (frames, framer)
+}
+
+/// No byte was examined more than twice; those of a body not at all.
+fn assert_examined_at_most_twice(framer: &Framer, data: &[u8]) {
+    let worst = framer.audit.times.iter().enumerate().max_by_key(|(_, times)| **times);
+    let Some((at, times)) = worst else { return };
+    let around = data[at.saturating_sub(20)..data.len().min(at + 20)].escape_ascii();
+    assert!(*times <= 2, "byte {at} was examined {times} times: {around}");
+}
+
+#[test]
+fn no_byte_is_examined_more_than_twice_however_the_input_is_split() {
+    for seed in 1..=60 {
+        println!("seed {seed}");
+        let mut random = Random(seed * 0x9e37_79b9);
+        let (mut data, mut begun) = (Vec::new(), 0);
+        while data.len() < 3000 {
+            match random.below(8) {
+                0 => resp_random::push(&mut random, &mut data, 4),
+                1 => resp_random::attribute(&mut random, &mut data, 4),
+                _ => resp_random::reply(&mut random, &mut data, 4),
+            }
+            begun += 1;
+        }
+        every_split(&data, begun, seed);
+    }
+}
+
+#[test]
+fn a_long_line_in_any_parts_is_examined_at_most_twice() {
+    let data = [b"+", &[b'x'; 5000][..], b"\r\n"].concat();
+    for size in 1..200 {
+        let (frames, framer) = run_parts(&data, || size);
+        assert_eq!(frames, 1);
+        assert_examined_at_most_twice(&framer, &data);
+    }
+}
+
+#[test]
+fn the_body_of_a_bulk_is_not_examined() {
+    let data = [b"$5000\r\n", &[b'x'; 5000][..], b"\r\n"].concat();
+    for size in [1, 7, 100, 4096, data.len()] {
+        let (_, framer) = run_parts(&data, || size);
+        assert!(framer.audit.times[8..5007].iter().all(|times| *times == 0), "by {size}");
+    }
+}
+
+#[test]
+fn both_ways_to_find_line_ends_agree() {
+    let mut random = Random(7);
+    for _ in 0..100_000 {
+        let window = [(); WINDOW].map(|()| b"\r\n\x0c\x0e\x8d\x8a\0\xffxy"[random.below(10) as usize]);
+        assert_eq!(line_ends(&window), line_ends_by_words(&window), "{window:?}");
+    }
+}
+
+#[test]
+fn nothing_is_allocated_for_six_levels() {
+    let mut framer = Framer::new(FramerLimits::default());
+    framer.scan(&b"*1\r\n".repeat(6), 1);
+    assert!(framer.far.is_none());
+    framer.scan(b"*1\r\n", 1);
+    assert!(framer.far.is_some());
+}
+
+/// Splits of every kind: whole, byte by byte, in parts of any one size, and in parts of random sizes.
+fn every_split(data: &[u8], want: u64, seed: u64) {
+    let mut random = Random(seed);
+    for fixed in (1..40).chain([100, 1000, data.len()]) {
+        let (frames, framer) = run_parts(data, || fixed);
+        assert_eq!(frames, want, "by {fixed}");
+        assert!(framer.at_boundary());
+        assert_examined_at_most_twice(&framer, data);
+    }
+    for _ in 0..20 {
+        let bound = 1 + random.below(200);
+        let (frames, framer) = run_parts(data, || 1 + random.below(bound) as usize);
+        assert_eq!(frames, want);
+        assert!(framer.at_boundary());
+        assert_examined_at_most_twice(&framer, data);
+    }
+}
+
+#[test]
+fn streams_of_the_bench_are_examined_at_most_twice_however_they_are_split() {
+    for stream in STREAMS {
+        println!("{}", stream.name);
+        let (data, frames) = stream.bytes(4000);
+        every_split(&data, frames, 0x51_7cc1);
+    }
+}
+
+#[test]
+fn streams_of_the_bench_are_examined_once_when_they_come_whole() {
+    for stream in STREAMS {
+        let (data, _) = stream.bytes(100_000);
+        let (_, framer) = run_parts(&data, || data.len());
+        let twice = framer.audit.times.iter().filter(|times| **times > 1).count();
+        assert!(twice * 1000 < data.len(), "{}: {twice} of {}", stream.name, data.len());
+    }
+}
+
+#[test]
+fn small_headers_are_read_as_digit_by_digit() {
+    for len in 0..100_000_u32 {
+        for width in 1..=5 {
+            let text = format!("{len:0width$}");
+            let mut header = format!("${text}\r\n").into_bytes();
+            header.resize(8, b'7');
+            let word = u64::from_le_bytes(header.try_into().expect("eight bytes"));
+            assert_eq!(small_header(word), Some((u64::from(len), text.len() + 3)), "{text}");
+        }
+    }
+    let mut random = Random(11);
+    for _ in 0..1_000_000 {
+        let bytes = [(); 8].map(|()| b"0189\r\n/:-?\0\xb0\xff"[random.below(13) as usize]);
+        let digits = bytes[1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let ends = digits > 0 && bytes[1 + digits..].starts_with(b"\r\n");
+        let text = std::str::from_utf8(&bytes[1..1 + digits]).expect("digits");
+        let want = ends.then(|| (text.parse().expect("a number"), digits + 3));
+        assert_eq!(small_header(u64::from_le_bytes(bytes)), want, "{}", bytes.escape_ascii());
+    }
+}
+
+#[test]
+fn a_short_window_is_the_input_and_zeros() {
+    for len in 1..WINDOW {
+        let rest: Vec<u8> = (0..len as u8).map(|at| 0xff - at).collect();
+        let window = short_window(&rest);
+        assert_eq!(window[..len], rest[..]);
+        assert!(window[len..].iter().all(|byte| *byte == 0));
+    }
+}

@@ -1,0 +1,105 @@
+//! Model test: any interleaving of commands, replies, splits, notifications of every variant, ticks, connects, failures,
+//! fences and host mistakes. The transitions are in `world/step.rs`, the reference in `world/ledger.rs`, the driver around the real
+//! thing in `world/host.rs`, the servers in `world/server.rs`.
+
+mod world;
+
+use proptest::prelude::*;
+use world::host::World;
+use world::step::{Kind, Notice, Setup, Step};
+
+fn kind() -> impl Strategy<Value = Kind> {
+    prop_oneof![
+        4 => Just(Kind::Get),
+        4 => Just(Kind::Set),
+        1 => Just(Kind::Ping),
+        1 => Just(Kind::Multi),
+        2 => Just(Kind::Exec),
+        1 => Just(Kind::Discard),
+        1 => Just(Kind::Watch),
+        1 => Just(Kind::Blocking),
+        1 => any::<u8>().prop_map(Kind::Subscribe),
+        1 => any::<u8>().prop_map(Kind::Unsubscribe),
+        1 => Just(Kind::Select),
+        1 => Just(Kind::SetName),
+        1 => Just(Kind::NoTouch),
+    ]
+}
+
+fn notice() -> impl Strategy<Value = Notice> {
+    prop_oneof![
+        4 => (any::<u8>(), prop::option::of(any::<u8>())).prop_map(|(time, to)| Notice::Moving { time, to }),
+        1 => any::<u8>().prop_map(|shard| Notice::Migrating { shard }),
+        1 => any::<u8>().prop_map(|shard| Notice::Migrated { shard }),
+        1 => Just(Notice::FailingOver),
+        1 => Just(Notice::FailedOver),
+        1 => Just(Notice::Smigrating),
+        1 => Just(Notice::Smigrated),
+        1 => any::<u8>().prop_map(Notice::Malformed),
+        1 => Just(Notice::Again),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let socket = 0u8..4;
+    prop_oneof![
+        12 => (kind(), prop_oneof![4 => Just(0u8), 1 => 1u8..8]).prop_map(|(kind, cut)| Step::Submit { kind, cut }),
+        10 => (socket.clone(), any::<u8>()).prop_map(|(socket, n)| Step::Flow { socket, n }),
+        8 => (socket.clone(), 0u8..8).prop_map(|(socket, n)| Step::Serve { socket, n }),
+        10 => (socket.clone(), any::<u8>(), any::<u8>())
+            .prop_map(|(socket, n, spans)| Step::Deliver { socket, n, spans }),
+        5 => (socket.clone(), notice()).prop_map(|(socket, notice)| Step::Notify { socket, notice }),
+        1 => socket.clone().prop_map(|socket| Step::Invalidate { socket }),
+        2 => any::<u8>().prop_map(|channel| Step::Publish { channel }),
+        5 => prop::bool::weighted(0.8).prop_map(|ok| Step::Connect { ok }),
+        1 => (socket.clone(), any::<bool>()).prop_map(|(socket, silent)| Step::Kill { socket, silent }),
+        1 => Just(Step::Garbage),
+        2 => prop::bool::weighted(0.8).prop_map(|ok| Step::AnswerSwap { ok }),
+        2 => socket.prop_map(|socket| Step::Unblock { socket }),
+        4 => prop_oneof![Just(0u16), 1u16..300, 300u16..20_000].prop_map(|ms| Step::Advance { ms }),
+        1 => (0u16..5000).prop_map(|ms| Step::Back { ms }),
+        1 => (0u8..8).prop_map(|back| Step::Cancel { back }),
+        1 => any::<u8>().prop_map(Step::Mistake),
+    ]
+}
+
+fn setup() -> impl Strategy<Value = Setup> {
+    (any::<u64>(), any::<bool>(), any::<bool>(), any::<bool>(), prop::bool::weighted(0.1)).prop_map(
+        |(seed, reply, swap_over_blocking, lazy_swap, refuse_optin)| Setup {
+            seed,
+            reply,
+            swap_over_blocking,
+            lazy_swap,
+            refuse_optin,
+        },
+    )
+}
+
+fn play(setup: Setup, steps: &[Step]) -> String {
+    let mut world = World::new(setup);
+    world.apply(&Step::Connect { ok: true });
+    steps.iter().for_each(|step| world.apply(step));
+    world.settle();
+    world.story.clone()
+}
+
+/// 1,000, or as many as `PROPTEST_CASES` says.
+#[allow(clippy::disallowed_methods)]
+fn cases() -> ProptestConfig {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(1000);
+    ProptestConfig { cases, max_shrink_iters: 20_000, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+proptest! {
+    #![proptest_config(cases())]
+
+    #[test]
+    fn l1_l2_order_h13_r1_to_r5_n3_to_n6_hold_in_any_interleaving(
+        setup in setup(),
+        steps in prop::collection::vec(step(), 1..120),
+    ) {
+        let story = play(setup, &steps);
+        // The same inputs give the same actions.
+        prop_assert_eq!(story, play(setup, &steps));
+    }
+}

@@ -1,0 +1,711 @@
+//! The driver: its sockets, its parser, and what it does with each action. The real thing under test is its [`Connection`].
+
+use super::ledger::{End, Expect, Ledger};
+use super::server::{Log, Server};
+use super::step::{Kind, Notice, Setup, Step};
+use sch::action::{Action, LostOutcome, OffReason};
+use sch::config::{BlockingPolicy, Config, OnLoss};
+use sch::conn::{Connection, Phase, Source, Span, Wait};
+use sch::resp::value;
+use sch::time::Timestamp;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::time::Duration;
+
+#[derive(Debug)]
+struct Socket {
+    connecting: bool,
+    /// Bytes that `submit` gave, not yet written.
+    out: Vec<u8>,
+    server: Server,
+}
+
+#[derive(Debug)]
+pub struct World {
+    pub conn: Connection,
+    pub now: u64,
+    sockets: BTreeMap<u64, Socket>,
+    /// Sockets that the driver closed: what they were sent still runs.
+    zombies: Vec<Server>,
+    log: Log,
+    pub ledger: Ledger,
+    parser: Vec<u8>,
+    /// The rest of a command that is half submitted.
+    tail: Vec<u8>,
+    tail_expect: Option<Expect>,
+    in_multi: Option<Vec<u64>>,
+    next_id: u64,
+    next_push: u64,
+    seq: u64,
+    last_notice: String,
+    swap_asked: bool,
+    /// The current transport said what is no RESP: the driver closes it.
+    broken: bool,
+    lazy_swap: bool,
+    refuse_optin: bool,
+    on_loss: OnLoss,
+    /// Every action, in words: the same steps must give the same text.
+    pub story: String,
+}
+
+fn encode(words: &[&str]) -> Vec<u8> {
+    let mut out = format!("*{}\r\n", words.len());
+    words.iter().for_each(|w| out += &format!("${}\r\n{w}\r\n", w.len()));
+    out.into_bytes()
+}
+
+impl World {
+    pub fn new(setup: Setup) -> Self {
+        let on_loss = if setup.reply { OnLoss::Reply } else { OnLoss::Report };
+        let blocking =
+            if setup.swap_over_blocking { BlockingPolicy::Swap } else { BlockingPolicy::WaitForClose };
+        let config = Config {
+            host: "node0".into(),
+            port: 1,
+            seed: setup.seed,
+            on_loss,
+            blocking,
+            ..Config::default()
+        };
+        let mut world = Self {
+            conn: Connection::new(config).expect("config"),
+            now: 1_000_000_000,
+            sockets: BTreeMap::new(),
+            zombies: Vec::new(),
+            log: Log::default(),
+            ledger: Ledger::default(),
+            parser: Vec::new(),
+            tail: Vec::new(),
+            tail_expect: None,
+            in_multi: None,
+            next_id: 1,
+            next_push: 1,
+            seq: 0,
+            last_notice: String::new(),
+            swap_asked: false,
+            broken: false,
+            lazy_swap: setup.lazy_swap,
+            refuse_optin: setup.refuse_optin,
+            on_loss,
+            story: String::new(),
+        };
+        world.dial();
+        world
+    }
+
+    fn at(&self) -> Timestamp {
+        Timestamp::from_nanos(self.now)
+    }
+
+    fn dial(&mut self) {
+        let dial = self.conn.dial(self.at(), 0).expect("dial").expect("an address");
+        self.socket(dial.transport);
+    }
+
+    fn socket(&mut self, id: u64) {
+        let mut server = Server::default();
+        server.refuse_optin = self.refuse_optin;
+        self.sockets.insert(id, Socket { connecting: true, out: Vec::new(), server });
+    }
+
+    /// The `n`th of the sockets that are connected.
+    fn nth(&self, n: u8) -> Option<u64> {
+        let live: Vec<u64> = self.sockets.iter().filter(|(_, s)| !s.connecting).map(|(id, _)| *id).collect();
+        (!live.is_empty()).then(|| live[usize::from(n) % live.len()])
+    }
+
+    pub fn apply(&mut self, step: &Step) {
+        writeln!(self.story, "> {step:?}").unwrap();
+        match *step {
+            Step::Submit { kind, cut } => self.submit(kind, cut),
+            Step::Flow { socket, n } => {
+                if let Some(id) = self.nth(socket) {
+                    self.flow(id, usize::from(n) + 1);
+                }
+            }
+            Step::Serve { socket, n } => {
+                if let Some(id) = self.nth(socket) {
+                    self.sockets.get_mut(&id).unwrap().server.serve(usize::from(n) + 1, &mut self.log);
+                }
+            }
+            Step::Deliver { socket, n, spans } => {
+                if let Some(id) = self.nth(socket) {
+                    self.deliver(id, usize::from(n) + 1, usize::from(spans % 8) + 2);
+                }
+            }
+            Step::Notify { socket, notice } => self.notify(socket, notice),
+            Step::Invalidate { socket } => self.invalidate(socket),
+            Step::Publish { channel } => self.publish(channel),
+            Step::Connect { ok } => self.connect(ok),
+            Step::Kill { socket, silent } => self.kill(socket, silent),
+            Step::Garbage => self.garbage(),
+            Step::AnswerSwap { ok } => self.answer_swap(ok),
+            Step::Unblock { socket } => {
+                if let Some(id) = self.nth(socket) {
+                    self.sockets.get_mut(&id).unwrap().server.unblock();
+                }
+            }
+            Step::Advance { ms } => self.advance(u64::from(ms) * 1_000_000),
+            Step::Back { ms } => {
+                let then = Timestamp::from_nanos(self.now.saturating_sub(u64::from(ms) * 1_000_000));
+                self.conn.handle_tick(then).expect("tick");
+                self.actions();
+            }
+            Step::Cancel { back } => self.cancel(back),
+            Step::Mistake(which) => self.mistake(which),
+        }
+        self.end_broken();
+        self.ledger.check(&self.log);
+        self.check_relaxed();
+    }
+
+    fn check_relaxed(&self) {
+        let (short, long) = (Duration::from_millis(500), Duration::from_secs(3600));
+        let effective = self.conn.effective_timeout(Some(short));
+        assert_eq!(effective != Some(short), self.ledger.relaxed, "R1: the timeout and RELAX disagree");
+        assert_eq!(
+            self.conn.effective_timeout(Some(long)),
+            Some(long),
+            "R1: a long timeout is never shortened"
+        );
+        assert_eq!(self.conn.effective_timeout(None), None, "R1: infinite stays infinite");
+    }
+
+    // ---- commands --------------------------------------------------------------------------------------------------
+
+    fn submit(&mut self, kind: Kind, cut: u8) {
+        self.finish_tail();
+        if !self.tail.is_empty() {
+            return;
+        }
+        let id = self.next_id;
+        let (text, watch) = (id.to_string(), "watched".to_owned());
+        let key = format!("k{id}");
+        let multi = self.in_multi.is_some();
+        let mut expect = if multi { Expect::Queued(id) } else { Expect::Id(id) };
+        let channel = |c: u8| format!("ch{}", c % 3);
+        let words: Vec<String> = match kind {
+            Kind::Get => vec!["GET".into(), key],
+            Kind::Set => vec!["SET".into(), key, text],
+            Kind::Blocking if !multi => vec!["BLPOP".into(), key, "0".into()],
+            Kind::Multi if !multi => {
+                expect = Expect::Ok;
+                self.in_multi = Some(Vec::new());
+                vec!["MULTI".into()]
+            }
+            Kind::Exec if multi => {
+                expect = Expect::Exec(self.in_multi.take().unwrap());
+                vec!["EXEC".into()]
+            }
+            Kind::Discard if multi => {
+                expect = Expect::Ok;
+                self.in_multi = None;
+                vec!["DISCARD".into()]
+            }
+            // Inside MULTI only what has an id: EXEC's reply is compared.
+            _ if multi => vec!["SET".into(), key, text],
+            Kind::Watch => {
+                expect = Expect::Ok;
+                vec!["WATCH".into(), watch]
+            }
+            Kind::Subscribe(c) => {
+                expect = Expect::Confirmation;
+                vec!["SUBSCRIBE".into(), channel(c)]
+            }
+            Kind::Unsubscribe(c) => {
+                expect = Expect::Confirmation;
+                vec!["UNSUBSCRIBE".into(), channel(c)]
+            }
+            Kind::Select => {
+                expect = Expect::Ok;
+                vec!["SELECT".into(), (id % 5).to_string()]
+            }
+            Kind::SetName => {
+                expect = Expect::Ok;
+                vec!["CLIENT".into(), "SETNAME".into(), format!("n{id}")]
+            }
+            Kind::NoTouch => {
+                expect = Expect::Ok;
+                vec!["CLIENT".into(), "NO-TOUCH".into(), "ON".into()]
+            }
+            _ => {
+                expect = Expect::Pong;
+                vec!["PING".into()]
+            }
+        };
+        if let (Expect::Queued(id), Some(queue)) = (&expect, &mut self.in_multi) {
+            queue.push(*id);
+        }
+        self.next_id += 1;
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let bytes = encode(&words);
+        let at = bytes.len() * usize::from(cut.min(8)) / 8;
+        let now = if cut == 0 { bytes.len() } else { at.max(1) };
+        self.tail = bytes[now..].to_vec();
+        self.give(&bytes[..now], Some(expect));
+    }
+
+    fn finish_tail(&mut self) {
+        let tail = std::mem::take(&mut self.tail);
+        if !tail.is_empty() {
+            self.give(&tail, None);
+        }
+    }
+
+    fn give(&mut self, bytes: &[u8], expect: Option<Expect>) {
+        let submitted = match self.conn.handle_submit(self.at(), bytes) {
+            Ok(submitted) => submitted,
+            Err(error) => {
+                // Without a transport nothing begins; of a command that has begun, the rest is still to be said.
+                writeln!(self.story, "submit: {error}").unwrap();
+                match expect {
+                    Some(expect) => self.withdraw(&expect),
+                    None => self.tail = bytes.to_vec(),
+                }
+                if self.tail_expect.is_none() && !bytes.starts_with(b"*") {
+                    self.tail = bytes.to_vec();
+                } else {
+                    self.tail.clear();
+                }
+                self.actions();
+                return;
+            }
+        };
+        let taken = submitted.write_now + submitted.held;
+        assert_eq!(taken, bytes.len(), "E4: nothing is at a limit, all is taken");
+        writeln!(self.story, "{submitted:?}").unwrap();
+        assert_eq!(submitted.count, u64::from(expect.is_some()), "E4: a command begins with its first byte");
+        if let Some(expect) = expect {
+            self.ledger.submitted(submitted.first, expect);
+        }
+        if submitted.write_now > 0 {
+            let socket = self.sockets.get_mut(&submitted.transport).expect("E4: a live transport");
+            socket.out.extend_from_slice(&bytes[..submitted.write_now]);
+        }
+        self.actions();
+    }
+
+    /// A command that never began takes its part in the driver's transaction with it.
+    fn withdraw(&mut self, expect: &Expect) {
+        match expect {
+            Expect::Queued(id) => {
+                if let Some(queue) = &mut self.in_multi {
+                    queue.retain(|q| q != id);
+                }
+            }
+            Expect::Exec(_) | Expect::Ok => self.in_multi = None,
+            _ => {}
+        }
+    }
+
+    fn cancel(&mut self, back: u8) {
+        let number = self.conn.counters().commands.saturating_sub(u64::from(back));
+        // Within a transaction a withdrawn command would have to be taken off EXEC's reply; drivers do not cancel there.
+        if number == 0 || self.in_multi.is_some() || !self.tail.is_empty() {
+            return;
+        }
+        if !self.ledger.is_plain(number) {
+            return;
+        }
+        let answer = self.conn.cancel(self.at(), number).expect("cancel");
+        writeln!(self.story, "cancel {number}: {answer:?}").unwrap();
+        if answer == sch::conn::Cancelled::Withdrawn {
+            self.ledger.end(number, End::Withdrawn);
+        }
+        self.actions();
+    }
+
+    // ---- sockets ---------------------------------------------------------------------------------------------------
+
+    fn flow(&mut self, id: u64, n: usize) {
+        let socket = self.sockets.get_mut(&id).unwrap();
+        if socket.connecting {
+            return;
+        }
+        let n_out = n.min(socket.out.len());
+        let bytes: Vec<u8> = socket.out.drain(..n_out).collect();
+        socket.server.feed(&bytes, &mut self.log);
+        if socket.out.is_empty() && n > n_out {
+            let region = self.conn.region(id);
+            let bytes = region[..region.len().min(n - n_out)].to_vec();
+            if !bytes.is_empty() {
+                socket.server.feed(&bytes, &mut self.log);
+                self.conn.handle_wrote(self.at(), id, bytes.len()).expect("wrote");
+                self.actions();
+            }
+        }
+    }
+
+    fn deliver(&mut self, id: u64, n: usize, spans: usize) {
+        let waits = [Wait { transport: 0, connecting: false, read: false, write: false }; 3];
+        let mut waits = waits;
+        let count = self.conn.wait_on(&mut waits);
+        if !waits[..count].iter().any(|w| w.transport == id && w.read) {
+            return;
+        }
+        let outbox = &mut self.sockets.get_mut(&id).unwrap().server.outbox;
+        let n = n.min(outbox.len());
+        let data: Vec<u8> = outbox.drain(..n).collect();
+        let mut at = 0;
+        loop {
+            let mut room = vec![Span::EMPTY; spans];
+            let received = match self.conn.handle_receive(self.at(), id, &data[at..], &mut room) {
+                Ok(received) => received,
+                Err(error) => {
+                    writeln!(self.story, "receive {id}: {error}").unwrap();
+                    break;
+                }
+            };
+            for span in &room[..received.spans] {
+                let range = span.start..span.start + span.len;
+                match span.source {
+                    Source::Input => self.parser.extend_from_slice(&data[at..][range]),
+                    Source::Owned => {
+                        let owned = self.conn.owned()[range].to_vec();
+                        self.parser.extend_from_slice(&owned);
+                    }
+                }
+            }
+            self.parse();
+            at += received.consumed;
+            let before = self.story.len();
+            self.actions();
+            let moved = received.consumed > 0 || received.spans > 0 || self.story.len() > before;
+            if !moved || (at == data.len() && received.spans == 0) || !self.sockets.contains_key(&id) {
+                break;
+            }
+        }
+        // What was not taken stays in the socket.
+        if let Some(socket) = self.sockets.get_mut(&id) {
+            data[at..].iter().rev().for_each(|b| socket.server.outbox.push_front(*b));
+        }
+    }
+
+    /// Frames that the driver's parser has whole.
+    fn parse(&mut self) {
+        while !self.parser.is_empty() {
+            let Ok((_, len)) = value::parse(&self.parser, &value::ValueLimits::default()) else { return };
+            let frame: Vec<u8> = self.parser.drain(..len).collect();
+            let frame = String::from_utf8(frame).expect("text");
+            writeln!(self.story, "frame {frame:?}").unwrap();
+            if !frame.starts_with('>') {
+                self.ledger.answered(&frame);
+                continue;
+            }
+            let words: Vec<&str> = frame.split("\r\n").collect();
+            match words[2] {
+                "invalidate" => self.ledger.invalidate(words[4].parse().unwrap()),
+                "message" => self.ledger.message(words[6].parse().unwrap()),
+                "subscribe" | "unsubscribe" => self.ledger.confirmed(),
+                other => panic!("N6: the push {other} reached the driver"),
+            }
+        }
+    }
+
+    fn connect(&mut self, ok: bool) {
+        let Some(id) = self.sockets.iter().find(|(_, s)| s.connecting).map(|(id, _)| *id) else { return };
+        let mine = self.conn.current().is_none();
+        if ok {
+            self.conn.handle_connected(self.at(), id, None).expect("connected");
+            self.sockets.get_mut(&id).unwrap().connecting = false;
+            self.actions();
+            if mine && self.conn.current() == Some(id) {
+                self.handshake();
+            }
+        } else {
+            self.sockets.remove(&id);
+            self.conn.handle_connect_failed(self.at(), id).expect("connect_failed");
+            self.actions();
+            self.redial();
+        }
+    }
+
+    /// The driver's own: HELLO 3, after what is left of a command whose first bytes went elsewhere.
+    fn handshake(&mut self) {
+        self.finish_tail();
+        self.in_multi = None;
+        self.give(&encode(&["HELLO", "3"]), Some(Expect::Hello));
+    }
+
+    fn redial(&mut self) {
+        let idle = self.conn.current().is_none() && self.sockets.is_empty();
+        if idle && matches!(self.conn.phase(), Phase::Detached) {
+            self.dial();
+        }
+    }
+
+    fn kill(&mut self, socket: u8, silent: bool) {
+        let Some(id) = self.nth(socket) else { return };
+        if !silent {
+            for _ in 0..100 {
+                self.deliver(id, usize::MAX - 1, 16);
+                if self.sockets.get(&id).is_none_or(|s| s.server.outbox.is_empty()) {
+                    break;
+                }
+            }
+        }
+        let Some(socket) = self.sockets.remove(&id) else { return };
+        self.zombies.push(socket.server);
+        self.conn.handle_closed(self.at(), id, &socket.out).expect("closed");
+        self.actions();
+        self.redial();
+    }
+
+    fn end_broken(&mut self) {
+        if std::mem::take(&mut self.broken)
+            && let Some(id) = self.conn.current()
+            && let Some(socket) = self.sockets.remove(&id)
+        {
+            self.parser.clear();
+            self.zombies.push(socket.server);
+            self.conn.handle_closed(self.at(), id, &socket.out).expect("closed");
+            self.actions();
+            self.redial();
+        }
+    }
+
+    fn garbage(&mut self) {
+        let candidate =
+            self.sockets.iter().find(|(id, s)| Some(**id) != self.conn.current() && !s.connecting);
+        let Some(id) = candidate.map(|(id, _)| *id) else { return };
+        self.sockets.get_mut(&id).unwrap().server.send("HTTP/1.1 400\r\n");
+    }
+
+    // ---- servers say -----------------------------------------------------------------------------------------------
+
+    fn notify(&mut self, socket: u8, notice: Notice) {
+        let Some(id) = self.nth(socket) else { return };
+        let server = &mut self.sockets.get_mut(&id).unwrap().server;
+        if !server.opted_in {
+            return;
+        }
+        let seq = self.seq;
+        self.seq += u64::from(notice != Notice::Again);
+        let text = |t: &str| format!("${}\r\n{t}\r\n", t.len());
+        let frame = match notice {
+            Notice::Moving { time, to } => {
+                let to = to.map_or("_\r\n".into(), |n| text(&format!("node{}:1", n % 4)));
+                format!(">4\r\n{}:{seq}\r\n:{}\r\n{to}", text("MOVING"), time % 20)
+            }
+            Notice::Migrating { shard } => format!(">4\r\n+MIGRATING\r\n:{seq}\r\n:10\r\n:{}\r\n", shard % 4),
+            Notice::Migrated { shard } => format!(">3\r\n+MIGRATED\r\n:{seq}\r\n:{}\r\n", shard % 4),
+            Notice::FailingOver => format!(">3\r\n{}:{seq}\r\n:10\r\n", text("FAILING_OVER")),
+            Notice::FailedOver => format!(">2\r\n{}:{seq}\r\n", text("FAILED_OVER")),
+            Notice::Smigrating => format!(">3\r\n+SMIGRATING\r\n:{seq}\r\n+1-100\r\n"),
+            Notice::Smigrated => {
+                format!(">3\r\n+SMIGRATED\r\n:{seq}\r\n*1\r\n*3\r\n+a:1\r\n+b:1\r\n+1-100\r\n")
+            }
+            Notice::Malformed(which) => match which % 4 {
+                0 => ">1\r\n+MOVING\r\n".to_owned(),
+                1 => format!(">3\r\n+SMIGRATED\r\n:{seq}\r\n*1\r\n:5\r\n"),
+                2 => format!(">2\r\n{}_\r\n", text("MIGRATED")),
+                _ => format!("|1\r\n+a\r\n:1\r\n>2\r\n+FAILING_OVER\r\n+{seq}\r\n"),
+            },
+            Notice::Again if self.last_notice.is_empty() => return,
+            Notice::Again => self.last_notice.clone(),
+        };
+        self.last_notice.clone_from(&frame);
+        server.send(&frame);
+    }
+
+    /// Only the current transport's: those of another are not the driver's.
+    fn invalidate(&mut self, _socket: u8) {
+        let Some(id) = self.conn.current() else { return };
+        let n = self.next_push;
+        self.next_push += 1;
+        let id_text = n.to_string();
+        let server = &mut self.sockets.get_mut(&id).unwrap().server;
+        server.send(
+            &format!(">2\r\n$10\r\ninvalidate\r\n*1\r\n${}\r\n{id_text}\r\n", id_text.len())
+                .replace("*1\r\n", ""),
+        );
+    }
+
+    fn publish(&mut self, channel: u8) {
+        let channel = format!("ch{}", channel % 3);
+        let n = self.next_push.to_string();
+        self.next_push += 1;
+        for socket in self.sockets.values_mut().filter(|s| s.server.subscriptions.contains(&channel)) {
+            let frame = format!(">3\r\n$7\r\nmessage\r\n$3\r\n{channel}\r\n${}\r\n{n}\r\n", n.len());
+            socket.server.send(&frame);
+        }
+    }
+
+    // ---- answers ---------------------------------------------------------------------------------------------------
+
+    fn answer_swap(&mut self, ok: bool) {
+        if !std::mem::take(&mut self.swap_asked) || self.conn.phase() != Phase::Swapping {
+            return;
+        }
+        let answer =
+            if ok { self.conn.handle_swapped(self.at()) } else { self.conn.handle_swap_refused(self.at()) };
+        answer.expect("an answer to SWAP");
+        self.actions();
+        self.redial();
+    }
+
+    fn advance(&mut self, nanos: u64) {
+        self.now += nanos;
+        self.conn.handle_tick(self.at()).expect("tick");
+        self.actions();
+        self.redial();
+    }
+
+    fn mistake(&mut self, which: u8) {
+        let (now, phase) = (self.at(), self.conn.phase());
+        let text = match which % 8 {
+            0 => self.conn.handle_connected(now, 999, None).unwrap_err().to_string(),
+            1 => self.conn.handle_closed(now, 998, b"x").unwrap_err().to_string(),
+            2 => self.conn.handle_wrote(now, 997, 1).unwrap_err().to_string(),
+            3 => self.conn.handle_held(now).unwrap_err().to_string(),
+            4 if phase != Phase::Swapping => self.conn.handle_swapped(now).unwrap_err().to_string(),
+            5 => self.conn.handle_in_flight(now, 5).unwrap_err().to_string(),
+            6 => self.conn.handle_push(now, 1, b">2\r\n").unwrap_err().to_string(),
+            _ => match self.conn.current() {
+                Some(id) => {
+                    let much = self.conn.region(id).len() + 1;
+                    self.conn.handle_wrote(now, id, much).unwrap_err().to_string()
+                }
+                None => return,
+            },
+        };
+        assert!(text.len() > 10, "an error says what to do: {text:?}");
+        self.actions();
+    }
+
+    // ---- actions ---------------------------------------------------------------------------------------------------
+
+    fn actions(&mut self) {
+        while let Some(action) = self.conn.poll_action() {
+            writeln!(self.story, "{action}").unwrap();
+            match action {
+                Action::Relax { .. } => self.ledger.relax(),
+                Action::Restore { .. } => self.ledger.restore(),
+                Action::Open { transport, .. } => self.socket(transport),
+                Action::Close { transport, .. } => {
+                    if let Some(socket) = self.sockets.remove(&transport) {
+                        self.zombies.push(socket.server);
+                    }
+                }
+                Action::Swap { new, .. } => {
+                    assert!(
+                        self.sockets.get(&new).is_some_and(|s| !s.connecting),
+                        "H4: SWAP to a dead candidate"
+                    );
+                    self.swap_asked = true;
+                    if !self.lazy_swap {
+                        self.answer_swap(true);
+                    }
+                }
+                Action::Lost { first, count, outcome, replies, .. } => {
+                    self.ledger.lost(
+                        first,
+                        count,
+                        match outcome {
+                            LostOutcome::Unknown => End::Unknown,
+                            LostOutcome::NotExecuted => End::NotExecuted,
+                            LostOutcome::NeverWritten => End::NeverWritten,
+                        },
+                    );
+                    if self.on_loss == OnLoss::Reply {
+                        let errors = replies.iter().filter(|b| **b == b'\n').count();
+                        self.ledger.stood_in(first, count, errors);
+                    } else {
+                        self.conn.handle_losses_settled(self.at()).expect("settled");
+                    }
+                }
+                Action::HandBack { first, count, data } => {
+                    assert!(data.starts_with(b"*") || count == 0, "E9: whole commands come back");
+                    self.ledger.handed_back(first, count);
+                }
+                Action::ResetParser => self.parser.clear(),
+                Action::SchOff { reason: OffReason::Broken, .. } => self.broken = true,
+                Action::HandoffFinished { .. } => self.ledger.handoffs_finished += 1,
+                _ => {}
+            }
+        }
+    }
+
+    // ---- the end ---------------------------------------------------------------------------------------------------
+
+    fn snapshot(&self) -> (usize, usize, u64) {
+        (self.story.len(), self.log.executed.len(), self.now)
+    }
+
+    /// No more faults: everything must come back to steady within a bound, and all accounts must balance.
+    pub fn settle(&mut self) {
+        for round in 0.. {
+            assert!(round < 3000, "not steady after {round} rounds: {:?}", self.conn.phase());
+            let before = self.snapshot();
+            self.connect(true);
+            self.answer_swap(true);
+            self.finish_tail();
+            if self.in_multi.is_some() && self.tail.is_empty() {
+                self.submit(Kind::Exec, 0);
+            }
+            let ids: Vec<u64> = self.sockets.keys().copied().collect();
+            for id in ids {
+                if self.sockets.contains_key(&id) {
+                    self.flow(id, 1 << 20);
+                }
+                if let Some(socket) = self.sockets.get_mut(&id) {
+                    socket.server.unblock();
+                    socket.server.serve(1000, &mut self.log);
+                    if !socket.connecting {
+                        self.deliver(id, 1 << 20, 16);
+                    }
+                }
+            }
+            self.end_broken();
+            for zombie in &mut self.zombies {
+                zombie.unblock();
+                zombie.serve(1000, &mut self.log);
+            }
+            if self.snapshot() != before {
+                continue;
+            }
+            match self.conn.next_deadline() {
+                Some(at) => {
+                    let wait = at.as_nanos().saturating_sub(self.now).max(1);
+                    assert!(wait <= 700_000_000_000, "R3: a deadline {wait} ns away");
+                    self.advance(wait);
+                }
+                None => break,
+            }
+        }
+        self.ledger.check(&self.log);
+        self.ledger.check_all_ended(&self.log);
+        assert!(!self.ledger.relaxed, "R3: relaxed for ever");
+        let c = self.conn.counters();
+        assert_eq!(c.handoffs_started, self.ledger.handoffs_finished, "H13: one HANDOFF_FINISHED each");
+        let ends = [
+            c.handoffs_swapped,
+            c.handoffs_failed,
+            c.handoffs_refused,
+            c.handoffs_superseded,
+            c.handoffs_closed,
+        ];
+        assert_eq!(ends.iter().sum::<u64>(), c.handoffs_started, "H13: one outcome each");
+        assert!(self.sockets.len() <= 1, "H13: a candidate is left: {:?}", self.sockets.keys());
+        let twice: u64 = self.ledger.messages.values().map(|n| u64::from(*n) - 1).sum();
+        assert!(
+            twice <= c.overlap_doubtful,
+            "F2: {twice} messages came twice, {} in doubt",
+            c.overlap_doubtful
+        );
+        assert!(
+            matches!(self.conn.phase(), Phase::Serving | Phase::Handshaking | Phase::Detached),
+            "not steady: {:?}",
+            self.conn.phase()
+        );
+    }
+}
+
+impl Drop for World {
+    /// What happened up to a failure.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("---- story ----\n{}---- {:?}", self.story, self.conn.phase());
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! One end of a socket at a server: takes bytes of commands, answers when it is told to. Knows nothing of libsch.
+
+use std::collections::{BTreeSet, VecDeque};
+
+/// What all servers of a world have seen, by the ids that commands carry.
+#[derive(Debug, Default)]
+pub struct Log {
+    /// In the order of arrival.
+    pub received: Vec<u64>,
+    /// In the order of execution.
+    pub executed: Vec<u64>,
+}
+
+#[derive(Debug, Default)]
+pub struct Server {
+    inbuf: Vec<u8>,
+    pending: VecDeque<Vec<String>>,
+    /// Whole frames, not yet delivered.
+    pub outbox: VecDeque<u8>,
+    queue: Option<Vec<Vec<String>>>,
+    pub subscriptions: BTreeSet<String>,
+    pub opted_in: bool,
+    blocked: Option<String>,
+    pub refuse_optin: bool,
+}
+
+fn id_of(command: &[String]) -> Option<u64> {
+    let text = match command[0].as_str() {
+        "SET" => command.get(2)?,
+        "GET" | "BLPOP" => command.get(1)?.get(1..)?,
+        _ => return None,
+    };
+    text.parse().ok()
+}
+
+fn bulk(text: &str) -> String {
+    format!("${}\r\n{text}\r\n", text.len())
+}
+
+impl Server {
+    pub fn is_blocked(&self) -> bool {
+        self.blocked.is_some()
+    }
+
+    pub fn has_pending(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    pub fn send(&mut self, frame: &str) {
+        self.outbox.extend(frame.bytes());
+    }
+
+    /// Bytes arrive.
+    pub fn feed(&mut self, bytes: &[u8], log: &mut Log) {
+        self.inbuf.extend_from_slice(bytes);
+        while let Some((command, len)) = parse(&self.inbuf) {
+            self.inbuf.drain(..len);
+            log.received.extend(id_of(&command));
+            self.pending.push_back(command);
+        }
+    }
+
+    /// Executes up to `n` commands.
+    pub fn serve(&mut self, n: usize, log: &mut Log) {
+        for _ in 0..n {
+            if self.blocked.is_some() {
+                return;
+            }
+            let Some(command) = self.pending.pop_front() else { return };
+            let reply = self.execute(&command, log);
+            self.send(&reply);
+        }
+    }
+
+    pub fn unblock(&mut self) {
+        if let Some(id) = self.blocked.take() {
+            self.send(&bulk(&id));
+        }
+    }
+
+    fn execute(&mut self, command: &[String], log: &mut Log) -> String {
+        let name = command[0].as_str();
+        if let Some(queue) = &mut self.queue
+            && !matches!(name, "EXEC" | "DISCARD")
+        {
+            queue.push(command.to_vec());
+            return "+QUEUED\r\n".into();
+        }
+        match name {
+            "MULTI" => self.queue = Some(Vec::new()),
+            "DISCARD" => self.queue = None,
+            "EXEC" => {
+                let Some(queue) = self.queue.take() else { return "-ERR EXEC without MULTI\r\n".into() };
+                let replies: Vec<String> = queue.iter().map(|c| self.plain(c, log)).collect();
+                return format!("*{}\r\n{}", replies.len(), replies.concat());
+            }
+            "HELLO" => return "%2\r\n$6\r\nserver\r\n$5\r\nredis\r\n$5\r\nproto\r\n:3\r\n".into(),
+            "CLIENT" if command.get(1).is_some_and(|s| s == "MAINT_NOTIFICATIONS") => {
+                if self.refuse_optin {
+                    return "-ERR unknown subcommand 'MAINT_NOTIFICATIONS'. Try CLIENT HELP.\r\n".into();
+                }
+                self.opted_in = true;
+            }
+            "PING" => return "+PONG\r\n".into(),
+            "SUBSCRIBE" | "UNSUBSCRIBE" => {
+                let mut out = String::new();
+                for channel in &command[1..] {
+                    if name == "SUBSCRIBE" {
+                        self.subscriptions.insert(channel.clone());
+                    } else {
+                        self.subscriptions.remove(channel);
+                    }
+                    let word = name.to_lowercase();
+                    let count = self.subscriptions.len();
+                    out += &format!(">3\r\n{}{}:{count}\r\n", bulk(&word), bulk(channel));
+                }
+                return out;
+            }
+            "BLPOP" => {
+                let id = command[1][1..].to_owned();
+                log.executed.extend(id_of(command));
+                self.blocked = Some(id);
+                return String::new();
+            }
+            "SET" | "GET" => return self.plain(command, log),
+            _ => {}
+        }
+        "+OK\r\n".into()
+    }
+
+    fn plain(&mut self, command: &[String], log: &mut Log) -> String {
+        match id_of(command) {
+            Some(id) => {
+                log.executed.push(id);
+                bulk(&id.to_string())
+            }
+            None => "+OK\r\n".into(),
+        }
+    }
+}
+
+/// One whole command and its length.
+fn parse(data: &[u8]) -> Option<(Vec<String>, usize)> {
+    let line = |from: usize| -> Option<(usize, usize)> {
+        let end = from + data.get(from..)?.windows(2).position(|w| w == b"\r\n")?;
+        let number = std::str::from_utf8(&data[from + 1..end]).ok()?.parse().expect("a number");
+        Some((number, end + 2))
+    };
+    let (count, mut at) = line(0)?;
+    let mut command = Vec::new();
+    for _ in 0..count {
+        let (len, body) = line(at)?;
+        command.push(String::from_utf8(data.get(body..body + len)?.to_vec()).expect("text"));
+        data.get(body + len..body + len + 2)?;
+        at = body + len + 2;
+    }
+    Some((command, at))
+}

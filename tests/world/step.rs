@@ -1,0 +1,121 @@
+//! The transitions: everything that can happen to a driver, in any order.
+
+/// What differs from one world to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Setup {
+    pub seed: u64,
+    /// `on_loss` is `reply`, else `report`.
+    pub reply: bool,
+    /// A swap is made over a blocking command.
+    pub swap_over_blocking: bool,
+    /// The driver answers SWAP in a step of its own.
+    pub lazy_swap: bool,
+    /// The servers do not know the opt-in.
+    pub refuse_optin: bool,
+}
+
+/// A command of the driver's users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Get,
+    Set,
+    Ping,
+    Multi,
+    Exec,
+    Discard,
+    Watch,
+    Blocking,
+    Subscribe(u8),
+    Unsubscribe(u8),
+    Select,
+    SetName,
+    NoTouch,
+}
+
+/// What a server announces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    Moving {
+        time: u8,
+        to: Option<u8>,
+    },
+    Migrating {
+        shard: u8,
+    },
+    Migrated {
+        shard: u8,
+    },
+    FailingOver,
+    FailedOver,
+    Smigrating,
+    Smigrated,
+    Malformed(u8),
+    /// The last one again.
+    Again,
+}
+
+/// One step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The driver submits; `cut`: only so many eighths of it now.
+    Submit {
+        kind: Kind,
+        cut: u8,
+    },
+    /// The driver's socket takes bytes.
+    Flow {
+        socket: u8,
+        n: u8,
+    },
+    /// A server executes commands.
+    Serve {
+        socket: u8,
+        n: u8,
+    },
+    /// Bytes of a server reach the driver.
+    Deliver {
+        socket: u8,
+        n: u8,
+        spans: u8,
+    },
+    Notify {
+        socket: u8,
+        notice: Notice,
+    },
+    Invalidate {
+        socket: u8,
+    },
+    Publish {
+        channel: u8,
+    },
+    /// The oldest connect ends.
+    Connect {
+        ok: bool,
+    },
+    /// A socket is closed by its server, with or without what it had still to say.
+    Kill {
+        socket: u8,
+        silent: bool,
+    },
+    /// A candidate's server says what is no RESP.
+    Garbage,
+    /// The driver answers SWAP.
+    AnswerSwap {
+        ok: bool,
+    },
+    Unblock {
+        socket: u8,
+    },
+    Advance {
+        ms: u16,
+    },
+    /// The clock steps back; libsch must not mind.
+    Back {
+        ms: u16,
+    },
+    Cancel {
+        back: u8,
+    },
+    /// The driver calls what it must not now.
+    Mistake(u8),
+}

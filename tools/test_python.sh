@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# The Python package: types, declarations, scenarios, misuse, streams end to end, the wheel, the benchmark.
+# Needs python3 with venv, redis-server and a C compiler. The tools are installed once into build/venv.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+venv=build/venv
+if ! "$venv/bin/python" -c 'import pytest, mypy, setuptools, wheel' 2>/dev/null; then
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install --disable-pip-version-check -q pytest mypy setuptools wheel
+fi
+profile=${SCH_PROFILE:-release}
+flags=$([ "$profile" = release ] && echo --release || true)
+# shellcheck disable=SC2086
+cargo build --locked $flags -p libsch -p sch-sim
+export SCH_LIBRARY="${SCH_LIBRARY:-$PWD/target/$profile/libsch.so}"
+export SCH_SIM="${SCH_SIM:-$PWD/target/$profile/sch-sim}"
+
+python3 tools/gen_python.py --check
+(cd bindings/python && "../../$venv/bin/mypy")
+"$venv/bin/pytest" -q bindings/python "$@"
+if [ "$profile" = release ]; then "$venv/bin/python" bindings/python/bench.py --check; fi
