@@ -325,6 +325,37 @@ fn go_16_smigrated_before_the_first_map() {
     assert_eq!(host.cluster.counters().reloads, 1);
 }
 
+/// The host loads on its own account: what comes meanwhile is repeated on it, and what came before is in it.
+#[test]
+fn go_16_a_load_of_the_hosts_own() {
+    let mut host = Host::new();
+    assert_eq!(host.cluster.reload_started(at(host.now)), None);
+    host.push(5, "a:1>b:1=0");
+    host.load(&THREE, None);
+    host.actions();
+    assert_eq!((host.owner(0), host.cluster.counters().reloads), ("b:1".into(), 0));
+    // It serves what was due, also what was about to be polled.
+    host.now += 60_000;
+    host.push(6, "x:1>b:1=1");
+    host.actions();
+    host.now += 1000;
+    host.cluster.tick(at(host.now));
+    assert_eq!(host.cluster.poll_action_if(|_| false), None);
+    let seq = host.cluster.reload_started(at(host.now));
+    assert_eq!(seq, Some(6));
+    host.push(7, "a:1>c:1=2");
+    host.load(&THREE, seq);
+    assert_eq!([0, 2].map(|slot| host.owner(slot)), ["a:1", "c:1"]);
+    host.push(5, "a:1>b:1=3");
+    assert_eq!(host.owner(3), "a:1");
+    assert_eq!((host.actions(), host.cluster.next_deadline()), (vec!["moved 7 a:1>c:1=2".into()], None));
+    // A second one while the first is on its way: what the first brings may be too old for it.
+    host.cluster.reload_started(at(host.now));
+    host.cluster.reload_started(at(host.now));
+    host.load(&THREE, None);
+    assert_eq!(host.wait(), [format!("reload {} attempt=1 seq=7", reason::HOST)]);
+}
+
 #[test]
 fn times_are_bounded_and_checked() {
     let bad = [

@@ -8,7 +8,8 @@
 //!
 //! # The loop
 //!
-//! 1. `map_address` where addresses are translated, then [`Cluster::ask_reload`], or load a map right away.
+//! 1. [`Cluster::map_address`] where addresses are translated, then [`Cluster::ask_reload`], or [`Cluster::reload_started`] and
+//!    load a map right away.
 //! 2. Hand over every SMIGRATED, whichever connection read it: raw ([`Cluster::handle_push`]), or what a connection told
 //!    ([`Cluster::handle_slots_moved`], [`Cluster::handle_reload_asked`]). Report redirections ([`Cluster::handle_redirection`]).
 //! 3. Look up ([`Cluster::owner`], [`Cluster::node`]), and poll the actions after every input.
@@ -165,6 +166,12 @@ impl Cluster {
                 Err(error)
             }
         })
+    }
+
+    /// The host is about to ask a node for the map on its own account, as at its start. Answers the seq to give with the load.
+    /// Whatever comes until then is repeated on what is loaded.
+    pub fn reload_started(&self, now: Timestamp) -> Option<u64> {
+        self.with(now, State::reload_started)
     }
 
     /// The answer to RELOAD_SLOTS was an error, no map, or did not come. It will be asked for again. Of several threads that

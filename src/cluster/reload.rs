@@ -125,6 +125,17 @@ impl Reload {
         Some(Ask { reasons, attempt: self.failures.saturating_add(1), turn: self.turn })
     }
 
+    /// The host asks a node on its own account: that is the reload that runs, whatever was due.
+    /// `sent`: if one runs, a node was asked.
+    pub(super) fn start(&mut self, now: Timestamp, sent: bool, config: &ClusterConfig) {
+        if sent && self.is_running() {
+            // Of two on their way the first to come counts; what it may lack is asked for once more.
+            self.dirty |= reason::HOST;
+        }
+        self.reasons = 0;
+        self.state = State::Running(now + config.reload_timeout);
+    }
+
     /// The one that runs has failed. True if one was running.
     pub(super) fn fail(&mut self, now: Timestamp, config: &ClusterConfig) -> bool {
         if !self.is_running() {

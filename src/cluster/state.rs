@@ -96,9 +96,26 @@ impl State {
         self.begin(now);
     }
 
+    /// The host asks on its own account. Answers the seq to be given with the load.
+    pub(super) fn reload_started(&mut self, now: Timestamp) -> Option<u64> {
+        let sent = !self.is_reload_unsent();
+        self.reload.start(now, sent, &self.config);
+        self.replay.clear();
+        self.asked = None;
+        if matches!(self.next, Some(ClusterAction::ReloadSlots { .. })) {
+            self.next = None;
+        }
+        self.marks.highest()
+    }
+
+    /// RELOAD_SLOTS waits to be polled: no node was asked yet.
+    fn is_reload_unsent(&self) -> bool {
+        self.asked.is_some() || matches!(self.next, Some(ClusterAction::ReloadSlots { .. }))
+    }
+
     pub(super) fn reload_failed(&mut self, now: Timestamp) {
         // What was not polled was not tried.
-        if self.asked.is_none() && self.reload.fail(now, &self.config) {
+        if !self.is_reload_unsent() && self.reload.fail(now, &self.config) {
             self.counters.reloads_failed += 1;
         }
     }
@@ -286,7 +303,7 @@ impl State {
             }
         }
         // One that is not polled was not answered by this.
-        let answered = self.asked.is_none();
+        let answered = !self.is_reload_unsent();
         self.reload.succeed(now, answered, &self.config);
         if unfit > 0 {
             self.want_reload(now, reason::UNFIT);
