@@ -52,6 +52,12 @@ struct Applied {
     stranger: bool,
 }
 
+impl Applied {
+    const fn is_doubtful(self) -> bool {
+        self.unfit > 0 || self.stranger
+    }
+}
+
 impl State {
     pub(super) fn new(config: ClusterConfig, map: SlotMap) -> Self {
         Self {
@@ -192,11 +198,10 @@ impl State {
             if seq.is_some() || applied.patched + applied.unfit > 0 {
                 self.tell(seq, moves);
             }
-            if self.reload.is_running() && !plan.moves.is_empty() {
-                self.keep_for_replay(now, seq, plan);
-            }
-            // More of a seq that was thought to be complete: the map is not to be trusted.
-            if applied.unfit > 0 || applied.stranger || !is_new {
+            // With a reload under way, what it brings decides; else more of a seq that was thought to be complete says that the
+            // map is not to be trusted.
+            let kept = self.reload.is_running() && self.keep_for_replay(seq, plan);
+            if !kept && (applied.is_doubtful() || !is_new || self.reload.is_running()) {
                 if is_new {
                     self.want_reload_for(now, seq, reason::UNFIT);
                 } else {
@@ -240,12 +245,13 @@ impl State {
         self.moved.push_back(ClusterAction::SlotsMoved { seq, moves });
     }
 
-    fn keep_for_replay(&mut self, now: Timestamp, seq: Option<u64>, plan: Plan) {
-        if self.replay.len() < self.config.limits.max_replay {
+    /// False: there is no room, so that the map is to be loaded once more.
+    fn keep_for_replay(&mut self, seq: Option<u64>, plan: Plan) -> bool {
+        let room = self.replay.len() < self.config.limits.max_replay;
+        if room {
             self.replay.push((seq, plan));
-        } else {
-            self.want_reload(now, reason::UNFIT);
         }
+        room
     }
 
     /// Patches the slots whose owner is the source (C2).
@@ -296,16 +302,16 @@ impl State {
         if let Some(seq) = seq {
             self.loaded_seq = Some((seq, now));
         }
-        let mut unfit = 0;
+        let mut doubtful = false;
         for (said, plan) in core::mem::take(&mut self.replay) {
             if said.zip(seq).is_none_or(|(said, seq)| said > seq) {
-                unfit += self.apply(said, &plan).unfit;
+                doubtful |= self.apply(said, &plan).is_doubtful();
             }
         }
         // One that is not polled was not answered by this.
         let answered = !self.is_reload_unsent();
         self.reload.succeed(now, answered, &self.config);
-        if unfit > 0 {
+        if doubtful {
             self.want_reload(now, reason::UNFIT);
         }
         self.begin(now);
