@@ -50,6 +50,7 @@ test: tools
 
 bench:
 	$(CARGO) bench --locked --bench framer
+	$(CARGO) bench --locked --bench pool
 
 install: $(LIB)/libsch.so
 	install -d $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include

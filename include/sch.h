@@ -2281,7 +2281,8 @@ sch_status sch_conn_dial_to(struct sch_conn *conn,
 
 /**
  * The socket of `transport` is connected, TLS included. `peer` is its address as `ip:port` or `[ip6]:port`, or
- * (NULL, 0): it decides which kind of endpoint MOVING shall name.
+ * (NULL, 0): it decides which kind of endpoint MOVING shall name. On a transport that you dialled yourself what you submit
+ * first begins a command: the rest of one that was half submitted is forgotten, and told by LOST.
  *
  * Returns SCH_OK; SCH_ERR_ARGUMENT: `peer` is no address; SCH_ERR_UNKNOWN_TRANSPORT: close it, it is not wanted
  * any more; SCH_ERR_UNEXPECTED: a transport is in use; and what every call answers.

@@ -19,6 +19,9 @@ use support::pool::{at, config, ms, peer};
 /// A connect takes this long, when it works and when it is refused.
 const CONNECT: u64 = 20;
 
+/// When it is done, whose it is, its id, and where it led.
+type Connect = (Timestamp, usize, TransportId, Option<PeerAddr>);
+
 struct One {
     conn: Connection,
     member: Member,
@@ -39,7 +42,7 @@ struct Client<'a> {
     called: BTreeSet<usize>,
     by_waiter: BTreeMap<u32, usize>,
     /// Connects under way: when, whose, which, to whom (port 1: nobody).
-    connects: BinaryHeap<Reverse<(Timestamp, usize, TransportId, Option<PeerAddr>)>>,
+    connects: BinaryHeap<Reverse<Connect>>,
     /// Deadlines of connections.
     alarms: BinaryHeap<Reverse<(Timestamp, usize)>>,
     network: &'a Network<'a>,

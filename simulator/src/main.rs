@@ -3,6 +3,7 @@
 
 mod cert;
 mod cluster;
+mod commands;
 mod conn;
 mod ctl;
 mod fault;

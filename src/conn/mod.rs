@@ -401,10 +401,11 @@ impl Connection {
         transport.peer = peer;
         transport.connected = true;
         self.set_phase(Phase::Handshaking);
-        self.out.attach();
-        if !self.out.discarding {
-            self.trace.commands_restart();
+        if self.out.open.is_some() {
+            self.lose_half_submitted();
         }
+        self.out.attach();
+        self.trace.commands_restart();
         self.no_handoff = if self.host_no_handoff() { self.no_handoff } else { None };
         // What was off was so on the last transport; a refusal is remembered by address.
         self.off = self.config.mode == crate::optin::Mode::Disabled;

@@ -83,12 +83,12 @@ impl Outbound {
         self.reply_off = false;
         self.handshaken = false;
         self.hosts_optin = false;
+        self.discarding = false;
+        self.half_lost = false;
         self.half_matters = false;
-        if !self.discarding {
-            self.reader.reset();
-            self.open = None;
-            self.broken = false;
-        }
+        self.reader.reset();
+        self.open = None;
+        self.broken = false;
     }
 
     /// The command that was written in part, and did not run, was to begin or to end a transaction.

@@ -463,6 +463,9 @@ impl Connection {
             self.hand_back();
         }
         self.close_retired();
+        if self.out.open.is_some() {
+            self.lose_half_submitted();
+        }
         self.hold = Hold::default();
         self.set_phase(Phase::Detached);
     }

@@ -21,6 +21,8 @@ pub const SCH_UNOWNED_RETIRE: i32 = 1;
 pub const SCH_UNOWNED_HANDOFF: i32 = 2;
 
 const _: () = {
+    const fn shared_by_threads<T: Send + Sync>() {}
+    shared_by_threads::<sch_pool>();
     assert!(Unowned::Retire as i32 == SCH_UNOWNED_RETIRE);
     assert!(Unowned::Handoff as i32 == SCH_UNOWNED_HANDOFF);
 };

@@ -420,9 +420,9 @@ impl World {
         }
     }
 
-    /// The driver's own: HELLO 3, after what is left of a command whose first bytes went elsewhere.
+    /// The driver's own: HELLO 3. What was left of a command whose first bytes went elsewhere is forgotten with its reply.
     fn handshake(&mut self) {
-        self.finish_tail();
+        self.tail.clear();
         self.in_multi = None;
         self.give(&encode(&["HELLO", "3"]), Some(Expect::Hello));
     }
@@ -637,9 +637,12 @@ impl World {
         for round in 0.. {
             assert!(round < 3000, "not steady after {round} rounds: {:?}", self.conn.phase());
             let before = self.snapshot();
+            self.redial();
             self.connect(true);
             self.answer_swap(true);
-            self.finish_tail();
+            if self.conn.phase() != Phase::Detached {
+                self.finish_tail();
+            }
             if self.in_multi.is_some() && self.tail.is_empty() {
                 self.submit(Kind::Exec, 0);
             }
