@@ -201,6 +201,10 @@ impl Inner {
         });
     }
 
+    pub(super) fn slots_moved(&self) -> Option<(Option<u64>, &[crate::notification::SlotMove])> {
+        self.lent.slots_moved()
+    }
+
     pub(super) fn handle_push(&mut self, now_ns: u64, transport: u64, raw: &[u8]) -> Result<bool, Failure> {
         let verdict = self.conn.handle_push(self.at(now_ns), transport, raw)?;
         Ok(verdict == crate::conn::PushVerdict::Swallowed)
