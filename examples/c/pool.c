@@ -81,9 +81,13 @@ void pool_checkin(struct pool *p, struct slot *slot) {
 /* A connection that has none of its own yet joins the pool; its number in events is the slot's. */
 static bool join(struct pool *p, struct slot *slot, const struct waiter *w) {
     struct blocking *b = &slot->conn;
+    sch_status status;
     memset(b, 0, sizeof *b);
     b->tally = &p->tally;
-    if (sch_conn_new(SCH_ABI_VERSION, p->config, &b->sch) != SCH_OK) return false;
+    pthread_mutex_lock(&p->lock); /* a config is for one thread at a time */
+    status = sch_conn_new(SCH_ABI_VERSION, p->config, &b->sch);
+    pthread_mutex_unlock(&p->lock);
+    if (status != SCH_OK) return false;
     if (sch_conn_join(b->sch, now_ns(), p->sch, p->unowned, (uint64_t)(slot - p->slots), NULL, 0) == SCH_OK &&
         sch_conn_take(b->sch, now_ns(), w->id) == SCH_OK)
         return true;
