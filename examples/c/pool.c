@@ -247,13 +247,16 @@ bool pool_open(struct pool *p, const struct target *target, size_t size, int32_t
     return sch_pool_watch(p->sch, p->waiter) == SCH_OK && pthread_create(&p->caretaker, NULL, caretaker, p) == 0;
 }
 
-void pool_close(struct pool *p) {
-    struct waiter w = {p->wake, p->waiter};
+void pool_stop(struct pool *p) {
     uint64_t one = 1;
-    size_t i;
     atomic_store(&p->stop, true);
     if (write(p->wake, &one, sizeof one) != sizeof one) abort();
     pthread_join(p->caretaker, NULL);
+}
+
+void pool_close(struct pool *p) {
+    struct waiter w = {p->wake, p->waiter};
+    size_t i;
     for (i = 0; i < p->size; i++)
         if (p->slots[i].conn.sch) blocking_end(&p->slots[i].conn);
     waiter_close(p, &w);

@@ -42,6 +42,8 @@ struct waiter {
 };
 
 bool pool_open(struct pool *p, const struct target *target, size_t size, int32_t unowned);
+/* Ends the caretaker: what it counted can be read. Then close. */
+void pool_stop(struct pool *p);
 void pool_close(struct pool *p);
 
 bool waiter_open(struct pool *p, struct waiter *w);

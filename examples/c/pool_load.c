@@ -275,6 +275,7 @@ int main(int argc, char **argv) {
     pthread_barrier_wait(&filled);
     for (i = 0; i < o.threads; i++) pthread_join(threads[i], NULL);
     all = malloc((size_t)o.threads * MAX_SAMPLES * sizeof *all);
+    pool_stop(&pool);
     samples = sum(workers, o.threads, all);
     report(&pool, &workers[0], all, samples);
     for (i = 0; i < o.threads; i++) {
