@@ -70,13 +70,7 @@ ROWS = [
 def seen_by_simulator(sim, end_ms):
     """From its events alone: the most connections of the new node between accept and opt-in, the most open at once, and
     what was open on the old one when it closed."""
-    events, after = [], 0
-    while True:
-        more = sim.request("GET", f"/v1/events?after={after}")["events"]
-        if not more:
-            break
-        events += more
-        after = more[-1]["n"]
+    events = sim.request("GET", "/v1/events")["events"]
     start = next((e["n"] for e in events if e["event"] == "moving"), None)
     seen = {"connecting_most": 0, "open_most": 0, "left": None, "told": None}
     opening, opened = set(), set()

@@ -87,6 +87,7 @@ static void fill(struct worker *w) {
         mine[i] = pool_checkout(w->pool, &w->waiter);
         if (!pool_dial(w->pool, mine[i], &w->waiter)) w->dials_failed++;
     }
+    pthread_barrier_wait(w->filled); /* not before: another one would take these again */
     while (i-- > 0) pool_checkin(w->pool, mine[i]);
     free(mine);
 }
@@ -266,7 +267,7 @@ int main(int argc, char **argv) {
         w->maybe = calloc(MAX_SAMPLES, 1);
         if (!waiter_open(&pool, &w->waiter) || pthread_create(&threads[i], NULL, work, w)) return usage("no thread");
     }
-    pthread_barrier_wait(&filled);
+    for (i = 0; i < 2; i++) pthread_barrier_wait(&filled);
     atomic_store(&pool.dials_most, 0); /* from here on those that maintenance makes */
     puts("ready");
     fflush(stdout);
