@@ -146,10 +146,14 @@ def judge(row, r):
             demand(r["swapped"] + r["retired"] >= row.connections, f"{r['swapped']} handed off, {r['retired']} retired")
         demand(r["left"] == 0, f"{r['left']} connections on the old node at its close")
         demand(r["late"] == 0 and r["late_event"] == 0, f"{r['late']} late")
-        if r["attempts_most"] + r["dials_most"] > row.bound:
-            late.append(f"{r['attempts_most']} attempts and {r['dials_most']} dials at once, at most {row.bound} may be")
-        if r["connecting_most"] > row.bound:
-            late.append(f"the simulator saw {r['connecting_most']} connects at once, at most {row.bound} may be")
+        # Threads that need a connection in the place of one that was closed dial when they need it: no admission.
+        seen = row.bound + r["dials_most"]
+        if r["attempts_most"] > row.bound:
+            late.append(f"{r['attempts_most']} attempts at once, at most {row.bound} may be")
+        if r["connecting_most"] > seen:
+            late.append(f"the simulator saw {r['connecting_most']} connects at once, at most {seen} may be")
+        if row.unowned == "handoff":
+            demand(r["dials_most"] == 0, f"{r['dials_most']} dials where every connection was handed off")
     if row.frozen_s:
         demand(r["max_ms"] >= row.frozen_s * 900, f"nobody waited for the frozen replies: {r['max_ms']} ms")
         demand(r["swapped"] == 0, "a handoff without a MOVING")
@@ -159,7 +163,7 @@ def judge(row, r):
 
 COLUMNS = (
     ("commands", "commands", 8), ("failed", "failed", 6), ("doubled", "doubled", 7), ("misord.", "misordered", 7),
-    ("lost", "lost", 4), ("handoffs", "swapped", 8), ("retired", "retired", 7), ("at once", "attempts_most", 7),
+    ("lost", "lost", 4), ("handoffs", "swapped", 8), ("retired", "retired", 7), ("at once", "attempts_most", 7), ("dials", "dials_most", 5),
     ("sim saw", "connecting_most", 7), ("bound", "bound", 5), ("left", "left", 4), ("pushes", "read", 6),
     ("events", "events", 6), ("p99 ms", "p99_ms", 7), ("max ms", "max_ms", 8),
 )

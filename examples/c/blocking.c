@@ -30,14 +30,20 @@ static void most(atomic_uint *at, unsigned value) {
     while (value > seen && !atomic_compare_exchange_weak(at, &seen, value)) {}
 }
 
-/* Counts candidates between OPEN and ready: that is what the pool's admission limits (P3). */
+/* Counts candidates between OPEN and ready: that is what the pool's admission limits (P3). Inside an input that may end an
+ * attempt it is not counted: libsch may have let another thread begin one before the call returns. */
+static void uncount_attempt(struct blocking *b) {
+    if (b->attempting) atomic_fetch_sub(&b->tally->attempts, 1);
+    b->attempting = false;
+}
+
 static void count_attempts(struct blocking *b) {
     int32_t phase = 0;
     bool now;
     sch_conn_phase(b->sch, &phase);
     now = phase == SCH_PHASE_OPENING || phase == SCH_PHASE_REBUILDING;
     if (now && !b->attempting) most(&b->tally->attempts_most, atomic_fetch_add(&b->tally->attempts, 1) + 1);
-    if (!now && b->attempting) atomic_fetch_sub(&b->tally->attempts, 1);
+    if (!now) uncount_attempt(b);
     b->attempting = now;
 }
 
@@ -70,7 +76,10 @@ void blocking_actions(struct blocking *b) {
         case SCH_ACTION_HAND_BACK: b->never_written = true; break;
         case SCH_ACTION_RESET_PARSER: parser_reset(&b->parser); break;
         case SCH_ACTION_RELAX: atomic_fetch_add(&b->tally->relaxed, 1); break;
-        case SCH_ACTION_RESTORE: atomic_fetch_add(&b->tally->restored, 1); break;
+        case SCH_ACTION_RESTORE:
+            b->restored_ns = now_ns();
+            atomic_fetch_add(&b->tally->restored, 1);
+            break;
         case SCH_ACTION_HANDOFF_FINISHED:
             if (a.outcome == SCH_OUTCOME_SWAPPED) atomic_fetch_add(&b->tally->handoffs, 1);
             if (a.outcome == SCH_OUTCOME_FAILED) atomic_fetch_add(&b->tally->handoffs_failed, 1);
@@ -90,6 +99,7 @@ void blocking_mail(struct blocking *b) {
 }
 
 static void closed(struct blocking *b, struct transport *t, const char *unwritten, size_t len) {
+    uncount_attempt(b);
     sch_conn_closed(b->sch, now_ns(), t->id, (const uint8_t *)unwritten, len);
     drop(t);
     blocking_actions(b);
@@ -120,6 +130,7 @@ static void readable(struct blocking *b, struct transport *t) {
         return;
     }
     while (at < (size_t)n && find(b, id)) {
+        uncount_attempt(b);
         if (sch_conn_receive(b->sch, now_ns(), id, buffer + at, (size_t)n - at, spans, 16, &consumed, &count) != SCH_OK)
             return;
         for (i = 0; i < count; i++) parser_feed(&b->parser, spans[i].data, spans[i].len);
@@ -266,7 +277,7 @@ static void abandon(struct blocking *b) {
 
 static enum result await_reply(struct blocking *b, int wake, uint64_t began, int timeout_ms, int64_t *integer) {
     for (;;) {
-        uint64_t effective = (uint64_t)timeout_ms;
+        uint64_t effective = (uint64_t)timeout_ms, since = began > b->restored_ns ? began : b->restored_ns;
         bool infinite = false;
         enum reply_kind kind = parser_take(&b->parser, integer, NULL, NULL);
         if (kind == REPLY_ERROR) return RESULT_ERROR;
@@ -278,13 +289,14 @@ static enum result await_reply(struct blocking *b, int wake, uint64_t began, int
         if (kind != REPLY_NONE) return RESULT_OK;
         if (b->lost) return RESULT_UNKNOWN;
         if (b->never_written) return RESULT_NOT_RUN;
-        /* Relaxed windows cover commands that wait already: ask each time (R4). */
+        /* Relaxed windows cover commands that wait already: ask each time (R4). When one ends, what waits has the configured
+         * time from then on: another connection may have read of the end before the reply could come here. */
         sch_conn_effective_timeout_ms(b->sch, (uint64_t)timeout_ms, false, &effective, &infinite);
-        if (now_ns() >= began + effective * 1000000u) {
+        if (now_ns() >= since + effective * 1000000u) {
             abandon(b);
             return RESULT_TIMEOUT;
         }
-        blocking_turn(b, wake, began + effective * 1000000u);
+        blocking_turn(b, wake, since + effective * 1000000u);
     }
 }
 

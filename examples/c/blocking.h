@@ -29,6 +29,7 @@ struct blocking {
     struct parser parser;
     bool lost, never_written; /* the command that waits will have no reply */
     bool attempting;
+    uint64_t restored_ns; /* when timeouts became as configured again */
 };
 
 /* Does what libsch asks for. After every input. */

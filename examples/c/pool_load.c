@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX_THREADS = 256, MAX_CONNECTIONS = 100000, MAX_SAMPLES = 1 << 16, LONGEST_VISIT = 8, TRIES = 3 };
+enum { MAX_THREADS = 256, MAX_CONNECTIONS = 100000, MAX_SAMPLES = 1 << 16, MAX_UNIQUE = 1 << 16, LONGEST_VISIT = 8, TRIES = 3 };
 
 struct options {
     struct target target;
@@ -56,6 +56,7 @@ static enum result one(struct worker *w, struct slot *slot, enum kind kind, cons
     enum result result;
     int64_t value = 0;
     int tries = 0;
+    if (kind == SETNX && w->unique == MAX_UNIQUE) words[0] = names[kind = GET];
     if (kind == SETNX) {
         snprintf(key, sizeof key, "unique:%s:%d:%lld", w->options->prefix, w->id, (long long)w->unique++);
         words[1] = key;
@@ -264,7 +265,7 @@ int main(int argc, char **argv) {
         w->stop = &stop;
         w->id = i;
         w->samples = malloc(MAX_SAMPLES * sizeof *w->samples);
-        w->maybe = calloc(MAX_SAMPLES, 1);
+        w->maybe = calloc(MAX_UNIQUE, 1);
         if (!waiter_open(&pool, &w->waiter) || pthread_create(&threads[i], NULL, work, w)) return usage("no thread");
     }
     for (i = 0; i < 2; i++) pthread_barrier_wait(&filled);
