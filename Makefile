@@ -52,6 +52,7 @@ e2e: clients
 # The clients under valgrind: any error of memory, or a leak, fails.
 memcheck: clients
 	python3 demo/run.py --valgrind --lead 4 --only 1 4 5 --workers 2 --rate 50 --drivers managed tapped notified hiredis-sch
+	python3 demo/pool.py --valgrind --only 1 3
 
 test: tools
 	tools/test.sh

@@ -15,9 +15,9 @@ import os
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from run import RedisServer, TOP
+from run import VALGRIND, RedisServer, TOP
 from sim import Sim
 
 # Admission (P3): an attempt is taken to last this long until one was measured, and 80 % of the time is used.
@@ -100,7 +100,8 @@ def run_row(args, row, index, upstream):
     program = None
     try:
         a = sim.endpoints["a"]
-        command = [args.pool, "--host", a["addr"], "--port", str(a["port"]), "--threads", str(row.threads)]
+        command = VALGRIND if args.valgrind else []
+        command = command + [args.pool, "--host", a["addr"], "--port", str(a["port"]), "--threads", str(row.threads)]
         command += ["--connections", str(row.connections), "--rate", str(row.rate), "--unowned", row.unowned]
         command += ["--timeout-ms", "500", "--prefix", f"pool{index}"]
         program = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -178,11 +179,14 @@ def main():
     parser.add_argument("--upstream")
     parser.add_argument("--redis-server", action="store_true")
     parser.add_argument("--only", type=int, nargs="*", help="numbers of rows, from 1")
+    parser.add_argument("--valgrind", action="store_true", help="under valgrind, with few threads and connections")
     parser.add_argument("--verbose", action="store_true", help="all that was counted")
     args = parser.parse_args()
     redis = RedisServer() if args.redis_server else None
     upstream = f"127.0.0.1:{redis.port}" if redis else args.upstream
     rows = [(i, r) for i, r in enumerate(ROWS, 1) if not args.only or i in args.only]
+    if args.valgrind:
+        rows = [(i, replace(r, threads=4, connections=8, rate=20)) for i, r in rows]
     bad, began = [], time.monotonic()
     print("a pool shared by threads:\n  " + "  ".join(f"{title:>{width}}" for title, _, width in COLUMNS), flush=True)
     try:

@@ -93,17 +93,25 @@ static void fill(struct worker *w) {
     free(mine);
 }
 
+/* A read may be sent again. */
+static bool reads(struct worker *w, struct slot *slot, const char **words, int64_t *value) {
+    int tries;
+    for (tries = 0; tries <= TRIES; tries++)
+        if (pool_command(w->pool, slot, &w->waiter, 2, words, 2000, value) == RESULT_OK) return true;
+    return false;
+}
+
 /* Reads back what it wrote. */
 static void verify(struct worker *w, const char *counter) {
     struct slot *slot = pool_checkout(w->pool, &w->waiter);
     char key[96];
     const char *get[2] = {"GET", counter}, *exists[2] = {"EXISTS", key};
     int64_t i, value = 0;
-    if (pool_command(w->pool, slot, &w->waiter, 2, get, 2000, &value) == RESULT_OK) check(w, value, 0);
+    if (reads(w, slot, get, &value)) check(w, value, 0);
     else w->lost++;
     for (i = 0; i < w->unique; i++) {
         snprintf(key, sizeof key, "unique:%s:%d:%lld", w->options->prefix, w->id, (long long)i);
-        if (pool_command(w->pool, slot, &w->waiter, 2, exists, 2000, &value) != RESULT_OK || (value != 1 && !w->maybe[i])) w->lost++;
+        if (!reads(w, slot, exists, &value) || (value != 1 && !w->maybe[i])) w->lost++;
     }
     pool_checkin(w->pool, slot);
 }
