@@ -61,9 +61,9 @@ class Row:
 
 
 ROWS = [
-    Row("rolling upgrade, resting ones are handed off", "rolling-upgrade", 0.2),
+    Row("rolling upgrade, resting ones are handed off", "rolling-upgrade", 2 / 15),
     Row("failover, replies frozen 0.75 s", "failover", 0.5, frozen_s=0.75),
-    Row("rolling upgrade, resting ones are closed", "rolling-upgrade", 0.2, unowned="retire"),
+    Row("rolling upgrade, resting ones are closed", "rolling-upgrade", 2 / 15, unowned="retire"),
     Row("rolling upgrade, 1,000 connections", "rolling-upgrade", 0.4, connections=1000),
 ]
 
