@@ -164,6 +164,17 @@ static void connected(struct blocking *b, struct transport *t) {
     drop(t);
 }
 
+void blocking_peek(struct blocking *b) {
+    uint64_t id = 0;
+    struct transport *t;
+    char byte;
+    ssize_t n;
+    sch_conn_current(b->sch, &id);
+    if (id == 0 || !(t = find(b, id))) return;
+    n = recv(t->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) closed(b, t, NULL, 0);
+}
+
 size_t blocking_polls(struct blocking *b, struct pollfd *polls, uint64_t *until) {
     sch_wait waits[TRANSPORTS];
     size_t n = 0, i;

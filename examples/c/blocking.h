@@ -36,6 +36,8 @@ struct blocking {
 void blocking_actions(struct blocking *b);
 /* If there is mail, acts on it: before each command, and when woken. */
 void blocking_mail(struct blocking *b);
+/* For one that nobody read from for a while: if the server has closed it, libsch learns it before a command is written. */
+void blocking_peek(struct blocking *b);
 /* What to wait for: fills at most TRANSPORTS of `polls`, and shortens `*until`. */
 size_t blocking_polls(struct blocking *b, struct pollfd *polls, uint64_t *until);
 /* The same after poll(): reads, writes, and acts on what is due. */

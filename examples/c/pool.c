@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 bool waiter_open(struct pool *p, struct waiter *w) {
@@ -63,6 +64,7 @@ struct slot *pool_checkout(struct pool *p, const struct waiter *w) {
     if (slot->conn.sch) {
         sch_conn_take(slot->conn.sch, now_ns(), w->id);
         blocking_actions(&slot->conn);
+        blocking_peek(&slot->conn);
     }
     return slot;
 }
@@ -95,12 +97,28 @@ static bool join(struct pool *p, struct slot *slot, const struct waiter *w) {
     return false;
 }
 
+/* Another thread tries what refused. If it answers, an event says so, which may be long before `until`. */
+static void await_answer(struct pool *p, uint64_t answers, uint64_t until) {
+    struct timespec t = {(time_t)(until / 1000000000u), (long)(until % 1000000000u)};
+    pthread_mutex_lock(&p->lock);
+    while (p->answers == answers && pthread_cond_timedwait(&p->answered, &p->lock, &t) == 0) {}
+    pthread_mutex_unlock(&p->lock);
+}
+
+static uint64_t answers_so_far(struct pool *p) {
+    uint64_t answers;
+    pthread_mutex_lock(&p->lock);
+    answers = p->answers;
+    pthread_mutex_unlock(&p->lock);
+    return answers;
+}
+
 static bool dial_places(struct pool *p, struct slot *slot, const struct waiter *w, uint64_t until) {
     sch_place places[4];
     size_t count = 0, i;
-    uint64_t retry = 0, now = now_ns();
-    if (sch_pool_where_to_dial(p->sch, now, places, 4, &count, &retry) != SCH_OK) {
-        poll(NULL, 0, (int)(((retry < until ? retry : until) - now + 999999) / 1000000)); /* another one tries */
+    uint64_t retry = 0, answers = answers_so_far(p);
+    if (sch_pool_where_to_dial(p->sch, now_ns(), places, 4, &count, &retry) != SCH_OK) {
+        await_answer(p, answers, retry < until ? retry : until);
         return false;
     }
     for (i = 0; i < count; i++) {
@@ -168,6 +186,12 @@ static void event(struct pool *p, const sch_pool_event *e) {
         sch_conn_take(slot->conn.sch, now_ns(), p->waiter);
         blocking_actions(&slot->conn);
         break;
+    case SCH_EVENT_BREAKER_CLOSED:
+        pthread_mutex_lock(&p->lock);
+        p->answers++;
+        pthread_cond_broadcast(&p->answered);
+        pthread_mutex_unlock(&p->lock);
+        break;
     case SCH_EVENT_LATE: p->late += e->count; break;
     default: break;
     }
@@ -223,6 +247,7 @@ static void *caretaker(void *argument) {
 /* The whole --------------------------------------------------------------------------------------------------- */
 
 bool pool_open(struct pool *p, const struct target *target, size_t size, int32_t unowned) {
+    pthread_condattr_t monotonic;
     struct waiter w;
     size_t i;
     memset(p, 0, sizeof *p);
@@ -231,6 +256,9 @@ bool pool_open(struct pool *p, const struct target *target, size_t size, int32_t
     p->dial_timeout_ms = 2000;
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->given, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&p->answered, &monotonic);
     p->slots = calloc(size, sizeof *p->slots);
     p->rest = calloc(size, sizeof *p->rest);
     sch_config_new(&p->config);

@@ -24,6 +24,8 @@ struct pool {
 
     pthread_mutex_t lock; /* of `rest`, and of who owns which slot */
     pthread_cond_t given;
+    pthread_cond_t answered; /* an endpoint that refused answers again */
+    uint64_t answers;
     size_t *rest, resting; /* the last given back is the next taken: the others rest for long */
 
     pthread_t caretaker;
