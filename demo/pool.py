@@ -25,6 +25,8 @@ GUESS_S, SHARE, LEAST, MOST = 0.1, 0.8, 4, 256
 # A demand in milliseconds that was missed is measured again: the machine may have been busy. Counts never are.
 TRIES = 3
 SETTLE_S = 0.3
+# A probe every 50 to 800 ms finds out that it is back; at most as long again after 0.5 s away.
+BACK_S = 0.7
 
 
 @dataclass
@@ -38,6 +40,8 @@ class Row:
     rate: int = 50
     # Replies are held this long, which is longer than the timeout of 500 ms: only relaxed ones survive it.
     frozen_s: float = 0
+    # All are closed without a MOVING, and refused for so long: outcomes of what was in flight are unknown.
+    away_s: float = 0
 
     @property
     def moves(self):
@@ -57,6 +61,8 @@ class Row:
     def notifications(self):
         if self.moves:
             return {"MIGRATING": 1, "MIGRATED": 1, "MOVING": 1}
+        if self.scenario == "in-place-upgrade":
+            return {"MIGRATING": 1, "MIGRATED": 1}
         return {"FAILING_OVER": 1, "FAILED_OVER": 1}
 
 
@@ -65,6 +71,7 @@ ROWS = [
     Row("failover, replies frozen 0.75 s", "failover", 0.5, frozen_s=0.75),
     Row("rolling upgrade, resting ones are closed", "rolling-upgrade", 2 / 15, unowned="retire"),
     Row("rolling upgrade, 1,000 connections", "rolling-upgrade", 0.4, connections=1000),
+    Row("restart without a MOVING, refused 0.5 s", "in-place-upgrade", 0.5, away_s=0.5),
 ]
 
 
@@ -133,8 +140,15 @@ def judge(row, r):
         if not ok:
             wrong.append(text)
 
-    for what in ("failed", "unknown", "doubled", "misordered", "lost", "dials_failed", "handoffs_failed"):
+    if row.away_s:
+        demand(r["failed"] == r["unknown"] <= row.threads, f"{r['failed']} failed, of them {r['unknown']} unknown")
+        # Once it accepts, one probe answers, and nobody waits any longer.
+        if r["max_ms"] > (row.away_s + BACK_S) * 1000:
+            late.append(f"longest {r['max_ms']} ms, it was away for {row.away_s} s")
+    for what in ("doubled", "misordered", "lost", "dials_failed", "handoffs_failed"):
         demand(r[what] == 0, f"{r[what]} {what}")
+    if not row.away_s:
+        demand(r["failed"] == r["unknown"] == 0, f"{r['failed']} failed, of them {r['unknown']} unknown")
     demand(r["commands"] >= row.threads, "nothing was done")
     demand(r["maintenance"] == row.notifications, f"MAINTENANCE events {r['maintenance']}, not {row.notifications}")
     demand(r["mails"] > 0 and r["wakes"] > 0, "nobody got mail, or nobody was woken")
