@@ -25,8 +25,8 @@ GUESS_S, SHARE, LEAST, MOST = 0.1, 0.8, 4, 256
 # A demand in milliseconds that was missed is measured again: the machine may have been busy. Counts never are.
 TRIES = 3
 SETTLE_S = 0.3
-# A probe every 50 to 800 ms finds out that it is back; at most as long again after 0.5 s away.
-BACK_S = 0.7
+# Probes are 50, 100, ... 800 ms apart: the one after 0.75 s, or on a slow machine the one after 1.55 s, finds it back.
+BACK_S = 1.2
 
 
 @dataclass
