@@ -261,6 +261,12 @@ impl InFlight {
         Some((owed, special))
     }
 
+    /// The host's command `number` is owed its reply.
+    pub(super) fn has(&self, number: CommandNumber) -> bool {
+        let hosts = (self.entries.len() - self.own) as u64;
+        number >= self.number && number - self.number < hosts
+    }
+
     /// The newest entry, for a command that is still being submitted.
     pub(super) fn back_entry(&self) -> Option<Entry> {
         self.entries.back().copied()

@@ -49,8 +49,8 @@ pub(super) struct Outbound {
     pub(super) reply_off: bool,
     /// The bytes are not commands: they pass.
     pub(super) broken: bool,
-    /// Blocking commands written or held since nothing was owed.
-    pub(super) blocking: bool,
+    /// The last blocking command.
+    pub(super) blocking: Option<CommandNumber>,
     /// The handshake that is seen has ended.
     pub(super) handshaken: bool,
     /// The host opted in itself.
@@ -72,7 +72,7 @@ impl Outbound {
             skip_next: false,
             reply_off: false,
             broken: false,
-            blocking: false,
+            blocking: None,
             handshaken: false,
             hosts_optin: false,
         }
@@ -84,7 +84,7 @@ impl Outbound {
         self.prefix = false;
         self.skip_next = false;
         self.reply_off = false;
-        self.blocking = false;
+        self.blocking = None;
         self.handshaken = false;
         self.hosts_optin = false;
         self.half_matters = false;
@@ -444,7 +444,7 @@ impl Connection {
             }
             _ => {}
         }
-        self.remember(now, &effect, in_multi);
+        self.remember(now, number, &effect, in_multi);
         if self.is_silent(&effect) {
             special = Some(Special::Silent);
         }
@@ -457,9 +457,9 @@ impl Connection {
     }
 
     /// What a command means for what comes after it.
-    fn remember(&mut self, now: Timestamp, effect: &Effect<'_>, in_multi: bool) {
+    fn remember(&mut self, now: Timestamp, number: CommandNumber, effect: &Effect<'_>, in_multi: bool) {
         match effect {
-            Effect::Blocking if !in_multi => self.out.blocking = true,
+            Effect::Blocking if !in_multi => self.out.blocking = Some(number),
             Effect::Monitor | Effect::Sync => self.forbid_handoff(now, OffReason::Stream),
             Effect::Tracking { on: true, redirect: true, .. } => {
                 self.forbid_handoff(now, OffReason::TrackingRedirect)

@@ -92,10 +92,15 @@ impl Connection {
 
     /// A swap is not made over this (F3, E8).
     fn is_unforceable(&self) -> bool {
-        let blocked = self.out.blocking && self.current.as_ref().is_some_and(|t| !t.owed.is_empty());
-        (blocked && self.config.blocking == BlockingPolicy::WaitForClose)
+        (self.is_blocked() && self.config.blocking == BlockingPolicy::WaitForClose)
             || self.fences() & waiting::HANDSHAKE != 0
             || self.out.skips_next()
+    }
+
+    /// A blocking command is owed its reply: one that has been answered holds nothing back.
+    fn is_blocked(&self) -> bool {
+        let owed = |number| self.current.as_ref().is_some_and(|t| t.owed.has(number));
+        self.out.blocking.is_some_and(owed)
     }
 
     fn is_due(&self, now: Timestamp) -> bool {
@@ -216,7 +221,7 @@ impl Connection {
         }
         let id = new.id;
         self.current = Some(new);
-        self.out.blocking = false;
+        self.out.blocking = None;
         // The session of the candidate was made by libsch, and is complete.
         self.out.handshaken |= self.config.handshake == Handshake::ByLibsch;
         self.windows.open(
@@ -425,7 +430,7 @@ impl Connection {
         // CLIENT REPLY SKIP ended with the transport; the command it prefixes would be answered on another (F5).
         let goes_on = self.handoff.is_some() && survives && !self.out.skips_next();
         self.account(t, unwritten, goes_on);
-        self.out.blocking = false;
+        self.out.blocking = None;
         self.end_optin_retry();
         if !goes_on {
             self.loss_without_handoff(now, id, !survives);
@@ -489,7 +494,7 @@ impl Connection {
             handoff.died_at = Some(now);
             handoff.begin_pause(now);
         }
-        self.out.blocking = false;
+        self.out.blocking = None;
         self.host_in_flight = 0;
         self.phase = Phase::Ready;
         self.stirred = true;
@@ -503,9 +508,9 @@ impl Connection {
         }
         if self.current.as_ref().is_some_and(|t| !t.owed.is_empty()) || self.host_in_flight > 0 {
             bits |= waiting::REPLIES;
-            if self.out.blocking {
-                bits |= waiting::BLOCKING;
-            }
+        }
+        if self.is_blocked() {
+            bits |= waiting::BLOCKING;
         }
         if self.phase == Phase::Swapping || (self.phase == Phase::Draining && !self.held) {
             bits |= waiting::ANSWER;
