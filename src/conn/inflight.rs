@@ -65,6 +65,8 @@ pub(super) enum Special {
     FailedExec,
     /// Never written: answered by LOST when its turn comes.
     Refused,
+    /// Held, and withdrawn by the host: it never comes here.
+    Withdrawn,
 }
 
 /// Libsch's own commands.

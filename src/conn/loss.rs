@@ -202,6 +202,7 @@ impl Connection {
 
     /// Held commands come back as never written; those of a broken transaction are not executed.
     pub(super) fn hand_back(&mut self) {
+        self.hold.compact();
         let mut hold = core::mem::take(&mut self.hold);
         if hold.partial > 0 {
             let whole = hold.bytes.len() - hold.partial;
@@ -237,6 +238,9 @@ impl Connection {
 
     /// Nothing of the command that is being submitted is on a transport any more: its rest has nowhere to go.
     pub(super) fn lose_half_submitted(&mut self) {
+        if self.out.broken {
+            return; // these were no commands: nothing of them has a rest to wait for
+        }
         if let Some(number) = self.out.open
             && !self.out.half_lost
         {

@@ -9,6 +9,9 @@ use crate::conn::inflight::{Own, Special};
 use crate::conn::overlap::{Side, Verdict};
 use crate::resp::value::{self, Value, ValueLimits};
 
+/// Actions that may wait before `receive` stops: what a server says must not grow without the host acting on it (S1).
+const MAX_ACTIONS: usize = 64;
+
 /// A step gives at most this many spans.
 const SPANS_A_STEP: usize = 2;
 
@@ -81,7 +84,7 @@ impl Connection {
             if self.deliver_stash(slot, &mut out) {
                 continue;
             }
-            if at == data.len() || self.waits_for_host(slot) {
+            if at == data.len() || self.actions.len() >= MAX_ACTIONS || self.waits_for_host(slot) {
                 break;
             }
             let from = at;
@@ -112,8 +115,17 @@ impl Connection {
                 self.answer_refused();
                 false
             }
-            Slot::Candidate => self.phase == Phase::Swapping,
-            Slot::Retired => self.stash_bytes > self.config.limits.max_overlap_bytes,
+            slot => self.waits_for_another(slot),
+        }
+    }
+
+    /// `slot` is not to be read now: until SWAP is answered, or the current transport is between frames again.
+    pub(super) fn waits_for_another(&self, slot: Slot) -> bool {
+        let stashed = self.stash_bytes > self.config.limits.max_overlap_bytes && !self.main_at_boundary();
+        match slot {
+            Slot::Current => false,
+            Slot::Candidate => self.phase == Phase::Swapping || stashed,
+            Slot::Retired => stashed,
         }
     }
 
