@@ -225,6 +225,11 @@ impl InFlight {
         }
     }
 
+    /// The next reply answers a command of libsch's own.
+    pub(super) fn is_front_own(&self) -> bool {
+        self.entries.front().is_some_and(|entry| entry.is_own())
+    }
+
     /// Takes the next command off, whatever it is.
     pub(super) fn pop(&mut self) -> Option<(Owed, Option<Special>)> {
         let popped = self.take_front();

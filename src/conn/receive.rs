@@ -308,28 +308,32 @@ impl Connection {
                     }
                     self.stirred |= self.handoff.is_some();
                 }
-                self.count_confirmation(slot, topic, subscribe);
-                true
+                !self.count_confirmation(slot, topic, subscribe)
             }
             None => self.message(slot, push),
         }
     }
 
-    fn count_confirmation(&mut self, slot: Slot, topic: Topic, subscribe: bool) {
+    /// True if it answers a command of libsch's own.
+    fn count_confirmation(&mut self, slot: Slot, topic: Topic, subscribe: bool) -> bool {
         let now_subscribed = self.session.subscriptions(topic) as u64;
-        let Some(t) = self.transport(slot) else { return };
+        let Some(t) = self.transport(slot) else { return false };
+        let own = t.owed.is_front_own();
         let Some(Special::Pushes { topic: wanted, subscribe: kind, left }) = t.owed.front_special() else {
-            return;
+            return false;
         };
         if (*wanted, *kind) != (topic, subscribe) {
-            return; // unsolicited: servers send sunsubscribe when slots move
+            return false; // unsolicited: servers send sunsubscribe when slots move
         }
         // UNSUBSCRIBE without names: one for each subscription. This one is already taken off.
         let remaining = left.unwrap_or(now_subscribed + 1).saturating_sub(1);
         *left = Some(remaining);
         if remaining == 0 {
             t.owed.pop();
+            // Subscriptions are the last of a handshake by libsch.
+            self.may_end_handshake(slot);
         }
+        own
     }
 
     /// A message while two transports deliver them. True if it goes out right here.
@@ -371,6 +375,9 @@ impl Connection {
             // An error instead of the confirmations is one reply, and it has come.
             Some(Special::Pushes { .. }) if !ok && slot == Slot::Candidate => {
                 self.drop_candidate(now, "a subscription was refused");
+            }
+            Some(Special::Pushes { .. }) if !ok && owed.entry.is_own() => {
+                self.rebuilt(now, slot, Own::Hard, &reply);
             }
             Some(Special::Pushes { .. }) if !ok => {}
             Some(Special::Pushes { .. }) => self.uncounted(now),

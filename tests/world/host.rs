@@ -193,8 +193,8 @@ impl World {
     /// E9: nothing is left to poll, to write or to wait for.
     fn close(&mut self) {
         self.conn.close(self.at()).expect("close");
-        self.actions();
         self.closed = true;
+        self.actions();
         assert_eq!(self.conn.next_deadline(), None, "E9: no timer after close");
         assert_eq!(self.conn.wait_on(&mut []), 0, "E9: no transport after close");
         assert!(self.conn.handle_tick(self.at()).is_err(), "E9: no input after close");
@@ -770,7 +770,7 @@ impl World {
                     if self.on_loss == OnLoss::Reply {
                         let errors = replies.iter().filter(|b| **b == b'\n').count();
                         self.ledger.stood_in(first, count, errors);
-                    } else {
+                    } else if !self.closed {
                         self.conn.handle_losses_settled(self.at()).expect("settled");
                     }
                 }
