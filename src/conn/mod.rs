@@ -406,6 +406,8 @@ impl Connection {
                 self.emit(Action::Write { transport: id });
             }
             Handshake::Seen => {
+                // RESUME would bring what was not taken before the host's own HELLO.
+                self.want_resume = false;
                 self.session = Session::default();
                 self.current = Some(transport);
             }

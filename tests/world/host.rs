@@ -415,7 +415,9 @@ impl World {
 
     /// RESUME: what was not taken is given again.
     fn give_again(&mut self) {
+        // A broken connection forgets old records for new commands (S2): the driver is about to close it.
         if std::mem::take(&mut self.resume)
+            && !self.broken
             && let Some((bytes, expect)) = self.refused.take()
         {
             self.give(&bytes, Some(expect));
@@ -595,6 +597,9 @@ impl World {
             }
         }
         let Some(socket) = self.sockets.remove(&id) else { return };
+        if Some(id) == self.conn.current() && std::mem::take(&mut self.broken) {
+            self.parser.clear();
+        }
         self.zombies.push(socket.server);
         self.conn.handle_closed(self.at(), id, &socket.out).expect("closed");
         self.actions();
