@@ -616,3 +616,14 @@ fn changes_session(special: &Special) -> bool {
         _ => false,
     }
 }
+
+/// `bytes` are CLIENT REPLY, which is silent by itself.
+pub(super) fn is_reply_command(bytes: &[u8], limits: crate::resp::command::CommandLimits) -> bool {
+    let mut reader = CommandReader::new(limits);
+    let mut facts = Facts::UNKNOWN;
+    let _ = reader.read(bytes, |head| {
+        facts = commands::lookup(head.name, head.second.unwrap_or_default());
+        facts.keep()
+    });
+    matches!(commands::meaning(facts, reader.args()).effect, Effect::ReplySkip | Effect::ReplyOff)
+}

@@ -45,6 +45,7 @@ pub struct World {
     refuse_optin: bool,
     on_loss: OnLoss,
     by_libsch: bool,
+    tight: bool,
     /// The next command, or all, have no reply.
     skip: bool,
     off: bool,
@@ -105,6 +106,7 @@ impl World {
             refuse_optin: setup.refuse_optin,
             on_loss,
             by_libsch: setup.by_libsch,
+            tight: setup.tight,
             skip: false,
             off: false,
             plain: false,
@@ -230,6 +232,8 @@ impl World {
             Kind::Get | Kind::Set | Kind::Fail => kind,
             Kind::Select | Kind::ReplyOn if !self.plain => kind,
             _ if simple => Kind::Set,
+            // Where replies are not counted, records give way to new commands (N7): nobody can tell what was lost.
+            Kind::Monitor if self.tight => Kind::Set,
             _ => kind,
         };
         let id = self.next_id;
@@ -342,7 +346,7 @@ impl World {
             }
         };
         let is_prefix = matches!(kind, Kind::Skip | Kind::ReplyOff) && !multi;
-        let silent = !multi && !is_prefix && (self.off || self.skip);
+        let silent = !multi && !is_prefix && kind != Kind::ReplyOn && (self.off || self.skip);
         if !is_prefix {
             self.skip = false;
         }

@@ -70,7 +70,9 @@ impl Server {
                 return;
             }
             let Some(command) = self.pending.pop_front() else { return };
-            let was_skip = std::mem::take(&mut self.skip);
+            // CLIENT REPLY ON answers, whatever was said before.
+            let on = command.len() == 3 && command[1] == "REPLY" && command[2] == "ON";
+            let was_skip = std::mem::take(&mut self.skip) && !on;
             let reply = self.execute(&command, log);
             if reply.starts_with('>') || !(was_skip || self.skip || self.off) {
                 self.send(&reply);
