@@ -2780,7 +2780,9 @@ sch_status sch_conn_closed(struct sch_conn *conn,
 /**
  * Levels 2 and 3: bytes that `transport` received. Fills `spans`, of which there are `cap` (2 at least, 16 is
  * good), with what to give to the parser of that transport, in order. It takes `*consumed_out` bytes: if that is
- * less than `len`, drain the actions, then call again with the rest, also if there was no action.
+ * less than `len`, drain the actions, then call again with the rest, also if there was no action. If it takes and gives
+ * nothing, and there is no action: keep the rest, read on elsewhere, and call again when `sch_conn_wait_on` has this
+ * transport with `read` (a candidate waits for your answer to SWAP, one of two subscribers for the other's frame to end).
  *
  * Feed your parser, and take the replies that are whole, before you drain the actions: CLOSE may end the transport
  * whose parser holds them. (With one parser for all transports, as at level 3, the order does not matter.)
