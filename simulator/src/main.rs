@@ -3,6 +3,7 @@
 
 mod cert;
 mod cluster;
+mod compat;
 mod conn;
 mod ctl;
 mod fault;

@@ -207,6 +207,7 @@ async fn requests<R, W>(
         // Replies are handled between the parts of a long pipeline, not after it.
         tokio::task::yield_now().await;
         buf.reserve(16 << 10);
+        let fresh = buf.is_empty() && !off;
         let read = tokio::select! {
             read = from.read_buf(&mut buf) => read,
             () = changed => continue,
@@ -219,7 +220,15 @@ async fn requests<R, W>(
                 return std::future::pending().await;
             }
             Err(_) => return,
-            Ok(_) => {}
+            Ok(_) => {
+                if fresh && let Some(answer) = sim.interceptors.answer(&buf) {
+                    buf.clear();
+                    lock(&shared.expected).push_back((Expect::Instead(answer), None));
+                    if to.write_all(b"*1\r\n$4\r\nPING\r\n").await.is_err() {
+                        return std::future::pending().await;
+                    }
+                }
+            }
         }
     }
 }
