@@ -89,7 +89,11 @@ impl Step {
             Step::Slots { plan: name, of, to, ms } if topology::is_cluster(sim) => {
                 let node = |n: &Option<String>| n.as_ref().and_then(|n| sim.endpoint(n));
                 let scale = *ms as f64 / 2000.0;
-                let played = plan::play(sim, name, node(of).as_ref(), node(to).as_ref(), scale, |_| {}).await;
+                let (of, mut to) = (node(of), node(to));
+                if to.is_none() && matches!(*name, "node-replace" | "slot-migrate-new-node") {
+                    to = left(sim);
+                }
+                let played = plan::play(sim, name, of.as_ref(), to.as_ref(), scale, |_| {}).await;
                 played.map_err(told)?;
                 Ok(json!({"plan": name}))
             }
@@ -145,6 +149,13 @@ impl Step {
             }
         }
     }
+}
+
+/// A node that came after the start and has left: it comes back before another new one is made.
+fn left(sim: &Sim) -> Option<Arc<Endpoint>> {
+    let members = lock(&sim.data).slots.as_ref().map(|t| t.members.clone())?;
+    let at_start = lock(&sim.compat).at_start;
+    sim.endpoints.iter().skip(at_start).find(|e| !members.contains(&e.index) && lock(&e.faults).gone)
 }
 
 async fn window(
