@@ -121,6 +121,13 @@ impl Moving {
 
 /// `CLIENT MAINT_NOTIFICATIONS ON|OFF [moving-endpoint-type T]`.
 pub fn opt_in(sim: &Sim, conn: &Conn, a: &[Bytes], out: &mut Vec<u8>) {
+    // As they were sent: the drivers differ.
+    let words: Vec<String> =
+        a.iter().take(8).map(|w| format!("{:.64}", String::from_utf8_lossy(w))).collect();
+    sim.event(
+        "opt_in_asked",
+        json!({"endpoint": conn.endpoint.name, "connection": conn.id, "protocol": conn.proto(), "words": words}),
+    );
     match sim.kind() {
         ServerKind::OpenSource | ServerKind::Resp2Only => return unknown_sub(out, "CLIENT", &a[1]),
         _ => {}

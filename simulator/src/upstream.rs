@@ -7,7 +7,6 @@ use crate::conn::Conn;
 use crate::maint;
 use crate::resp::{self, CommandParser, FrameScanner};
 use crate::serve::withheld;
-use crate::session::unknown_sub;
 use crate::state::{ServerKind, Sim, lock};
 use bytes::{Bytes, BytesMut};
 use serde_json::json;
@@ -307,10 +306,9 @@ fn one(sim: &Arc<Sim>, conn: &Arc<Conn>, frame: &[u8], out: &mut Vec<u8>, shared
     }
     match expect {
         Some(Expect::Instead(answer)) if frame != b"+QUEUED\r\n" => out.extend_from_slice(&answer),
-        Some(Expect::OptIn(args)) if !error && frame != b"+QUEUED\r\n" => match sim.kind() {
-            ServerKind::OpenSource | ServerKind::Resp2Only => unknown_sub(out, "CLIENT", &args[1]),
-            _ => maint::opt_in(sim, conn, &args, out),
-        },
+        Some(Expect::OptIn(args)) if !error && frame != b"+QUEUED\r\n" => {
+            maint::opt_in(sim, conn, &args, out)
+        }
         Some(Expect::Blocking(slot)) if frame.starts_with(b"-UNBLOCKED") => {
             let moved = relay::moved_away(sim, conn, slot);
             out.extend_from_slice(moved.as_deref().unwrap_or(frame));

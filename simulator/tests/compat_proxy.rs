@@ -219,3 +219,17 @@ fn an_added_node_of_a_cluster_has_no_slots() {
     let new = listed.iter().find(|e| e["port"] == port).expect("the node").clone();
     assert_eq!((new["member"].clone(), new["slots"].clone()), (json!(true), json!("")));
 }
+
+/// Whoever tests a driver wants to see what it sent, whatever the server thought of it.
+#[test]
+fn the_words_of_an_opt_in_are_in_the_events() {
+    let (_server, at) = redis();
+    for options in [&["--server", "open-source"][..], &["--server", "open-source", "--upstream", &at]] {
+        let sim = Sim::start(options);
+        let mut c = sim.client("a");
+        let words = ["client", "Maint_Notifications", "on", "moving-endpoint-type", "internal-ip"];
+        assert!(c.ask(&words).starts_with("-ERR unknown subcommand"));
+        let asked = sim.wait_event("opt_in_asked");
+        assert_eq!((asked["words"].clone(), asked["protocol"].clone()), (json!(words), json!(2)));
+    }
+}
