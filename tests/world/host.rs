@@ -496,6 +496,7 @@ impl World {
                 Ok(received) => received,
                 Err(error) => {
                     writeln!(self.story, "receive {id}: {error}").unwrap();
+                    self.actions(); // what was due has come all the same
                     break;
                 }
             };
