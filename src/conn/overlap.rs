@@ -41,6 +41,11 @@ impl Overlap {
         self.asked = false;
     }
 
+    /// Messages that were given and that the other side may still bring, when there is no comparing them any more.
+    pub(super) fn unmatched(&self) -> u64 {
+        (self.old.len() + self.new.len()) as u64
+    }
+
     pub(super) fn judge(&mut self, side: Side, raw: &[u8], max_messages: usize, max_bytes: usize) -> Verdict {
         if side == Side::Old && !self.aligned {
             return Verdict::Doubtful;

@@ -241,6 +241,7 @@ impl Connection {
     }
 
     pub(super) fn end_overlap(&mut self) {
+        self.counters.overlap_doubtful += self.overlap.unmatched();
         self.overlap = Overlap::default();
         self.want_ping = false;
         for t in [&mut self.current, &mut self.candidate].into_iter().flatten() {
