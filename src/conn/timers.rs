@@ -31,6 +31,11 @@ impl Connection {
             (!h.told_overdue && alive).then(|| h.deadline()),
             (alive && ready && stuck).then_some(force),
             match (h.died_at, h.hold_since) {
+                // A candidate that is ready is not awaited any more (H6): only the host is, to settle or to answer.
+                (Some(_), _) if self.phase == Phase::Swapping => None,
+                (Some(died), _) if matches!(self.phase, Phase::Ready | Phase::Draining) => {
+                    Some(died + self.config.hold_limit())
+                }
                 (Some(died), since) => Some(since.unwrap_or(died) + self.config.hold_limit()),
                 // No candidate, or a blocking command that neither ends nor is ended by the server's close.
                 (None, _) if self.phase != Phase::Swapping => Some(h.deadline() + self.config.keep_trying),
