@@ -501,6 +501,7 @@ impl World {
                 Ok(received) => received,
                 Err(error) => {
                     writeln!(self.story, "receive {id}: {error}").unwrap();
+                    self.actions();
                     break;
                 }
             };
