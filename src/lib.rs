@@ -13,5 +13,6 @@ pub mod ffi;
 pub mod log;
 pub mod notification;
 pub mod optin;
+pub mod pool;
 pub mod resp;
 pub mod time;

@@ -128,6 +128,8 @@ fn the_vocabulary_names_every_action_and_every_input() {
         "push_integer",
         "push_null",
         "push_array",
+        "has_mail",
+        "member",
     ];
     for export in exports() {
         let Some(input) = export.strip_prefix("sch_conn_") else { continue };
@@ -184,6 +186,30 @@ void fail_or_keep(uint64_t first, uint64_t count, const uint8_t *data, size_t le
 size_t write_some(uint64_t id, const uint8_t *data, size_t len);
 void wait_for_sockets(const sch_wait *waits, size_t count, uint64_t until); void host(sch_conn *c);
 void host(sch_conn *c) {{
+{body}}}
+"
+    );
+    fs::write(&source, program).expect("can be written");
+    let include = format!("-I{}", path("include").display());
+    let flags = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only"];
+    run("gcc", &[&flags[..], &[&include, source.to_str().expect("UTF-8")]].concat());
+}
+
+#[test]
+fn the_loop_of_a_cluster_in_the_manual_compiles() {
+    let manual = read("include/manual.txt");
+    let from = manual.find("    sch_cluster_action a = ").expect("its first line");
+    let to = manual.find("An SMIGRATED acts once").expect("what follows it");
+    let code = manual[from..to].lines().map(|line| line.split("//").next().unwrap_or("").to_owned() + "\n");
+    let body: String = code.collect();
+    let source = scratch("cluster_loop.c");
+    let program = format!(
+        "#include \"sch.h\"
+void open_connections(uint64_t node, const char *host, uint16_t port); void close_when_nothing_is_owed(uint64_t node);
+void ssubscribe_on(uint64_t node, const sch_slot_range *ranges, uint32_t len);
+void ask_for_the_map(const char *host, uint16_t port, uint8_t has_seq, uint64_t seq);
+void host(sch_cluster *k, sch_cluster_move *moves, sch_slot_range *ranges);
+void host(sch_cluster *k, sch_cluster_move *moves, sch_slot_range *ranges) {{
 {body}}}
 "
     );

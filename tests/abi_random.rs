@@ -9,6 +9,10 @@ use core::ptr::{null, null_mut};
 use sch::ffi::action::*;
 use sch::ffi::config::*;
 use sch::ffi::conn::*;
+use sch::ffi::counts::*;
+use sch::ffi::event::*;
+use sch::ffi::join::*;
+use sch::ffi::pool::*;
 use sch::ffi::push::*;
 use sch::ffi::status::*;
 use sch::ffi::version::*;
@@ -220,6 +224,9 @@ struct Player {
     /// Given to write, not written.
     unwritten: Vec<u8>,
     conn: *mut sch_conn,
+    /// A pool, and another member at the same node; or NULL.
+    pool: *mut sch_pool,
+    other: *mut sch_conn,
     now: u64,
     calls: Vec<String>,
     met: [u64; 32],
@@ -232,6 +239,21 @@ fn sized<T>() -> Vec<u64> {
     // SAFETY: it is longer than that.
     unsafe { room.as_mut_ptr().cast::<u32>().write(size_of::<T>() as u32) };
     room
+}
+
+/// A connection at level 1 that is a member and can read notifications.
+fn member_of(pool: *mut sch_pool) -> *mut sch_conn {
+    let (mut config, mut conn) = (null_mut(), null_mut());
+    assert_eq!(c!(sch_config_new(&mut config)), SCH_OK);
+    assert_eq!(c!(sch_config_set_level_in(config, SCH_LEVEL_NOTIFIED)), SCH_OK);
+    assert_eq!(c!(sch_config_set_level_out(config, SCH_LEVEL_NOTIFIED)), SCH_OK);
+    assert_eq!(c!(sch_conn_new(SCH_ABI_VERSION, config, &mut conn)), SCH_OK);
+    assert_eq!(c!(sch_config_free(config)), SCH_OK);
+    let mut dial = sized::<sch_dial>();
+    assert_eq!(c!(sch_conn_dial(conn, 1, 0, dial.as_mut_ptr().cast())), SCH_OK);
+    assert_eq!(c!(sch_conn_connected(conn, 1, 1, c"10.0.0.1:6379".as_ptr(), 13)), SCH_OK);
+    assert_eq!(c!(sch_conn_join(conn, 1, pool, SCH_UNOWNED_RETIRE, 8, null(), 0)), SCH_OK);
+    conn
 }
 
 impl Player {
@@ -261,10 +283,17 @@ impl Player {
         }
         assert_eq!(c!(sch_config_set_seed(config, random.next())), SCH_OK);
         assert_eq!(c!(sch_conn_new(SCH_ABI_VERSION, config, &mut conn)), SCH_OK);
+        let (mut pool, mut other) = (null_mut(), null_mut());
+        if random.chance(50) {
+            assert_eq!(c!(sch_pool_new(SCH_ABI_VERSION, config, &mut pool)), SCH_OK);
+            other = member_of(pool);
+            assert_eq!(c!(sch_conn_join(conn, 1, pool, 1 + random.below(2) as i32, 7, null(), 0)), SCH_OK);
+        }
         assert_eq!(c!(sch_config_free(config)), SCH_OK);
         let wild = random.of(&[0, 1, 1, 5, 30]);
         let (servers, unwritten) = (BTreeMap::new(), Vec::new());
-        Self { random, wild, level_out, servers, unwritten, conn, now: 1, calls: Vec::new(), met: [0; 32] }
+        let (calls, met) = (Vec::new(), [0; 32]);
+        Self { random, wild, level_out, servers, unwritten, conn, pool, other, now: 1, calls, met }
     }
 
     fn said(&mut self, call: String, status: sch_status) -> bool {
@@ -592,6 +621,45 @@ impl Player {
         panic!("actions do not end:\n{}", self.calls.join("\n"));
     }
 
+    /// Something about the pool.
+    fn pooled(&mut self) {
+        let now = self.time();
+        let mut has = false;
+        let what = self.random.below(12);
+        let status = c!(match what {
+            0 | 1 => {
+                let data = self.random.of(&REPLIES[14..REPLIES.len() - 6]);
+                sch_conn_push(self.other, now, 1, data.as_ptr(), data.len(), &mut has)
+            }
+            2 => sch_conn_take(self.conn, now, self.random.below(2) as u32),
+            3 => sch_conn_give(self.conn, now),
+            4 if self.goes_wild() => sch_conn_leave(self.conn, now),
+            4 => sch_conn_join(self.conn, now, self.pool, 1 + self.random.below(2) as i32, 7, null(), 0),
+            5 => sch_pool_dial_result(self.pool, now, c"b".as_ptr(), 1, 2, self.random.chance(50)),
+            6 => {
+                let mut places = [const { core::mem::MaybeUninit::<sch_place>::uninit() }; 2];
+                let (mut count, mut retry) = (9, 0);
+                let places = places.as_mut_ptr().cast();
+                let status = sch_pool_where_to_dial(self.pool, now, places, 2, &mut count, &mut retry);
+                assert!(status != SCH_OK || (1..=2).contains(&count));
+                status
+            }
+            7 => sch_pool_poll_event(self.pool, sized::<sch_pool_event>().as_mut_ptr().cast()),
+            8 => sch_conn_has_mail(self.conn, &mut has),
+            _ => {
+                let (status, mut ns) = (sch_pool_tick(self.pool, now), 0);
+                self.said("pool tick".into(), status);
+                sch_pool_next_deadline(self.pool, &mut has, &mut ns)
+            }
+        });
+        self.said(format!("pool {what}"), status);
+        let mut counts = sized::<sch_pool_counts>();
+        assert_eq!(c!(sch_pool_counters(self.pool, counts.as_mut_ptr().cast())), SCH_OK);
+        // SAFETY: filled.
+        let counts = unsafe { &*counts.as_ptr().cast::<sch_pool_counts>() };
+        assert!(counts.members <= 2 && counts.members_ejected == 0, "{}", self.calls.join("\n"));
+    }
+
     fn look(&mut self) {
         let (mut has, mut ns, mut ms) = (false, 0, 0);
         assert_eq!(c!(sch_conn_next_deadline(self.conn, &mut has, &mut ns)), SCH_OK);
@@ -630,6 +698,7 @@ impl Player {
                 84..90 if self.goes_wild() => self.dial(),
                 84..90 if self.goes_wild() => self.closed(),
                 84..90 if self.goes_wild() => self.say(),
+                84..92 if !self.pool.is_null() => self.pooled(),
                 _ => self.look(),
             }
             if self.random.chance(85) {
@@ -642,7 +711,15 @@ impl Player {
             self.actions();
             self.say();
         }
+        let pool_first = self.random.chance(50);
+        if pool_first {
+            assert_eq!(c!(sch_pool_free(self.pool)), SCH_OK);
+        }
         assert_eq!(c!(sch_conn_free(self.conn)), SCH_OK);
+        assert_eq!(c!(sch_conn_free(self.other)), SCH_OK);
+        if !pool_first {
+            assert_eq!(c!(sch_pool_free(self.pool)), SCH_OK);
+        }
         self.met
     }
 }

@@ -3,6 +3,7 @@
 
 mod cert;
 mod cluster;
+mod commands;
 mod compat;
 mod conn;
 mod ctl;

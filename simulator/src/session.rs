@@ -1,6 +1,7 @@
 //! Commands about the connection itself, transactions, and the way to the data commands.
 
 use crate::cluster::topology;
+use crate::commands::{self, known};
 use crate::conn::Conn;
 use crate::maint;
 use crate::pubsub::Space;
@@ -185,14 +186,10 @@ impl Session {
             ("INFO", _) => {
                 let n = lock(&sim.conns).len();
                 resp::bulk(out, format!(
-                    "# Server\r\nredis_version:{VERSION}\r\nredis_mode:{}\r\nprocess_id:{}\r\ntcp_port:{}\r\n\r\n# Clients\r\nconnected_clients:{n}\r\n\r\n# Persistence\r\nloading:0\r\n\r\n# Replication\r\nrole:master\r\n",
-                    topology::mode(sim), std::process::id(), conn.endpoint.port).as_bytes());
+                    "# Server\r\nredis_version:{VERSION}\r\nredis_mode:{}\r\nprocess_id:{}\r\ntcp_port:{}\r\n\r\n# Clients\r\nconnected_clients:{n}\r\n\r\n# Persistence\r\nloading:0\r\n\r\n# Replication\r\nrole:master\r\n\r\n# Cluster\r\ncluster_enabled:{}\r\n",
+                    topology::mode(sim), std::process::id(), conn.endpoint.port, u8::from(topology::is_cluster(sim))).as_bytes());
             }
-            ("COMMAND", _) => match a.get(1).map(|s| s.to_ascii_uppercase()).as_deref() {
-                Some(b"COUNT") => resp::int(out, 0),
-                Some(b"DOCS") => resp::map(out, proto, 0),
-                _ => resp::array(out, 0),
-            },
+            ("COMMAND", _) => commands::command(proto, a, out),
             ("CONFIG", 2..) => {
                 if a[1].eq_ignore_ascii_case(b"GET") {
                     resp::map(out, proto, 0)
@@ -464,44 +461,6 @@ fn info(conn: &Conn) -> String {
         conn.opened.elapsed().as_secs(),
         conn.proto()
     )
-}
-
-fn known(name: &str) -> bool {
-    arity(name).is_some()
-        || matches!(
-            name,
-            "PING"
-                | "ECHO"
-                | "HELLO"
-                | "AUTH"
-                | "SELECT"
-                | "QUIT"
-                | "RESET"
-                | "TIME"
-                | "INFO"
-                | "COMMAND"
-                | "CONFIG"
-                | "CLIENT"
-                | "MULTI"
-                | "EXEC"
-                | "DISCARD"
-                | "WATCH"
-                | "UNWATCH"
-                | "BLPOP"
-                | "BRPOP"
-                | "PUBLISH"
-                | "SPUBLISH"
-                | "SUBSCRIBE"
-                | "UNSUBSCRIBE"
-                | "PSUBSCRIBE"
-                | "PUNSUBSCRIBE"
-                | "SSUBSCRIBE"
-                | "SUNSUBSCRIBE"
-                | "READONLY"
-                | "READWRITE"
-                | "ASKING"
-                | "CLUSTER"
-        )
 }
 
 fn unknown(out: &mut Vec<u8>, a: &[Bytes]) {

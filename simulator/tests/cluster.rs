@@ -46,8 +46,13 @@ fn cluster_slots_shards_and_nodes_show_every_slot_with_its_owner() {
     let mine = nodes.lines().find(|l| l.contains("myself,master")).expect("the node itself");
     assert!(mine.contains(&sim.address("b")) && mine.ends_with("connected 5462-10922"), "{mine}");
     assert!(c.ask(&["CLUSTER", "INFO"]).contains("cluster_state:ok"));
-    assert!(c.ask(&["INFO"]).contains("redis_mode:cluster"));
+    let info = c.ask(&["INFO"]);
+    assert!(info.contains("redis_mode:cluster") && info.contains("cluster_enabled:1"), "{info}");
     assert!(c.ask(&["HELLO", "3"]).contains("$4\r\nmode\r\n$7\r\ncluster\r\n"));
+    // Cluster clients ask where the keys are.
+    let incr = "*10\r\n$4\r\nincr\r\n:2\r\n*1\r\n+write\r\n:1\r\n:1\r\n:1\r\n";
+    assert!(c.ask(&["COMMAND"]).contains(incr));
+    assert!(c.ask(&["COMMAND", "INFO", "incr", "nothing"]).starts_with(&format!("*2\r\n{incr}")));
     assert_eq!(c.ask(&["CLUSTER", "KEYSLOT", "foo{b}bar"]), ":3300\r\n");
     assert_eq!(c.ask(&["SELECT", "1"]), "-ERR SELECT is not allowed in cluster mode\r\n");
     let alone = Sim::start(&[]);
@@ -119,7 +124,7 @@ fn every_node_announces_with_the_same_number_first_smigrating_then_smigrated() {
     let sim = cluster();
     let mut all = ["a", "b", "c"].map(|n| sim.opted(n, "internal-ip"));
     let mut deaf = sim.client("a");
-    let answer = sim.post("/v1/slots", r#"{"moves":[["a","b","0-99,3300"],["c","b","16383"]],"ms":300}"#);
+    let answer = sim.post("/v1/slots", r#"{"moves":[["a","b","0-99,3300"],["c","b","16383"]],"ms":1500}"#);
     assert_eq!((&answer["seq"], &answer["sent"]), (&0.into(), &3.into()));
     // Who opts in now is told what is in progress.
     let mut late = sim.opted("c", "none");
@@ -174,7 +179,7 @@ fn keys_that_went_ahead_of_their_slot_are_asked_for_at_the_destination() {
     let sim = cluster();
     let mut a = sim.client("a");
     a.ask(&["MSET", "{b}1", "x", "{b}2", "y", "{b}3", "z"]);
-    sim.post("/v1/slots", r#"{"moves":[["a","c","3300"]],"ms":0,"one_by_one_ms":3000}"#);
+    sim.post("/v1/slots", r#"{"moves":[["a","c","3300"]],"ms":0,"one_by_one_ms":5000}"#);
     let ask = format!("-ASK 3300 {}\r\n", sim.address("c"));
     let keys = ["{b}1", "{b}2", "{b}3"];
     let gone = until("a key that is gone", || keys.into_iter().find(|k| a.ask(&["GET", k]) == ask));

@@ -4,6 +4,7 @@
 //! Inputs are `handle_*`; after each, drain `poll_action`. [`Connection`] only wires its parts; the handoff goes forward in
 //! `progress` and nowhere else.
 
+mod dial_to;
 mod effect;
 mod handoff;
 mod hold;
@@ -106,7 +107,7 @@ pub struct Connection {
     /// SCH is off for good on this connection.
     off: bool,
     host_in_flight: u64,
-    host_fences: [bool; 3],
+    host_fences: [bool; 4],
     /// LOST has been told and `losses_settled` has not come.
     unsettled: bool,
     want_resume: bool,
@@ -168,7 +169,7 @@ impl Connection {
             no_handoff: None,
             off: config.mode == crate::optin::Mode::Disabled,
             host_in_flight: 0,
-            host_fences: [false; 3],
+            host_fences: [false; 4],
             unsettled: false,
             want_resume: false,
             held: false,
@@ -205,6 +206,25 @@ impl Connection {
             self.finish(now);
         }
         Ok(now)
+    }
+
+    /// For what happened to a socket before the call: it goes before what is due. A swap that is forced now must not take for
+    /// unwritten what is written, nor lead to a candidate that is closed. Ends with `finish_late`.
+    fn begin_first(&mut self, now: Timestamp) -> Result<Timestamp> {
+        if self.phase == Phase::Closed {
+            return Err(Error::Closed);
+        }
+        let now = self.clock.advance(now);
+        self.trace.at(now);
+        Ok(now)
+    }
+
+    fn finish_late(&mut self, now: Timestamp) {
+        if self.wake.is_some_and(|wake| wake <= now) {
+            self.fire_timers(now);
+        }
+        self.stirred = true;
+        self.finish(now);
     }
 
     /// Takes the handoff as far as it goes, and finds the next deadline.
@@ -297,19 +317,10 @@ impl Connection {
         let now = self.begin(now)?;
         let choices = self.where_to_dial(now);
         let Some(endpoint) = choices.into_iter().nth(nth) else { return Ok(None) };
-        if self.dialing.len() >= MAX_DIALS {
-            return Err(Error::Limit {
-                limit: "max_dials",
-                value: MAX_DIALS as u64,
-                hint: "report connected or connect_failed for those asked for",
-            });
-        }
-        let transport = self.lend_id();
-        self.dialing.push((transport, endpoint.clone()));
+        let dial = self.lend_dial(endpoint)?;
         self.trace.input(format_args!("dial {nth}"));
-        let tls_server_name = self.server_name(&endpoint);
         self.finish(now);
-        Ok(Some(Dial { transport, endpoint, tls_server_name }))
+        Ok(Some(dial))
     }
 
     fn configured(&self) -> Endpoint {
@@ -390,11 +401,15 @@ impl Connection {
         transport.peer = peer;
         transport.connected = true;
         self.set_phase(Phase::Handshaking);
-        self.out.attach();
-        if !self.out.discarding {
-            self.trace.commands_restart();
+        // Messages of an earlier stream are no part of this one.
+        self.stash.clear();
+        self.stash_bytes = 0;
+        if self.out.open.is_some() {
+            self.lose_half_submitted();
         }
-        self.no_handoff = if self.host_no_handoff() { self.no_handoff } else { None };
+        self.out.attach();
+        self.trace.commands_restart();
+        self.no_handoff = self.host_fences[3].then_some(OffReason::Stream);
         // What was off was so on the last transport; a refusal is remembered by address.
         self.off = self.config.mode == crate::optin::Mode::Disabled;
         let asks = self.may_opt_in(now, &transport.endpoint);
@@ -402,12 +417,15 @@ impl Connection {
         transport.inbound.uninterested = self.off;
         match self.config.handshake {
             Handshake::ByLibsch => {
+                self.session.begin_anew(&self.config);
                 self.session.resp3 = true;
                 self.write_session(now, &mut transport);
                 self.current = Some(transport);
                 self.emit(Action::Write { transport: id });
             }
             Handshake::Seen => {
+                // RESUME would bring what was not taken before the host's own HELLO.
+                self.want_resume = false;
                 self.session = Session::default();
                 self.current = Some(transport);
             }
@@ -416,7 +434,7 @@ impl Connection {
 
     /// The socket `id` could not be connected.
     pub fn handle_connect_failed(&mut self, now: Timestamp, id: TransportId) -> Result<()> {
-        let now = self.begin(now)?;
+        let now = self.begin_first(now)?;
         if let Some(index) = self.dialing.iter().position(|(dialed, _)| *dialed == id) {
             self.trace.input(format_args!("connect_failed {id}"));
             self.dialing.swap_remove(index);
@@ -427,15 +445,14 @@ impl Connection {
         } else {
             return Err(Error::UnknownTransport(id));
         }
-        self.stirred = true;
-        self.finish(now);
+        self.finish_late(now);
         Ok(())
     }
 
     /// The socket `id` is closed. `unwritten`: the bytes that `submit` gave to write and that were not written, in
     /// order (not those of a region). They are copied.
     pub fn handle_closed(&mut self, now: Timestamp, id: TransportId, unwritten: &[u8]) -> Result<()> {
-        let now = self.begin(now)?;
+        let now = self.begin_first(now)?;
         if self.dialing.iter().any(|(dialed, _)| *dialed == id) {
             return self.handle_connect_failed(now, id);
         }
@@ -455,8 +472,7 @@ impl Connection {
                 self.end_overlap(overlap::Side::Old);
             }
         }
-        self.stirred = true;
-        self.finish(now);
+        self.finish_late(now);
         Ok(())
     }
 
@@ -580,6 +596,7 @@ impl Connection {
     pub fn handle_owe(&mut self, now: Timestamp, replies: u64) -> Result<()> {
         match self.current.as_ref().map(|t| t.id) {
             Some(id) => self.handle_owe_on(now, id, replies),
+            None if self.phase == Phase::Closed => Err(Error::Closed),
             None => Err(Error::NotConnected),
         }
     }
@@ -621,16 +638,18 @@ impl Connection {
             HostFence::Transaction => self.host_fences[0] = open,
             HostFence::Blocking => self.host_fences[1] = open,
             HostFence::Other => self.host_fences[2] = open,
-            HostFence::NoHandoff if open => self.forbid_handoff(now, OffReason::Stream),
-            HostFence::NoHandoff => self.no_handoff = None,
+            HostFence::NoHandoff => {
+                self.host_fences[3] = open;
+                if open {
+                    self.forbid_handoff(now, OffReason::Stream);
+                } else if self.no_handoff == Some(OffReason::Stream) {
+                    self.no_handoff = None;
+                }
+            }
         }
         self.stirred = true;
         self.finish(now);
         Ok(())
-    }
-
-    fn host_no_handoff(&self) -> bool {
-        !self.is_managed() && self.no_handoff == Some(OffReason::Stream)
     }
 
     /// Withdraws a command that is still held (E2).
@@ -729,7 +748,7 @@ impl Connection {
             let wait = Wait {
                 transport: t.id,
                 connecting: !t.connected,
-                read: t.connected && !(slot == Slot::Candidate && self.phase == Phase::Swapping),
+                read: t.connected && !self.waits_for_another(slot),
                 write: t.connected && !t.region.is_empty(),
             };
             if let Some(place) = out.get_mut(n) {
@@ -767,7 +786,7 @@ impl Connection {
     /// Held bytes, for a handle that cannot go on.
     pub fn salvage(&self) -> Vec<u8> {
         let mut out = self.current.as_ref().map_or(Vec::new(), |t| t.region.to_vec());
-        out.extend_from_slice(&self.hold.bytes);
+        self.hold.copy_to(&mut out);
         out
     }
 }

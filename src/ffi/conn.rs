@@ -7,15 +7,18 @@ use super::boundary::{
 };
 use super::config::sch_config;
 use super::handle::{Handle, Text};
+use super::join::{Joined, Peers};
 use super::log::{self, SCH_LOG_ERROR, Sink, sch_log_fn};
 use super::push::Builder;
 use super::status::{Failure, SCH_EMPTY, SCH_ERR_ABI, SCH_ERR_NULL, SCH_ERR_UNEXPECTED, SCH_OK, sch_status};
 use super::version::SCH_ABI_VERSION;
-use crate::conn::{Cancelled, Connection, Counters, HostFence, Phase, Source, Span, Wait};
-use crate::endpoint::PeerAddr;
+use crate::conn::{Cancelled, Connection, Counters, Dial, HostFence, Phase, Source, Span, Wait};
+use crate::endpoint::{Endpoint, PeerAddr};
 use crate::time::Timestamp;
+use core::cell::Cell;
 use core::ffi::{c_char, c_void};
 use core::time::Duration;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// MULTI .. EXEC, or WATCH.
 pub const SCH_FENCE_TRANSACTION: i32 = 1;
@@ -77,7 +80,11 @@ pub struct sch_conn(Handle<Inner>);
 /// What is behind it.
 #[derive(Debug)]
 pub struct Inner {
-    conn: Connection,
+    pub(super) conn: Connection,
+    pub(super) joined: Option<Joined>,
+    pub(super) peers: Peers,
+    /// The time of the input that this call is, for what follows it.
+    pub(super) now: Cell<Option<Timestamp>>,
     sink: Option<Sink>,
     error: Text,
     lent: Lent,
@@ -104,8 +111,10 @@ impl Noun for sch_conn {
         inner.error.set(text);
     }
 
-    /// Gives the lines to the callback; without one they wait. Nothing behind the handle is borrowed meanwhile.
+    /// Talks to the pool, and gives the lines to the callback; without one they wait. Nothing behind the handle is borrowed
+    /// while the host runs.
     fn speak(&self) {
+        self.talk();
         let inner = self.0.inner();
         // SAFETY: called by who has entered; the copy outlives the borrow.
         let Some(sink) = (unsafe { (*inner).sink }) else { return };
@@ -128,10 +137,34 @@ impl Noun for sch_conn {
     }
 }
 
+impl sch_conn {
+    /// A panic here poisons this connection, whosever defect it is, and costs the pool this member.
+    fn talk(&self) {
+        let inner = self.0.inner();
+        let exchange = || {
+            // SAFETY: called by who has entered; the reference ends with this.
+            let inner = unsafe { &mut *inner };
+            if self.0.is_poisoned() { inner.eject() } else { inner.exchange() }
+        };
+        let due = catch_unwind(AssertUnwindSafe(exchange)).unwrap_or_else(|_| {
+            self.0.poison();
+            // SAFETY: as above.
+            let eject = || unsafe { &mut *inner }.eject();
+            catch_unwind(AssertUnwindSafe(eject)).unwrap_or_default()
+        });
+        if let Some(due) = due {
+            due.wake();
+        }
+    }
+}
+
 impl Inner {
     fn new(conn: Connection, push_limit: usize) -> Self {
         Self {
             conn,
+            joined: None,
+            peers: Peers::default(),
+            now: Cell::new(None),
             sink: None,
             error: Text::default(),
             lent: Lent::default(),
@@ -144,25 +177,49 @@ impl Inner {
         }
     }
 
+    /// The time of an input.
+    pub(super) fn at(&self, now_ns: u64) -> Timestamp {
+        let now = Timestamp::from_nanos(now_ns);
+        self.now.set(Some(now));
+        now
+    }
+
+    fn lend_dial(&mut self, dial: &Dial, out: SizedOut<sch_dial>) {
+        self.dial_host.set(&dial.endpoint.host);
+        self.dial_name.set(dial.tls_server_name.as_deref().unwrap_or(""));
+        let has_tls = dial.tls_server_name.is_some();
+        out.put(&sch_dial {
+            struct_size: 0,
+            port: dial.endpoint.port,
+            has_tls: u8::from(has_tls),
+            reserved: 0,
+            transport: dial.transport,
+            host: self.dial_host.as_ptr(),
+            host_len: self.dial_host.len(),
+            tls_server_name: if has_tls { self.dial_name.as_ptr() } else { core::ptr::null() },
+            tls_server_name_len: self.dial_name.len(),
+        });
+    }
+
+    pub(super) fn slots_moved(&self) -> Option<(Option<u64>, &[crate::notification::SlotMove])> {
+        self.lent.slots_moved()
+    }
+
     pub(super) fn handle_push(&mut self, now_ns: u64, transport: u64, raw: &[u8]) -> Result<bool, Failure> {
-        let verdict = self.conn.handle_push(at(now_ns), transport, raw)?;
+        let verdict = self.conn.handle_push(self.at(now_ns), transport, raw)?;
         Ok(verdict == crate::conn::PushVerdict::Swallowed)
     }
 
     pub(super) fn finish_push(&mut self, now_ns: u64, transport: u64) -> Result<bool, Failure> {
         let (raw, whole) = self.push.written()?;
         let verdict = if whole {
-            self.conn.handle_push(at(now_ns), transport, raw)?
+            self.conn.handle_push(self.at(now_ns), transport, raw)?
         } else {
-            self.conn.handle_push_head(at(now_ns), transport, raw)?
+            self.conn.handle_push_head(self.at(now_ns), transport, raw)?
         };
         self.push.clear();
         Ok(verdict == crate::conn::PushVerdict::Swallowed)
     }
-}
-
-const fn at(now_ns: u64) -> Timestamp {
-    Timestamp::from_nanos(now_ns)
 }
 
 fn done<T>(_: T) -> sch_status {
@@ -505,21 +562,40 @@ pub unsafe extern "C" fn sch_conn_dial(
     let work = |c: &mut Inner| -> Outcome {
         // SAFETY: as the caller promises.
         let out = unsafe { SizedOut::new(dial_out) }?;
-        let Some(dial) = c.conn.dial(at(now_ns), nth)? else { return Ok(SCH_EMPTY) };
-        c.dial_host.set(&dial.endpoint.host);
-        c.dial_name.set(dial.tls_server_name.as_deref().unwrap_or(""));
-        let has_tls = dial.tls_server_name.is_some();
-        out.put(&sch_dial {
-            struct_size: 0,
-            port: dial.endpoint.port,
-            has_tls: u8::from(has_tls),
-            reserved: 0,
-            transport: dial.transport,
-            host: c.dial_host.as_ptr(),
-            host_len: c.dial_host.len(),
-            tls_server_name: if has_tls { c.dial_name.as_ptr() } else { core::ptr::null() },
-            tls_server_name_len: c.dial_name.len(),
-        });
+        let Some(dial) = c.conn.dial(c.at(now_ns), nth)? else { return Ok(SCH_EMPTY) };
+        c.lend_dial(&dial, out);
+        Ok(SCH_OK)
+    };
+    // SAFETY: as the caller promises.
+    unsafe { change(conn, work) }
+}
+
+/// As `sch_conn_dial`, to a place that you know from elsewhere: `sch_pool_where_to_dial` says where the connections of a
+/// pool go.
+///
+/// Returns SCH_OK: `dial_out` is filled, its texts live until the next call that is not const; SCH_ERR_ARGUMENT: host and
+/// port name no endpoint; SCH_ERR_STRUCT_SIZE; SCH_ERR_LIMIT: eight dials have not been reported; and what every call
+/// answers.
+///
+/// # Safety
+///
+/// As the manual says of pointers.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sch_conn_dial_to(
+    conn: *mut sch_conn,
+    now_ns: u64,
+    host: *const c_char,
+    host_len: usize,
+    port: u16,
+    dial_out: *mut sch_dial,
+) -> sch_status {
+    let work = |c: &mut Inner| -> Outcome {
+        // SAFETY: as the caller promises.
+        let (host, out) = unsafe { (text(host, host_len)?, SizedOut::new(dial_out)?) };
+        let endpoint =
+            Endpoint::new(host, port).map_err(|_| Failure::argument("host and port name no endpoint"))?;
+        let dial = c.conn.dial_to(c.at(now_ns), endpoint)?;
+        c.lend_dial(&dial, out);
         Ok(SCH_OK)
     };
     // SAFETY: as the caller promises.
@@ -527,7 +603,8 @@ pub unsafe extern "C" fn sch_conn_dial(
 }
 
 /// The socket of `transport` is connected, TLS included. `peer` is its address as `ip:port` or `[ip6]:port`, or
-/// (NULL, 0): it decides which kind of endpoint MOVING shall name.
+/// (NULL, 0): it decides which kind of endpoint MOVING shall name. On a transport that you dialled yourself what you submit
+/// first begins a command: the rest of one that was half submitted is forgotten, and told by LOST.
 ///
 /// Returns SCH_OK; SCH_ERR_ARGUMENT: `peer` is no address; SCH_ERR_UNKNOWN_TRANSPORT: close it, it is not wanted
 /// any more; SCH_ERR_UNEXPECTED: a transport is in use; and what every call answers.
@@ -552,7 +629,9 @@ pub unsafe extern "C" fn sch_conn_connected(
                     .map_err(|_| Failure::argument("peer is address:port, with [] around IPv6, or empty"))?,
             ),
         };
-        Ok(done(c.conn.handle_connected(at(now_ns), transport, peer)?))
+        c.conn.handle_connected(c.at(now_ns), transport, peer)?;
+        c.peers.note(transport, peer);
+        Ok(SCH_OK)
     };
     // SAFETY: as the caller promises.
     unsafe { change(conn, work) }
@@ -571,7 +650,8 @@ pub unsafe extern "C" fn sch_conn_connect_failed(
     now_ns: u64,
     transport: u64,
 ) -> sch_status {
-    let work = |c: &mut Inner| -> Outcome { Ok(done(c.conn.handle_connect_failed(at(now_ns), transport)?)) };
+    let work =
+        |c: &mut Inner| -> Outcome { Ok(done(c.conn.handle_connect_failed(c.at(now_ns), transport)?)) };
     // SAFETY: as the caller promises.
     unsafe { change(conn, work) }
 }
@@ -595,7 +675,7 @@ pub unsafe extern "C" fn sch_conn_closed(
     let work = |c: &mut Inner| -> Outcome {
         // SAFETY: as the caller promises.
         let unwritten = unsafe { bytes(unwritten, unwritten_len) }?;
-        Ok(done(c.conn.handle_closed(at(now_ns), transport, unwritten)?))
+        Ok(done(c.conn.handle_closed(c.at(now_ns), transport, unwritten)?))
     };
     // SAFETY: as the caller promises.
     unsafe { change(conn, work) }
@@ -603,7 +683,9 @@ pub unsafe extern "C" fn sch_conn_closed(
 
 /// Levels 2 and 3: bytes that `transport` received. Fills `spans`, of which there are `cap` (2 at least, 16 is
 /// good), with what to give to the parser of that transport, in order. It takes `*consumed_out` bytes: if that is
-/// less than `len`, drain the actions, then call again with the rest, also if there was no action.
+/// less than `len`, drain the actions, then call again with the rest, also if there was no action. If it takes and gives
+/// nothing, and there is no action: keep the rest, read on elsewhere, and call again when `sch_conn_wait_on` has this
+/// transport with `read` (a candidate waits for your answer to SWAP, one of two subscribers for the other's frame to end).
 ///
 /// Feed your parser, and take the replies that are whole, before you drain the actions: CLOSE may end the transport
 /// whose parser holds them. (With one parser for all transports, as at level 3, the order does not matter.)
@@ -639,7 +721,7 @@ pub unsafe extern "C" fn sch_conn_receive(
         if c.spans.len() < cap {
             c.spans.resize(cap, Span::EMPTY);
         }
-        let received = c.conn.handle_receive(at(now_ns), transport, given, &mut c.spans[..cap])?;
+        let received = c.conn.handle_receive(c.at(now_ns), transport, given, &mut c.spans[..cap])?;
         let owned = c.conn.owned();
         for (i, span) in c.spans[..received.spans].iter().enumerate() {
             let from = match span.source {
@@ -660,7 +742,7 @@ pub unsafe extern "C" fn sch_conn_receive(
 
 /// Level 3: bytes of commands, in any pieces. Write `write_now` leading bytes to `transport`, behind all that you
 /// were given for it before; forget `held` after them, libsch has copied them; give the rest again after
-/// SCH_ACTION_RESUME.
+/// SCH_ACTION_RESUME; a transport of `sch_conn_dial` that is connected takes commands without it, your handshake first.
 ///
 /// Returns SCH_OK: `submitted_out` is filled; SCH_ERR_NOT_CONNECTED; SCH_ERR_WRONG_LEVEL; SCH_ERR_STRUCT_SIZE; and
 /// what every call answers.
@@ -681,7 +763,7 @@ pub unsafe extern "C" fn sch_conn_submit(
         let data = unsafe { bytes(data, len) }?;
         // SAFETY: as the caller promises.
         let out = unsafe { SizedOut::new(submitted_out) }?;
-        let s = c.conn.handle_submit(at(now_ns), data)?;
+        let s = c.conn.handle_submit(c.at(now_ns), data)?;
         out.put(&sch_submitted {
             struct_size: 0,
             reserved: 0,
@@ -740,7 +822,7 @@ pub unsafe extern "C" fn sch_conn_wrote(
     transport: u64,
     len: usize,
 ) -> sch_status {
-    let work = |c: &mut Inner| -> Outcome { Ok(done(c.conn.handle_wrote(at(now_ns), transport, len)?)) };
+    let work = |c: &mut Inner| -> Outcome { Ok(done(c.conn.handle_wrote(c.at(now_ns), transport, len)?)) };
     // SAFETY: as the caller promises.
     unsafe { change(conn, work) }
 }
@@ -755,7 +837,7 @@ pub unsafe extern "C" fn sch_conn_wrote(
 /// As the manual says of pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sch_conn_owe(conn: *mut sch_conn, now_ns: u64, replies: u64) -> sch_status {
-    let work = |c: &mut Inner| -> Outcome { Ok(done(c.conn.handle_owe(at(now_ns), replies)?)) };
+    let work = |c: &mut Inner| -> Outcome { Ok(done(c.conn.handle_owe(c.at(now_ns), replies)?)) };
     // SAFETY: as the caller promises.
     unsafe { change(conn, work) }
 }
@@ -775,7 +857,8 @@ pub unsafe extern "C" fn sch_conn_owe_on(
     transport: u64,
     replies: u64,
 ) -> sch_status {
-    let work = |c: &mut Inner| -> Outcome { Ok(done(c.conn.handle_owe_on(at(now_ns), transport, replies)?)) };
+    let work =
+        |c: &mut Inner| -> Outcome { Ok(done(c.conn.handle_owe_on(c.at(now_ns), transport, replies)?)) };
     // SAFETY: as the caller promises.
     unsafe { change(conn, work) }
 }
@@ -790,7 +873,7 @@ pub unsafe extern "C" fn sch_conn_owe_on(
 /// As the manual says of pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sch_conn_in_flight(conn: *mut sch_conn, now_ns: u64, commands: u64) -> sch_status {
-    let work = |c: &mut Inner| -> Outcome { Ok(done(c.conn.handle_in_flight(at(now_ns), commands)?)) };
+    let work = |c: &mut Inner| -> Outcome { Ok(done(c.conn.handle_in_flight(c.at(now_ns), commands)?)) };
     // SAFETY: as the caller promises.
     unsafe { change(conn, work) }
 }
@@ -817,7 +900,7 @@ pub unsafe extern "C" fn sch_conn_fence(
             SCH_FENCE_NO_HANDOFF => HostFence::NoHandoff,
             _ => return Err(Failure::argument("fence is one of SCH_FENCE_*")),
         };
-        Ok(done(c.conn.handle_fence(at(now_ns), fence, open)?))
+        Ok(done(c.conn.handle_fence(c.at(now_ns), fence, open)?))
     };
     // SAFETY: as the caller promises.
     unsafe { change(conn, work) }
@@ -841,7 +924,7 @@ pub unsafe extern "C" fn sch_conn_cancel(
     let work = |c: &mut Inner| -> Outcome {
         // SAFETY: as the caller promises.
         let out = unsafe { Out::new(withdrawn_out) }?;
-        out.put(c.conn.cancel(at(now_ns), number)? == Cancelled::Withdrawn);
+        out.put(c.conn.cancel(c.at(now_ns), number)? == Cancelled::Withdrawn);
         Ok(SCH_OK)
     };
     // SAFETY: as the caller promises.
@@ -857,7 +940,7 @@ pub unsafe extern "C" fn sch_conn_cancel(
 /// As the manual says of pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sch_conn_held(conn: *mut sch_conn, now_ns: u64) -> sch_status {
-    let work = |c: &mut Inner| -> Outcome { Ok(done(c.conn.handle_held(at(now_ns))?)) };
+    let work = |c: &mut Inner| -> Outcome { Ok(done(c.conn.handle_held(c.at(now_ns))?)) };
     // SAFETY: as the caller promises.
     unsafe { change(conn, work) }
 }
@@ -871,7 +954,7 @@ pub unsafe extern "C" fn sch_conn_held(conn: *mut sch_conn, now_ns: u64) -> sch_
 /// As the manual says of pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sch_conn_swapped(conn: *mut sch_conn, now_ns: u64) -> sch_status {
-    let work = |c: &mut Inner| -> Outcome { Ok(done(c.conn.handle_swapped(at(now_ns))?)) };
+    let work = |c: &mut Inner| -> Outcome { Ok(done(c.conn.handle_swapped(c.at(now_ns))?)) };
     // SAFETY: as the caller promises.
     unsafe { change(conn, work) }
 }
@@ -885,7 +968,7 @@ pub unsafe extern "C" fn sch_conn_swapped(conn: *mut sch_conn, now_ns: u64) -> s
 /// As the manual says of pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sch_conn_swap_refused(conn: *mut sch_conn, now_ns: u64) -> sch_status {
-    let work = |c: &mut Inner| -> Outcome { Ok(done(c.conn.handle_swap_refused(at(now_ns))?)) };
+    let work = |c: &mut Inner| -> Outcome { Ok(done(c.conn.handle_swap_refused(c.at(now_ns))?)) };
     // SAFETY: as the caller promises.
     unsafe { change(conn, work) }
 }
@@ -900,7 +983,7 @@ pub unsafe extern "C" fn sch_conn_swap_refused(conn: *mut sch_conn, now_ns: u64)
 /// As the manual says of pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sch_conn_ready(conn: *mut sch_conn, now_ns: u64, transport: u64) -> sch_status {
-    let work = |c: &mut Inner| -> Outcome { Ok(done(c.conn.handle_ready(at(now_ns), transport)?)) };
+    let work = |c: &mut Inner| -> Outcome { Ok(done(c.conn.handle_ready(c.at(now_ns), transport)?)) };
     // SAFETY: as the caller promises.
     unsafe { change(conn, work) }
 }
@@ -914,7 +997,7 @@ pub unsafe extern "C" fn sch_conn_ready(conn: *mut sch_conn, now_ns: u64, transp
 /// As the manual says of pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sch_conn_resp2(conn: *mut sch_conn, now_ns: u64, transport: u64) -> sch_status {
-    let work = |c: &mut Inner| -> Outcome { Ok(done(c.conn.handle_resp2(at(now_ns), transport)?)) };
+    let work = |c: &mut Inner| -> Outcome { Ok(done(c.conn.handle_resp2(c.at(now_ns), transport)?)) };
     // SAFETY: as the caller promises.
     unsafe { change(conn, work) }
 }
@@ -938,7 +1021,7 @@ pub unsafe extern "C" fn sch_conn_optin_reply(
     let work = |c: &mut Inner| -> Outcome {
         // SAFETY: as the caller promises.
         let data = unsafe { bytes(data, len) }?;
-        Ok(done(c.conn.handle_optin_reply(at(now_ns), transport, data)?))
+        Ok(done(c.conn.handle_optin_reply(c.at(now_ns), transport, data)?))
     };
     // SAFETY: as the caller promises.
     unsafe { change(conn, work) }
@@ -953,7 +1036,7 @@ pub unsafe extern "C" fn sch_conn_optin_reply(
 /// As the manual says of pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sch_conn_losses_settled(conn: *mut sch_conn, now_ns: u64) -> sch_status {
-    let work = |c: &mut Inner| -> Outcome { Ok(done(c.conn.handle_losses_settled(at(now_ns))?)) };
+    let work = |c: &mut Inner| -> Outcome { Ok(done(c.conn.handle_losses_settled(c.at(now_ns))?)) };
     // SAFETY: as the caller promises.
     unsafe { change(conn, work) }
 }
@@ -979,7 +1062,7 @@ pub unsafe extern "C" fn sch_conn_credentials(
         // SAFETY: as the caller promises.
         let (username, password) =
             unsafe { (optional_text(username, username_len)?, bytes(password, password_len)?) };
-        Ok(done(c.conn.handle_credentials(at(now_ns), username.as_deref(), password)?))
+        Ok(done(c.conn.handle_credentials(c.at(now_ns), username.as_deref(), password)?))
     };
     // SAFETY: as the caller promises.
     unsafe { change(conn, work) }
@@ -994,7 +1077,7 @@ pub unsafe extern "C" fn sch_conn_credentials(
 /// As the manual says of pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sch_conn_tick(conn: *mut sch_conn, now_ns: u64) -> sch_status {
-    let work = |c: &mut Inner| -> Outcome { Ok(done(c.conn.handle_tick(at(now_ns))?)) };
+    let work = |c: &mut Inner| -> Outcome { Ok(done(c.conn.handle_tick(c.at(now_ns))?)) };
     // SAFETY: as the caller promises.
     unsafe { change(conn, work) }
 }
@@ -1009,7 +1092,7 @@ pub unsafe extern "C" fn sch_conn_tick(conn: *mut sch_conn, now_ns: u64) -> sch_
 /// As the manual says of pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sch_conn_close(conn: *mut sch_conn, now_ns: u64) -> sch_status {
-    let work = |c: &mut Inner| -> Outcome { Ok(done(c.conn.close(at(now_ns))?)) };
+    let work = |c: &mut Inner| -> Outcome { Ok(done(c.conn.close(c.at(now_ns))?)) };
     // SAFETY: as the caller promises.
     unsafe { change(conn, work) }
 }

@@ -5,10 +5,18 @@
 
 pub mod action;
 mod boundary;
+pub mod cluster;
+pub mod cluster_types;
 pub mod config;
 pub mod conn;
+pub mod counts;
+pub mod event;
 mod handle;
+pub mod join;
 pub mod log;
+pub mod pool;
 pub mod push;
+mod shared;
 pub mod status;
 pub mod version;
+pub mod wake;

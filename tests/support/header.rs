@@ -5,7 +5,22 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-pub const FILES: [&str; 7] = ["status", "version", "log", "config", "action", "conn", "push"];
+pub const FILES: [&str; 14] = [
+    "status",
+    "version",
+    "log",
+    "config",
+    "action",
+    "conn",
+    "push",
+    "wake",
+    "event",
+    "counts",
+    "pool",
+    "join",
+    "cluster_types",
+    "cluster",
+];
 
 pub fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)

@@ -3,7 +3,7 @@
 
 use sch::config::*;
 use sch::conn::*;
-use sch::endpoint::{EndpointPolicy, EndpointType, PeerAddr};
+use sch::endpoint::{Endpoint, EndpointPolicy, EndpointType, PeerAddr};
 use sch::exchange::{Heard, Told};
 use sch::time::Timestamp;
 use std::fmt::Write;
@@ -468,6 +468,14 @@ impl Runner {
                     }
                     Some(None) => self.say("no more"),
                     None => {}
+                }
+            }
+            "dial-to" => {
+                let endpoint = Endpoint::parse(args[0].as_bytes(), None).expect("endpoint");
+                let result = self.conn().dial_to(now, endpoint);
+                if let Some(d) = self.answer(result) {
+                    let tls = d.tls_server_name.map(|n| format!(" tls={n}")).unwrap_or_default();
+                    self.say(format!("transport {} {}{tls}", d.transport, d.endpoint));
                 }
             }
             "connected" => {

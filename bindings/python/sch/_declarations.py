@@ -66,6 +66,8 @@ class Status(enum.IntEnum):
     ERR_NOT_A_PUSH = -13
     #: The handle is in use: a call from inside its log callback, or from another thread.
     ERR_BUSY = -14
+    #: The bytes are no reply to CLUSTER SLOTS or SHARDS, or one without slots: `sch_cluster_last_error` says which.
+    ERR_NOT_A_SLOT_MAP = -15
     #: The end of the handle begins here: statuses at or below this number mean that it can only be salvaged and freed.
     ERR_FATAL = -100
     #: A defect of libsch showed in this call.
@@ -238,7 +240,7 @@ class ActionKind(enum.IntEnum):
     CLOSE = 9
     #: Commands `first`, `count` of them, will have no reply from a server.
     LOST = 10
-    #: Held commands `first`, `count` of them, come back in `data` as never written.
+    #: Held commands `first`, `count` of them, come back in `data`, whole, as never written.
     HAND_BACK = 11
     #: `sch_conn_submit` takes commands again.
     RESUME = 12
@@ -349,7 +351,7 @@ class OffReason(enum.IntEnum):
 
     #: The mode is `disabled`.
     DISABLED = 1
-    #: RESP2 is spoken.
+    #: RESP2 is spoken, from the start or since HELLO 2.
     RESP2 = 2
     #: The server does not know the opt-in, or has it off.
     REFUSED = 3
@@ -357,7 +359,7 @@ class OffReason(enum.IntEnum):
     NO_PERMISSION = 4
     #: What is received is not RESP3: bytes pass through untouched from here on.
     BROKEN = 5
-    #: RESET, HELLO 2 or CLIENT MAINT_NOTIFICATIONS OFF by the application.
+    #: RESET or CLIENT MAINT_NOTIFICATIONS OFF by the application.
     OPTED_OUT = 6
     #: Replies can no longer be counted: no handoff, relaxing goes on.
     UNCOUNTED = 7
@@ -371,6 +373,8 @@ class OffReason(enum.IntEnum):
     BROKEN_COMMANDS = 11
     #: The opt-in was answered with another error.
     OPTIN_FAILED = 12
+    #: More session state (subscriptions) than max_session_bytes: no handoff, relaxing goes on.
+    SESSION_TOO_LARGE = 13
 
 
 class Waiting(enum.IntFlag):
@@ -576,6 +580,7 @@ class sch_counters(Structure):
         ("rebuild_errors_ignored", c_uint64),
         ("clock_steps_back", c_uint64),
         ("log_lines_dropped", c_uint64),
+        ("notifications_told", c_uint64),
     ]
 
 
@@ -649,6 +654,8 @@ class Counters:
     clock_steps_back: int
     #: Log and trace lines that nobody read.
     log_lines_dropped: int
+    #: Notifications read by another connection of the pool.
+    notifications_told: int
 
 
 #: Every function: what it answers and what it takes.

@@ -1,0 +1,464 @@
+//! A pool: what its connections share. Threads share the handle; it lends nothing, all outputs are copies. Takes no decision.
+
+use super::boundary::{Out, Outcome, SizedOut, create, peek, text};
+use super::config::{Settings, sch_config};
+use super::counts::{sch_endpoint_counters, sch_pool_counts};
+use super::event::{sch_place, sch_pool_event};
+use super::shared::{Gate, SharedNoun, free_shared, shared};
+use super::status::{Failure, SCH_EMPTY, SCH_ERR_ABI, SCH_ERR_NULL, SCH_OK, sch_status};
+use super::version::SCH_ABI_VERSION;
+use super::wake::{How, Waitings, checked, sch_wake_fn};
+use crate::config::Config;
+use crate::endpoint::Endpoint;
+use crate::pool::{DialTarget, Pool, PoolConfig, Unowned, Wakes};
+use crate::time::Timestamp;
+use core::ffi::{c_char, c_int, c_void};
+use std::sync::Arc;
+
+/// Members that nobody owns are closed when their node moves (RETIRE).
+pub const SCH_UNOWNED_RETIRE: i32 = 1;
+/// Members that nobody owns are handed off when their node moves (HANDOFF).
+pub const SCH_UNOWNED_HANDOFF: i32 = 2;
+
+const _: () = {
+    const fn shared_by_threads<T: Send + Sync>() {}
+    shared_by_threads::<sch_pool>();
+    assert!(Unowned::Retire as i32 == SCH_UNOWNED_RETIRE);
+    assert!(Unowned::Handoff as i32 == SCH_UNOWNED_HANDOFF);
+};
+
+/// A pool. Its connections keep what is behind it alive: it may be freed before them.
+#[derive(Debug)]
+pub struct sch_pool {
+    gate: Gate,
+    inner: Arc<Inner>,
+}
+
+/// What is behind it.
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) pool: Pool,
+    pub(super) waitings: Waitings,
+}
+
+impl SharedNoun for sch_pool {
+    fn gate(&self) -> &Gate {
+        &self.gate
+    }
+}
+
+impl sch_pool {
+    pub(super) fn inner(&self) -> &Arc<Inner> {
+        &self.inner
+    }
+
+    fn wake(&self, wakes: &Wakes) {
+        self.inner.waitings.wake(wakes);
+    }
+}
+
+const fn at(now_ns: u64) -> Timestamp {
+    Timestamp::from_nanos(now_ns)
+}
+
+/// A host and a port that come in.
+///
+/// # Safety
+///
+/// As `text`.
+unsafe fn endpoint(host: *const c_char, len: usize, port: u16) -> Result<Endpoint, Failure> {
+    // SAFETY: as the caller promises.
+    let host = unsafe { text(host, len) }?;
+    Endpoint::new(host, port).map_err(|_| Failure::argument("host and port name no endpoint"))
+}
+
+/// Fills an array of the caller.
+///
+/// # Safety
+///
+/// `places` is null or has room for `cap`.
+unsafe fn fill(
+    places: *mut sch_place,
+    cap: usize,
+    all: impl Iterator<Item = sch_place>,
+) -> Result<usize, Failure> {
+    if places.is_null() && cap > 0 {
+        return Err(Failure::new(SCH_ERR_NULL, "places is NULL"));
+    }
+    let mut count = 0;
+    for place in all.take(cap) {
+        // SAFETY: `count` is below `cap`, so the caller's array reaches there.
+        unsafe { places.add(count).write_unaligned(place) };
+        count += 1;
+    }
+    Ok(count)
+}
+
+/// Makes a pool for connections that are made with `config` (NULL: the defaults): host and port, endpoint policy, seed and
+/// times are those of the pool, too. A pool is for one database.
+///
+/// Returns SCH_OK: `*pool_out` is yours, for `sch_pool_free`; SCH_ERR_ABI; SCH_ERR_CONFIG: `sch_config_problem` says
+/// why; SCH_ERR_BUSY: another thread uses `config`; SCH_ERR_NULL.
+///
+/// # Safety
+///
+/// As the manual says of pointers.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sch_pool_new(
+    abi: u32,
+    config: *const sch_config,
+    pool_out: *mut *mut sch_pool,
+) -> sch_status {
+    let make = || {
+        if abi == 0 || abi > SCH_ABI_VERSION {
+            return Err(Failure::new(SCH_ERR_ABI, "the header is newer than the library"));
+        }
+        let mut settings = Config::default();
+        if !config.is_null() {
+            let copy = |c: &Settings| -> Outcome {
+                settings.clone_from(c);
+                Ok(SCH_OK)
+            };
+            // SAFETY: as the caller promises.
+            let status = unsafe { peek(config, copy) };
+            if status != SCH_OK {
+                return Err(Failure::new(status, "the settings cannot be read"));
+            }
+        }
+        settings.validate()?;
+        let pool = Pool::new(PoolConfig::from(&settings));
+        let inner = Arc::new(Inner { pool, waitings: Waitings::default() });
+        Ok(sch_pool { gate: Gate::default(), inner })
+    };
+    // SAFETY: as the caller promises.
+    unsafe { create(pool_out, make) }
+}
+
+/// Frees your handle of a pool. NULL is fine. Connections that have joined go on as its members, and their waiters are woken.
+///
+/// Returns SCH_OK; SCH_ERR_BUSY: another thread is inside, or this is a wake-up callback: nothing is freed.
+///
+/// # Safety
+///
+/// As the manual says of pointers.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sch_pool_free(pool: *mut sch_pool) -> sch_status {
+    // SAFETY: as the caller promises.
+    unsafe { free_shared(pool) }
+}
+
+/// A waiter that is woken by writing to `descriptor`: an eventfd, or a pipe, with O_NONBLOCK. Eight bytes are written; read
+/// them away before you look for mail. Remove the waiter before you close the descriptor.
+///
+/// Returns SCH_OK: `*waiter_out` is its number, above 0; SCH_ERR_ARGUMENT: the descriptor is not open, or may block;
+/// SCH_ERR_LIMIT; and what every call on a pool answers.
+///
+/// # Safety
+///
+/// As the manual says of pointers.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sch_pool_add_waiter_fd(
+    pool: *const sch_pool,
+    descriptor: c_int,
+    waiter_out: *mut u32,
+) -> sch_status {
+    let work = |p: &sch_pool| -> Outcome {
+        // SAFETY: as the caller promises.
+        let out = unsafe { Out::new(waiter_out) }?;
+        out.put(p.inner.waitings.add(&p.inner.pool, checked(descriptor)?)?);
+        Ok(SCH_OK)
+    };
+    // SAFETY: as the caller promises.
+    unsafe { shared(pool, work) }
+}
+
+/// A waiter that is woken by calling `wake` with `user_data`, from any thread.
+///
+/// Returns SCH_OK: `*waiter_out` is its number, above 0; SCH_ERR_NULL; SCH_ERR_LIMIT; and what every call on a pool answers.
+///
+/// # Safety
+///
+/// As the manual says of pointers; `wake` can be called with `user_data` until `sch_pool_remove_waiter` answers SCH_OK.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sch_pool_add_waiter(
+    pool: *const sch_pool,
+    wake: sch_wake_fn,
+    user_data: *mut c_void,
+    waiter_out: *mut u32,
+) -> sch_status {
+    let work = |p: &sch_pool| -> Outcome {
+        // SAFETY: as the caller promises.
+        let out = unsafe { Out::new(waiter_out) }?;
+        let wake = wake.ok_or(Failure::new(SCH_ERR_NULL, "wake is NULL"))?;
+        out.put(p.inner.waitings.add(&p.inner.pool, How::Callback(wake, user_data))?);
+        Ok(SCH_OK)
+    };
+    // SAFETY: as the caller promises.
+    unsafe { shared(pool, work) }
+}
+
+/// Ends a waiter. After SCH_OK it is not woken any more, and what it needs can go.
+///
+/// Returns SCH_OK; SCH_ERR_ARGUMENT: there is none of that number; SCH_ERR_BUSY: it is just being woken, by another thread or
+/// around this call: it stays, try again; and what every call on a pool answers.
+///
+/// # Safety
+///
+/// As the manual says of pointers.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sch_pool_remove_waiter(pool: *const sch_pool, waiter: u32) -> sch_status {
+    // SAFETY: as the caller promises.
+    unsafe { shared(pool, |p| p.inner.waitings.remove(&p.inner.pool, waiter).map(|()| SCH_OK)) }
+}
+
+/// Names the waiter of the pool itself: it is woken when there are events to poll, and when the deadline comes nearer. 0 is
+/// none, then poll and tick at your own pace: every 100 ms is good.
+///
+/// Returns SCH_OK; SCH_ERR_ARGUMENT: there is none of that number; and what every call on a pool answers.
+///
+/// # Safety
+///
+/// As the manual says of pointers.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sch_pool_watch(pool: *const sch_pool, waiter: u32) -> sch_status {
+    // SAFETY: as the caller promises.
+    unsafe { shared(pool, |p| p.inner.waitings.watch(waiter).map(|()| SCH_OK)) }
+}
+
+/// The next event. More than one thread may poll; each event is given once.
+///
+/// Returns SCH_OK: `event_out` is filled; SCH_EMPTY: there is none; SCH_ERR_STRUCT_SIZE; and what every call on a pool
+/// answers.
+///
+/// # Safety
+///
+/// As the manual says of pointers.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sch_pool_poll_event(
+    pool: *const sch_pool,
+    event_out: *mut sch_pool_event,
+) -> sch_status {
+    let work = |p: &sch_pool| -> Outcome {
+        // SAFETY: as the caller promises.
+        let out = unsafe { SizedOut::new(event_out) }?;
+        let Some(event) = p.inner.pool.poll_event() else { return Ok(SCH_EMPTY) };
+        out.put(&event.into());
+        Ok(SCH_OK)
+    };
+    // SAFETY: as the caller promises.
+    unsafe { shared(pool, work) }
+}
+
+/// Does what is due. Any thread may call it; one is enough.
+///
+/// Returns SCH_OK; and what every call on a pool answers.
+///
+/// # Safety
+///
+/// As the manual says of pointers.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sch_pool_tick(pool: *const sch_pool, now_ns: u64) -> sch_status {
+    let work = |p: &sch_pool| -> Outcome {
+        p.wake(&p.inner.pool.tick(at(now_ns)));
+        Ok(SCH_OK)
+    };
+    // SAFETY: as the caller promises.
+    unsafe { shared(pool, work) }
+}
+
+/// When `sch_pool_tick` is to be called.
+///
+/// Returns SCH_OK: `*has_out` says whether there is a deadline, `*deadline_ns_out` is it or 0; and what every call on a pool
+/// answers.
+///
+/// # Safety
+///
+/// As the manual says of pointers.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sch_pool_next_deadline(
+    pool: *const sch_pool,
+    has_out: *mut bool,
+    deadline_ns_out: *mut u64,
+) -> sch_status {
+    let work = |p: &sch_pool| -> Outcome {
+        // SAFETY: as the caller promises.
+        let (has, at) = unsafe { (Out::new(has_out)?, Out::new(deadline_ns_out)?) };
+        let deadline = p.inner.pool.next_deadline();
+        has.put(deadline.is_some());
+        at.put(deadline.map_or(0, Timestamp::as_nanos));
+        Ok(SCH_OK)
+    };
+    // SAFETY: as the caller promises.
+    unsafe { shared(pool, work) }
+}
+
+/// Where to dial a new connection, best first: inside the window of a MOVING its target, then what moves; after it the
+/// configured address again. What refuses is left out, but for one that tries. Fills up to `cap` (1 at least, 4 is good)
+/// places; try one after the other, and report each with `sch_pool_dial_result`.
+///
+/// Returns SCH_OK: `*count_out` places are filled; SCH_EMPTY: all refuse and are tried by another connection, ask again at
+/// `*retry_ns_out`; SCH_ERR_ARGUMENT: `cap` is 0; and what every call on a pool answers.
+///
+/// # Safety
+///
+/// As the manual says of pointers.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sch_pool_where_to_dial(
+    pool: *const sch_pool,
+    now_ns: u64,
+    places: *mut sch_place,
+    cap: usize,
+    count_out: *mut usize,
+    retry_ns_out: *mut u64,
+) -> sch_status {
+    let work = |p: &sch_pool| -> Outcome {
+        // SAFETY: as the caller promises.
+        let (count, retry) = unsafe { (Out::new(count_out)?, Out::new(retry_ns_out)?) };
+        if places.is_null() {
+            return Err(Failure::new(SCH_ERR_NULL, "places is NULL"));
+        }
+        if cap == 0 {
+            return Err(Failure::argument("cap is 0"));
+        }
+        let (advice, wakes) = p.inner.pool.where_to_dial(at(now_ns));
+        p.wake(&wakes);
+        if advice.targets.is_empty() {
+            retry.put(advice.retry_at.map_or(now_ns, Timestamp::as_nanos));
+            return Ok(SCH_EMPTY);
+        }
+        // SAFETY: as the caller promises.
+        count.put(unsafe { fill(places, cap, advice.targets.iter().map(sch_place::from)) }?);
+        Ok(SCH_OK)
+    };
+    // SAFETY: as the caller promises.
+    unsafe { shared(pool, work) }
+}
+
+/// A dial to one of those places has ended, with a usable connection or not.
+///
+/// Returns SCH_OK; SCH_ERR_ARGUMENT: it is no endpoint; and what every call on a pool answers.
+///
+/// # Safety
+///
+/// As the manual says of pointers.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sch_pool_dial_result(
+    pool: *const sch_pool,
+    now_ns: u64,
+    host: *const c_char,
+    host_len: usize,
+    port: u16,
+    ok: bool,
+) -> sch_status {
+    let work = |p: &sch_pool| -> Outcome {
+        // SAFETY: as the caller promises.
+        let endpoint = unsafe { endpoint(host, host_len, port) }?;
+        p.wake(&p.inner.pool.dial_result(at(now_ns), &endpoint, ok));
+        Ok(SCH_OK)
+    };
+    // SAFETY: as the caller promises.
+    unsafe { shared(pool, work) }
+}
+
+/// A server refused the opt-in: connections of the pool do not ask it again for a while. Those that have joined say so
+/// themselves; this is for a driver that opts in by its own means.
+///
+/// Returns SCH_OK; SCH_ERR_ARGUMENT: it is no endpoint; and what every call on a pool answers.
+///
+/// # Safety
+///
+/// As the manual says of pointers.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sch_pool_optin_refused(
+    pool: *const sch_pool,
+    now_ns: u64,
+    host: *const c_char,
+    host_len: usize,
+    port: u16,
+) -> sch_status {
+    let work = |p: &sch_pool| -> Outcome {
+        // SAFETY: as the caller promises.
+        let endpoint = unsafe { endpoint(host, host_len, port) }?;
+        p.wake(&p.inner.pool.optin_refused(at(now_ns), endpoint));
+        Ok(SCH_OK)
+    };
+    // SAFETY: as the caller promises.
+    unsafe { shared(pool, work) }
+}
+
+/// Counters of the pool.
+///
+/// Returns SCH_OK: `counters_out` is filled; SCH_ERR_STRUCT_SIZE; and what every call on a pool answers.
+///
+/// # Safety
+///
+/// As the manual says of pointers.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sch_pool_counters(
+    pool: *const sch_pool,
+    counters_out: *mut sch_pool_counts,
+) -> sch_status {
+    let work = |p: &sch_pool| -> Outcome {
+        // SAFETY: as the caller promises.
+        let out = unsafe { SizedOut::new(counters_out) }?;
+        out.put(&p.inner.pool.counters().into());
+        Ok(SCH_OK)
+    };
+    // SAFETY: as the caller promises.
+    unsafe { shared(pool, work) }
+}
+
+/// The endpoints that there are counters of, up to `cap`; only host and port are filled.
+///
+/// Returns SCH_OK: `*count_out` places are filled; and what every call on a pool answers.
+///
+/// # Safety
+///
+/// As the manual says of pointers.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sch_pool_endpoints(
+    pool: *const sch_pool,
+    places: *mut sch_place,
+    cap: usize,
+    count_out: *mut usize,
+) -> sch_status {
+    let work = |p: &sch_pool| -> Outcome {
+        // SAFETY: as the caller promises.
+        let count = unsafe { Out::new(count_out) }?;
+        let named = |endpoint: Endpoint| {
+            (&DialTarget { endpoint, is_probe: false, optin_refused_until: None }).into()
+        };
+        // SAFETY: as the caller promises.
+        count.put(unsafe { fill(places, cap, p.inner.pool.endpoints().into_iter().map(named)) }?);
+        Ok(SCH_OK)
+    };
+    // SAFETY: as the caller promises.
+    unsafe { shared(pool, work) }
+}
+
+/// Counters of one endpoint.
+///
+/// Returns SCH_OK: `counters_out` is filled; SCH_EMPTY: nothing is known of it; SCH_ERR_ARGUMENT: it is no endpoint;
+/// SCH_ERR_STRUCT_SIZE; and what every call on a pool answers.
+///
+/// # Safety
+///
+/// As the manual says of pointers.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sch_pool_endpoint_counters(
+    pool: *const sch_pool,
+    host: *const c_char,
+    host_len: usize,
+    port: u16,
+    counters_out: *mut sch_endpoint_counters,
+) -> sch_status {
+    let work = |p: &sch_pool| -> Outcome {
+        // SAFETY: as the caller promises.
+        let (endpoint, out) = unsafe { (endpoint(host, host_len, port)?, SizedOut::new(counters_out)?) };
+        let Some(counters) = p.inner.pool.endpoint_counters(&endpoint) else { return Ok(SCH_EMPTY) };
+        out.put(&counters.into());
+        Ok(SCH_OK)
+    };
+    // SAFETY: as the caller promises.
+    unsafe { shared(pool, work) }
+}

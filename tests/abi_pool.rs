@@ -1,0 +1,526 @@
+//! The pool through the C ABI, as a host with many connections uses it (P1 to P5, S4).
+
+#![allow(unsafe_code, reason = "it calls the C ABI")]
+#![allow(clippy::disallowed_methods)] // threads are part of what is tested
+
+use core::ffi::{c_char, c_void};
+use core::ptr::{null, null_mut};
+use core::sync::atomic::{AtomicU32, Ordering};
+use sch::ffi::action::*;
+use sch::ffi::config::*;
+use sch::ffi::conn::*;
+use sch::ffi::counts::*;
+use sch::ffi::event::*;
+use sch::ffi::join::*;
+use sch::ffi::pool::*;
+use sch::ffi::push::*;
+use sch::ffi::status::*;
+use sch::ffi::version::*;
+
+/// Calls one export.
+macro_rules! c {
+    ($call:expr) => {
+        // SAFETY: handles are live, places are of this test.
+        unsafe { $call }
+    };
+}
+
+const fn ms(ms: u64) -> u64 {
+    ms * 1_000_000
+}
+
+const MOVING: &[u8] = b">4\r\n+MOVING\r\n:7\r\n:15\r\n$10\r\nb.com:6379\r\n";
+
+struct Pool(*mut sch_pool);
+
+// SAFETY: a pool is shared by threads.
+unsafe impl Sync for Pool {}
+
+impl Pool {
+    fn new() -> Self {
+        let mut config = null_mut();
+        assert_eq!(c!(sch_config_new(&mut config)), SCH_OK);
+        assert_eq!(c!(sch_config_set_host(config, c"db.example.com".as_ptr(), 14)), SCH_OK);
+        let mut pool = null_mut();
+        assert_eq!(c!(sch_pool_new(SCH_ABI_VERSION, config, &mut pool)), SCH_OK);
+        assert_eq!(c!(sch_config_free(config)), SCH_OK);
+        Self(pool)
+    }
+
+    fn event(&self) -> Option<sch_pool_event> {
+        // SAFETY: all zeros is an event.
+        let mut event: sch_pool_event = unsafe { core::mem::zeroed() };
+        event.struct_size = size_of::<sch_pool_event>() as u32;
+        match c!(sch_pool_poll_event(self.0, &mut event)) {
+            SCH_OK => Some(event),
+            status => {
+                assert_eq!(status, SCH_EMPTY);
+                None
+            }
+        }
+    }
+
+    fn counts(&self) -> sch_pool_counts {
+        // SAFETY: all zeros are counts.
+        let mut counts: sch_pool_counts = unsafe { core::mem::zeroed() };
+        counts.struct_size = size_of::<sch_pool_counts>() as u32;
+        assert_eq!(c!(sch_pool_counters(self.0, &mut counts)), SCH_OK);
+        counts
+    }
+
+    fn places(&self, now: u64) -> (sch_status, Vec<(String, u16, bool)>, u64) {
+        let empty: sch_place = {
+            // SAFETY: all zeros is a place.
+            unsafe { core::mem::zeroed() }
+        };
+        let (mut places, mut count, mut retry) = ([empty; 4], 0, 0);
+        let status = c!(sch_pool_where_to_dial(self.0, now, places.as_mut_ptr(), 4, &mut count, &mut retry));
+        let named = |p: &sch_place| (text(&p.host, p.host_len), p.port, p.is_probe == 1);
+        (status, places[..count].iter().map(named).collect(), retry)
+    }
+
+    fn dialled(&self, now: u64, host: &str, ok: bool) {
+        let (text, len) = (host.as_ptr().cast(), host.len());
+        assert_eq!(c!(sch_pool_dial_result(self.0, now, text, len, 6379, ok)), SCH_OK);
+    }
+
+    /// Runs the pool for a while.
+    fn tick(&self, from_ms: u64, to_ms: u64) {
+        (from_ms..to_ms).step_by(10).for_each(|now| assert_eq!(c!(sch_pool_tick(self.0, ms(now))), SCH_OK));
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        assert_eq!(c!(sch_pool_free(self.0)), SCH_OK);
+    }
+}
+
+fn text(host: &[c_char], len: u32) -> String {
+    assert_eq!(host[len as usize], 0);
+    host[..len as usize].iter().map(|c| *c as u8 as char).collect()
+}
+
+/// A connection at level 1, ready, a member.
+struct Conn(*mut sch_conn);
+
+impl Conn {
+    fn alone(peer: &str) -> Self {
+        let mut config = null_mut();
+        assert_eq!(c!(sch_config_new(&mut config)), SCH_OK);
+        assert_eq!(c!(sch_config_set_level_in(config, SCH_LEVEL_NOTIFIED)), SCH_OK);
+        assert_eq!(c!(sch_config_set_level_out(config, SCH_LEVEL_NOTIFIED)), SCH_OK);
+        let mut conn = null_mut();
+        assert_eq!(c!(sch_conn_new(SCH_ABI_VERSION, config, &mut conn)), SCH_OK);
+        assert_eq!(c!(sch_config_free(config)), SCH_OK);
+        let conn = Self(conn);
+        // SAFETY: all zeros is a dial.
+        let mut dial: sch_dial = unsafe { core::mem::zeroed() };
+        dial.struct_size = size_of::<sch_dial>() as u32;
+        assert_eq!(c!(sch_conn_dial(conn.0, 0, 0, &mut dial)), SCH_OK);
+        conn.is_up(0, dial.transport, peer);
+        conn
+    }
+
+    fn new(pool: &Pool, peer: &str, unowned: i32, user: u64) -> Self {
+        let conn = Self::alone(peer);
+        assert_eq!(c!(sch_conn_join(conn.0, 0, pool.0, unowned, user, null(), 0)), SCH_OK);
+        conn.actions();
+        conn
+    }
+
+    /// Connected, handshake made, opted in.
+    fn is_up(&self, now: u64, transport: u64, peer: &str) {
+        let (text, len) = (peer.as_ptr().cast(), peer.len());
+        assert_eq!(c!(sch_conn_connected(self.0, now, transport, text, len)), SCH_OK);
+        assert_eq!(c!(sch_conn_ready(self.0, now, transport)), SCH_OK);
+        assert!(self.actions().iter().any(|a| a.kind == SCH_ACTION_SEND_OPTIN));
+        assert_eq!(c!(sch_conn_optin_reply(self.0, now, transport, b"+OK\r\n".as_ptr(), 5)), SCH_OK);
+    }
+
+    fn actions(&self) -> Vec<sch_action> {
+        let mut out = Vec::new();
+        loop {
+            // SAFETY: all zeros is an action.
+            let mut action: sch_action = unsafe { core::mem::zeroed() };
+            action.struct_size = size_of::<sch_action>() as u32;
+            match c!(sch_conn_poll_action(self.0, &mut action)) {
+                SCH_OK => out.push(action),
+                status => {
+                    assert_eq!(status, SCH_EMPTY);
+                    return out;
+                }
+            }
+        }
+    }
+
+    fn kinds(&self) -> Vec<i32> {
+        self.actions().iter().map(|action| action.kind).collect()
+    }
+
+    fn has_mail(&self) -> bool {
+        let mut has = false;
+        assert_eq!(c!(sch_conn_has_mail(self.0, &mut has)), SCH_OK);
+        has
+    }
+
+    fn reads(&self, now: u64, push: &[u8]) {
+        let mut swallowed = false;
+        assert_eq!(c!(sch_conn_push(self.0, now, 1, push.as_ptr(), push.len(), &mut swallowed)), SCH_OK);
+        assert!(swallowed);
+    }
+
+    fn tick(&self, now: u64) {
+        assert_eq!(c!(sch_conn_tick(self.0, now)), SCH_OK);
+    }
+
+    fn member(&self) -> u64 {
+        let mut member = 0;
+        assert_eq!(c!(sch_conn_member(self.0, &mut member)), SCH_OK);
+        member
+    }
+}
+
+impl Drop for Conn {
+    fn drop(&mut self) {
+        assert_eq!(c!(sch_conn_free(self.0)), SCH_OK);
+    }
+}
+
+#[test]
+fn p1_what_one_connection_reads_another_acts_on_and_both_swap_in_their_turn() {
+    let pool = Pool::new();
+    let a = Conn::new(&pool, "10.0.0.1:6379", SCH_UNOWNED_RETIRE, 1);
+    let b = Conn::new(&pool, "10.0.0.1:6379", SCH_UNOWNED_RETIRE, 2);
+    let elsewhere = Conn::new(&pool, "10.0.0.2:6379", SCH_UNOWNED_RETIRE, 3);
+    a.reads(ms(1), MOVING);
+    assert!(b.has_mail() && !elsewhere.has_mail());
+    b.tick(ms(2));
+    assert!(b.kinds().contains(&SCH_ACTION_RELAX));
+    pool.tick(2, 250);
+    for conn in [&a, &b] {
+        assert!(conn.has_mail(), "its turn");
+        conn.tick(ms(250));
+        let actions = conn.actions();
+        let open = actions.iter().find(|action| action.kind == SCH_ACTION_OPEN).expect("OPEN");
+        conn.is_up(ms(260), open.transport, "10.0.0.9:6379");
+        assert!(conn.kinds().contains(&SCH_ACTION_HOLD));
+        assert_eq!(c!(sch_conn_held(conn.0, ms(261))), SCH_OK);
+        assert!(conn.kinds().contains(&SCH_ACTION_SWAP));
+        assert_eq!(c!(sch_conn_swapped(conn.0, ms(262))), SCH_OK);
+        assert!(conn.kinds().contains(&SCH_ACTION_HANDOFF_FINISHED));
+    }
+    let counts = pool.counts();
+    assert_eq!((counts.members, counts.handoffs_asked, counts.handoffs_swapped), (3, 2, 2));
+    assert_eq!((counts.grants, counts.nodes), (2, 3));
+    // They are at the new node now.
+    a.reads_on(2, ms(300), b">4\r\n+MIGRATING\r\n:8\r\n:5\r\n$3\r\n[1]\r\n");
+    assert!(b.has_mail() && !elsewhere.has_mail());
+    let event = pool.event().expect("the MOVING");
+    assert_eq!(
+        (event.kind, event.notification, event.seq, event.has_seq),
+        (1, SCH_NOTIFICATION_MOVING, 7, 1)
+    );
+    assert_eq!((event.member, event.user), (a.member(), 1));
+    assert_eq!(pool.event().map(|e| e.notification), Some(SCH_NOTIFICATION_MIGRATING));
+    assert!(pool.event().is_none());
+}
+
+impl Conn {
+    fn reads_on(&self, transport: u64, now: u64, push: &[u8]) {
+        let mut swallowed = false;
+        let status = c!(sch_conn_push(self.0, now, transport, push.as_ptr(), push.len(), &mut swallowed));
+        assert_eq!((status, swallowed), (SCH_OK, true));
+    }
+}
+
+#[test]
+fn p1_who_nobody_owns_comes_through_the_events() {
+    let pool = Pool::new();
+    let reader = Conn::new(&pool, "10.0.0.1:6379", SCH_UNOWNED_RETIRE, 1);
+    let retire = Conn::new(&pool, "10.0.0.1:6379", SCH_UNOWNED_RETIRE, 2);
+    let handoff = Conn::new(&pool, "10.0.0.1:6379", SCH_UNOWNED_HANDOFF, 3);
+    for conn in [&retire, &handoff] {
+        assert_eq!(c!(sch_conn_give(conn.0, ms(1))), SCH_OK);
+    }
+    reader.reads(ms(2), MOVING);
+    pool.tick(2, 250);
+    let mut events = Vec::new();
+    while let Some(event) = pool.event() {
+        events.push((event.kind, event.user));
+    }
+    events.sort_unstable();
+    assert_eq!(events, [(SCH_EVENT_MAINTENANCE, 1), (SCH_EVENT_RETIRE, 2), (SCH_EVENT_HANDOFF, 3)]);
+    drop(retire);
+    assert_eq!(c!(sch_conn_take(handoff.0, ms(250), 0)), SCH_OK);
+    assert!(handoff.kinds().contains(&SCH_ACTION_OPEN), "it was granted, and taking it reads its mail");
+    assert_eq!(pool.counts().members, 2);
+}
+
+#[test]
+fn p3_a_connection_that_leaves_waits_for_nobody() {
+    let pool = Pool::new();
+    let (a, b) = (Conn::new(&pool, "10.0.0.1:1", 1, 0), Conn::new(&pool, "10.0.0.1:1", 1, 0));
+    a.reads(ms(1), MOVING);
+    b.tick(ms(1));
+    assert!(!b.kinds().contains(&SCH_ACTION_OPEN));
+    assert_eq!(c!(sch_conn_leave(b.0, ms(2))), SCH_OK);
+    b.tick(ms(2));
+    assert!(b.kinds().contains(&SCH_ACTION_OPEN));
+    assert_eq!(c!(sch_conn_close(a.0, ms(3))), SCH_OK);
+    assert_eq!(pool.counts().members, 0);
+    let mut has = false;
+    assert_eq!(c!(sch_conn_has_mail(a.0, &mut has)), SCH_ERR_UNEXPECTED);
+}
+
+#[test]
+fn h10_where_to_dial_follows_the_move_and_leaves_out_what_refuses() {
+    let pool = Pool::new();
+    let configured = ("db.example.com".to_owned(), 6379, false);
+    let target = ("b.com".to_owned(), 6379, false);
+    assert_eq!(pool.places(0).1, [configured.clone()].as_slice());
+    let reader = Conn::new(&pool, "10.0.0.1:6379", SCH_UNOWNED_RETIRE, 1);
+    reader.reads(ms(1), MOVING);
+    let from = ("10.0.0.1".to_owned(), 6379, false);
+    assert_eq!(pool.places(ms(2)).1, [target.clone(), from.clone(), configured.clone()]);
+    (0..3).for_each(|_| pool.dialled(ms(3), "b.com", false));
+    assert_eq!(pool.places(ms(4)).1, [from, configured.clone()]);
+    assert_eq!(pool.places(ms(53)).1[0], ("b.com".to_owned(), 6379, true), "the probe");
+    pool.dialled(ms(54), "b.com", true);
+    assert_eq!(pool.places(ms(15_001)).1, [configured, target]);
+    let kinds: Vec<i32> = std::iter::from_fn(|| pool.event().map(|event| event.kind)).collect();
+    for wanted in [SCH_EVENT_BREAKER_OPENED, SCH_EVENT_BREAKER_CLOSED, SCH_EVENT_LATE] {
+        assert!(kinds.contains(&wanted), "{wanted} of {kinds:?}");
+    }
+    // SAFETY: all zeros are counters.
+    let mut counters: sch_endpoint_counters = unsafe { core::mem::zeroed() };
+    counters.struct_size = size_of::<sch_endpoint_counters>() as u32;
+    let status = c!(sch_pool_endpoint_counters(pool.0, c"b.com".as_ptr(), 5, 6379, &mut counters));
+    assert_eq!((status, counters.dials, counters.dials_failed, counters.probes), (SCH_OK, 4, 3, 1));
+    let status = c!(sch_pool_endpoint_counters(pool.0, c"none".as_ptr(), 4, 6379, &mut counters));
+    assert_eq!(status, SCH_EMPTY);
+
+    // A new connection goes there: its id, and its TLS name if it had one.
+    let conn = Conn::alone("10.0.0.1:1");
+    // SAFETY: all zeros is a dial.
+    let mut dial: sch_dial = unsafe { core::mem::zeroed() };
+    dial.struct_size = size_of::<sch_dial>() as u32;
+    assert_eq!(c!(sch_conn_dial_to(conn.0, 0, c"b.com".as_ptr(), 5, 6379, &mut dial)), SCH_OK);
+    assert_eq!((dial.transport, dial.port, dial.host_len, dial.has_tls), (2, 6379, 5, 0));
+    assert_eq!(c!(sch_conn_dial_to(conn.0, 0, c"b.com".as_ptr(), 5, 0, &mut dial)), SCH_ERR_ARGUMENT);
+    assert_eq!(c!(sch_conn_dial_to(conn.0, 0, null(), 5, 1, &mut dial)), SCH_ERR_NULL);
+
+    // Nothing at all to dial: when to ask again.
+    let pool = Pool::new();
+    (0..3).for_each(|_| pool.dialled(0, "db.example.com", false));
+    let (status, places, retry) = pool.places(ms(1));
+    assert_eq!((status, places.len(), retry), (SCH_EMPTY, 0, ms(50)));
+}
+
+#[test]
+fn o2_a_refused_opt_in_is_known_to_all() {
+    let pool = Pool::new();
+    let refused = |now| {
+        // SAFETY: all zeros is a place.
+        let (mut place, mut count, mut retry): (sch_place, _, _) = (unsafe { core::mem::zeroed() }, 0, 0);
+        assert_eq!(c!(sch_pool_where_to_dial(pool.0, now, &mut place, 1, &mut count, &mut retry)), SCH_OK);
+        (place.optin_refused, place.optin_refused_until_ns)
+    };
+    assert_eq!(refused(0), (0, 0));
+    assert_eq!(c!(sch_pool_optin_refused(pool.0, 0, c"db.example.com".as_ptr(), 14, 6379)), SCH_OK);
+    assert_eq!(refused(1), (1, ms(600_000)));
+    assert_eq!(refused(ms(600_000)), (0, 0));
+}
+
+/// What a callback sees.
+struct Seen {
+    woken: AtomicU32,
+    pool: *mut sch_pool,
+    conn: *mut sch_conn,
+    waiter: u32,
+    answers: [sch_status; 2],
+}
+
+unsafe extern "C" fn wake(data: *mut c_void) {
+    // SAFETY: what the test gave; one thread.
+    let seen = unsafe { &mut *data.cast::<Seen>() };
+    seen.woken.fetch_add(1, Ordering::Relaxed);
+    seen.answers = [c!(sch_pool_remove_waiter(seen.pool, seen.waiter)), c!(sch_conn_tick(seen.conn, ms(1)))];
+    // The pool may be used from here.
+    assert_eq!(c!(sch_pool_tick(seen.pool, ms(1))), SCH_OK);
+}
+
+#[test]
+fn p5_a_waiter_is_woken_by_callback_without_any_lock() {
+    let pool = Pool::new();
+    let (a, b) = (Conn::new(&pool, "10.0.0.1:1", 1, 0), Conn::new(&pool, "10.0.0.1:1", 1, 0));
+    let mut seen = Seen { woken: AtomicU32::new(0), pool: pool.0, conn: a.0, waiter: 0, answers: [0; 2] };
+    let data: *mut Seen = &mut seen;
+    let mut waiter = 0;
+    assert_eq!(c!(sch_pool_add_waiter(pool.0, Some(wake), data.cast(), &mut waiter)), SCH_OK);
+    assert!(waiter > 0);
+    c!((*data).waiter = waiter);
+    assert_eq!(c!(sch_conn_take(b.0, 0, waiter)), SCH_OK);
+    a.reads(ms(1), b">4\r\n+MIGRATING\r\n:8\r\n:5\r\n$3\r\n[1]\r\n");
+    assert_eq!(c!((*data).woken.load(Ordering::Relaxed)), 1);
+    assert_eq!(c!((*data).answers), [SCH_ERR_BUSY, SCH_ERR_BUSY]);
+    assert_eq!(c!(sch_pool_remove_waiter(pool.0, waiter)), SCH_OK);
+    assert_eq!(c!(sch_pool_remove_waiter(pool.0, waiter)), SCH_ERR_ARGUMENT);
+    a.reads(ms(2), b">4\r\n+MIGRATED\r\n:9\r\n:5\r\n$3\r\n[1]\r\n");
+    assert_eq!(c!((*data).woken.load(Ordering::Relaxed)), 1);
+    assert_eq!(c!(sch_conn_take(b.0, 0, waiter)), SCH_ERR_ARGUMENT);
+}
+
+#[test]
+fn p5_a_waiter_is_woken_by_descriptor_and_one_that_may_block_is_refused() {
+    let pool = Pool::new();
+    let (a, b) = (Conn::new(&pool, "10.0.0.1:1", 1, 0), Conn::new(&pool, "10.0.0.1:1", 1, 0));
+    let mut waiter = 0;
+    // SAFETY: no pointers.
+    let (blocks, event) = unsafe { (libc::eventfd(0, 0), libc::eventfd(0, libc::EFD_NONBLOCK)) };
+    for bad in [-1, 1 << 20, blocks] {
+        assert_eq!(c!(sch_pool_add_waiter_fd(pool.0, bad, &mut waiter)), SCH_ERR_ARGUMENT);
+    }
+    assert_eq!(c!(sch_pool_add_waiter_fd(pool.0, event, &mut waiter)), SCH_OK);
+    assert_eq!(c!(sch_conn_take(b.0, 0, waiter)), SCH_OK);
+    let count = || {
+        let mut count = 0_u64;
+        // SAFETY: eight bytes.
+        let len = unsafe { libc::read(event, (&raw mut count).cast(), 8) };
+        if len == 8 { count } else { 0 }
+    };
+    assert_eq!(count(), 0);
+    a.reads(ms(1), b">4\r\n+MIGRATING\r\n:8\r\n:5\r\n$3\r\n[1]\r\n");
+    assert_eq!((count(), b.has_mail()), (1, true));
+    // As the waiter of the pool: for events and for the deadline.
+    assert_eq!(c!(sch_pool_watch(pool.0, 77)), SCH_ERR_ARGUMENT);
+    assert_eq!(c!(sch_pool_watch(pool.0, waiter)), SCH_OK);
+    assert_eq!(c!(sch_conn_give(b.0, ms(2))), SCH_OK);
+    a.reads(ms(3), MOVING);
+    assert_eq!(count(), 1);
+    let (mut has, mut deadline) = (false, 0);
+    assert_eq!(c!(sch_pool_next_deadline(pool.0, &mut has, &mut deadline)), SCH_OK);
+    assert!(has && deadline <= ms(15_003));
+    assert_eq!(c!(sch_pool_remove_waiter(pool.0, waiter)), SCH_OK);
+    // SAFETY: they are ours.
+    unsafe { (libc::close(event), libc::close(blocks)) };
+}
+
+#[test]
+fn s4_null_and_nonsense_are_refused_and_leave_outputs_alone() {
+    let pool = Pool::new();
+    let conn = Conn::alone("10.0.0.1:1");
+    let (p, none) = (pool.0, null::<sch_pool>());
+    let (mut n, mut size, mut has) = (7_u64, 7_usize, true);
+    let mut waiter = 7_u32;
+    let mut other = null_mut();
+    let (host, len) = (c"h".as_ptr(), 1);
+    assert_eq!(c!(sch_pool_free(null_mut())), SCH_OK);
+    let nulls = [
+        c!(sch_pool_new(SCH_ABI_VERSION, null(), null_mut())),
+        c!(sch_pool_add_waiter_fd(none, 1, &mut waiter)),
+        c!(sch_pool_add_waiter_fd(p, 1, null_mut())),
+        c!(sch_pool_add_waiter(p, None, null_mut(), &mut waiter)),
+        c!(sch_pool_remove_waiter(none, 1)),
+        c!(sch_pool_watch(none, 1)),
+        c!(sch_pool_poll_event(none, null_mut())),
+        c!(sch_pool_poll_event(p, null_mut())),
+        c!(sch_pool_tick(none, 1)),
+        c!(sch_pool_next_deadline(none, &mut has, &mut n)),
+        c!(sch_pool_next_deadline(p, null_mut(), &mut n)),
+        c!(sch_pool_where_to_dial(p, 0, null_mut(), 4, &mut size, &mut n)),
+        c!(sch_pool_dial_result(p, 0, null(), 4, 1, true)),
+        c!(sch_pool_optin_refused(none, 0, host, len, 1)),
+        c!(sch_pool_counters(p, null_mut())),
+        c!(sch_pool_endpoints(p, null_mut(), 4, &mut size)),
+        c!(sch_pool_endpoint_counters(p, host, len, 1, null_mut())),
+        c!(sch_conn_join(conn.0, 0, null(), 1, 0, null(), 0)),
+        c!(sch_conn_join(null_mut(), 0, p, 1, 0, null(), 0)),
+        c!(sch_conn_has_mail(null(), &mut has)),
+    ];
+    assert!(nulls.iter().all(|status| *status == SCH_ERR_NULL), "{nulls:?}");
+    let arguments = [
+        c!(sch_pool_add_waiter_fd(p, -1, &mut waiter)),
+        c!(sch_pool_remove_waiter(p, 0)),
+        c!(sch_pool_remove_waiter(p, u32::MAX)),
+        c!(sch_pool_watch(p, u32::MAX)),
+        c!(sch_pool_dial_result(p, 0, host, len, 0, true)),
+        c!(sch_pool_dial_result(p, 0, c"a b".as_ptr(), 3, 1, true)),
+        c!(sch_conn_join(conn.0, 0, p, 3, 0, null(), 0)),
+        c!(sch_conn_join(conn.0, 0, p, 1, 0, c"nonsense".as_ptr(), 8)),
+    ];
+    assert!(arguments.iter().all(|status| *status == SCH_ERR_ARGUMENT), "{arguments:?}");
+    assert_eq!(c!(sch_pool_new(SCH_ABI_VERSION + 1, null(), &mut other)), SCH_ERR_ABI);
+    let (mut due, mut at) = (true, 7);
+    assert_eq!((c!(sch_pool_next_deadline(p, &mut due, &mut at)), due, at), (SCH_OK, false, 0));
+    for status in [
+        c!(sch_conn_leave(conn.0, 0)),
+        c!(sch_conn_take(conn.0, 0, 0)),
+        c!(sch_conn_give(conn.0, 0)),
+        c!(sch_conn_has_mail(conn.0, &mut has)),
+        c!(sch_conn_member(conn.0, &mut n)),
+    ] {
+        assert_eq!(status, SCH_ERR_UNEXPECTED);
+    }
+    assert_eq!((n, size, has, waiter, other.is_null()), (7, 7, true, 7, true));
+    assert_eq!(c!(sch_conn_join(conn.0, 0, p, 1, 0, c"n:1".as_ptr(), 3)), SCH_OK);
+    assert_eq!(c!(sch_conn_join(conn.0, 0, p, 1, 0, null(), 0)), SCH_ERR_UNEXPECTED);
+}
+
+#[test]
+fn s4_a_pool_may_be_freed_before_its_connections_and_the_other_way_round() {
+    let pool = Pool::new();
+    let (a, b) = (Conn::new(&pool, "10.0.0.1:1", 1, 0), Conn::new(&pool, "10.0.0.1:1", 1, 0));
+    let gone = Conn::new(&pool, "10.0.0.1:1", 1, 0);
+    drop(gone);
+    assert_eq!(pool.counts().members, 2);
+    drop(pool);
+    a.reads(ms(1), b">4\r\n+MIGRATING\r\n:8\r\n:5\r\n$3\r\n[1]\r\n");
+    assert!(b.has_mail());
+    b.tick(ms(1));
+    assert!(b.kinds().contains(&SCH_ACTION_RELAX));
+}
+
+#[test]
+fn p5_threads_share_a_pool() {
+    const THREADS: u64 = 4;
+    const CONNS: u64 = 25;
+    let pool = Pool::new();
+    let mut waiter = 0;
+    // SAFETY: no pointers.
+    let event = unsafe { libc::eventfd(0, libc::EFD_NONBLOCK) };
+    assert_eq!(c!(sch_pool_add_waiter_fd(pool.0, event, &mut waiter)), SCH_OK);
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let pool = &pool;
+            scope.spawn(move || {
+                let conns: Vec<Conn> = (0..CONNS).map(|n| Conn::new(pool, "10.0.0.1:1", 2, n)).collect();
+                for round in 0..40 {
+                    let now = ms(thread * 7 + round);
+                    for (n, conn) in conns.iter().enumerate() {
+                        assert_eq!(c!(sch_conn_take(conn.0, now, waiter)), SCH_OK);
+                        let seq = round * THREADS + thread;
+                        let push = format!(">4\r\n+MIGRATING\r\n:{seq}\r\n:5\r\n$3\r\n[1]\r\n");
+                        if n as u64 == round % CONNS {
+                            conn.reads(now, push.as_bytes());
+                        }
+                        conn.tick(now);
+                        conn.actions();
+                        assert_eq!(c!(sch_conn_give(conn.0, now)), SCH_OK);
+                    }
+                    assert_eq!(c!(sch_pool_tick(pool.0, now)), SCH_OK);
+                    pool.event();
+                    pool.places(now);
+                }
+                // What was read last by anybody reaches all of them.
+                conns.iter().for_each(|conn| conn.tick(ms(100)));
+            });
+        }
+    });
+    let counts = pool.counts();
+    assert_eq!((counts.members, counts.members_joined), (0, THREADS * CONNS));
+    assert_eq!(counts.notifications, 40 * THREADS);
+    assert_eq!(c!(sch_pool_remove_waiter(pool.0, waiter)), SCH_OK);
+    // SAFETY: it is ours.
+    unsafe { libc::close(event) };
+}
