@@ -10,7 +10,7 @@ HIREDIS := $(BUILD)/hiredis
 PREFIX ?= /usr/local
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 
-.PHONY: all demo test e2e memcheck clients tools install bench clean
+.PHONY: all demo test e2e memcheck drivers clients tools install bench clean
 
 all: clients
 
@@ -44,6 +44,10 @@ e2e: clients
 # The clients under valgrind: any error of memory, or a leak, fails.
 memcheck: clients
 	python3 demo/run.py --valgrind --lead 4 --only 1 4 5 --workers 2 --rate 50 --drivers managed tapped notified hiredis-sch
+
+# Drivers from their registries, with their own handoffs, through the simulator's scenarios: a table, and what contradicts it.
+drivers:
+	tools/drivers.sh
 
 test: tools
 	tools/test.sh
