@@ -320,8 +320,7 @@ impl Play<'_> {
 
     fn connected(&mut self, at: usize, id: u64) {
         let raw = self.conn(at).at;
-        let peer: &[u8] =
-            if self.draw.below(16) == 15 { self.draw.bytes(20) } else { b"10.0.0.1:6379" };
+        let peer: &[u8] = if self.draw.below(16) == 15 { self.draw.bytes(20) } else { b"10.0.0.1:6379" };
         let now = self.time();
         let status = c!(sch_conn_connected(raw, now, id, peer.as_ptr().cast(), peer.len()));
         if self.said(status) == SCH_OK && self.conn(at).level_out < 3 && self.draw.below(8) != 7 {
@@ -437,7 +436,10 @@ impl Play<'_> {
             // SAFETY: filled.
             let a = unsafe { room.as_ptr().cast::<sch_action>().read() };
             let data = lent(a.data, a.data_len);
-            std::hint::black_box((lent(a.host.cast(), a.host_len), lent(a.tls_server_name.cast(), a.tls_server_name_len)));
+            std::hint::black_box((
+                lent(a.host.cast(), a.host_len),
+                lent(a.tls_server_name.cast(), a.tls_server_name_len),
+            ));
             self.text(at);
             if a.kind == SCH_ACTION_OPEN {
                 self.conn(at).transports.push(a.transport);
@@ -498,9 +500,16 @@ impl Play<'_> {
             }
             // SAFETY: filled.
             let one = unsafe { &*room.as_ptr().cast::<sch_slot_move>() };
-            std::hint::black_box((lent(one.source_host.cast(), one.source_host_len), lent(one.destination_host.cast(), one.destination_host_len)));
+            std::hint::black_box((
+                lent(one.source_host.cast(), one.source_host_len),
+                lent(one.destination_host.cast(), one.destination_host_len),
+            ));
             // SAFETY: as the call says.
-            let ranges = if one.ranges_len == 0 { &[][..] } else { unsafe { core::slice::from_raw_parts(one.ranges, one.ranges_len) } };
+            let ranges = if one.ranges_len == 0 {
+                &[][..]
+            } else {
+                unsafe { core::slice::from_raw_parts(one.ranges, one.ranges_len) }
+            };
             assert!(ranges.iter().all(|range| range.first <= range.last && range.last < 16384));
         }
     }
@@ -644,8 +653,13 @@ impl Play<'_> {
         match self.draw.below(32) {
             0..6 => {
                 // What the server has to say, whole or in part.
-                let own: Vec<u8> =
-                    self.conn(at).replies.iter().filter(|(of, _)| *of == id).flat_map(|(_, r)| r.clone()).collect();
+                let own: Vec<u8> = self
+                    .conn(at)
+                    .replies
+                    .iter()
+                    .filter(|(of, _)| *of == id)
+                    .flat_map(|(_, r)| r.clone())
+                    .collect();
                 self.conn(at).replies.retain(|(of, _)| *of != id);
                 self.receive(at, id, &own);
                 self.obey(at);

@@ -133,10 +133,18 @@ fn ended(frame: &[u8], valid: bool) {
 fn unfinished(rest: &[u8], whole: &Seen) {
     if let Ok(Some((_, len))) = decode::complete::decode(rest) {
         let error = whole.error.expect("redis-protocol ends a frame and the framer wants more");
-        assert!(stricter(error, &rest[..len], true), "{error} in what redis-protocol reads: {}", rest[..len].escape_ascii());
+        assert!(
+            stricter(error, &rest[..len], true),
+            "{error} in what redis-protocol reads: {}",
+            rest[..len].escape_ascii()
+        );
     }
     if let (Ok((_, len)), Some(error)) = (parse(rest, &VALUES), whole.error) {
-        assert!(stricter(error, &rest[..len], false), "{error} in what the values read: {}", rest[..len].escape_ascii());
+        assert!(
+            stricter(error, &rest[..len], false),
+            "{error} in what the values read: {}",
+            rest[..len].escape_ascii()
+        );
     }
 }
 
@@ -153,8 +161,11 @@ fn stricter(error: FrameError, frame: &[u8], by_redis_protocol: bool) -> bool {
         FrameError::BadLineEnd => by_redis_protocol || holds(&|a, b| a == b'\r' && b != b'\n'),
         // `+3` and `-0` are numbers to them, and no lengths; an attribute is never streamed.
         FrameError::BadLength => holds(&|a, b| b"$!=*~%>|;".contains(&a) && b"+-?".contains(&b)),
-        // Ends of streams that nobody began are frames to redis-protocol.
-        FrameError::UnexpectedStreamEnd => by_redis_protocol && matches!(frame[0], b'.' | b';'),
+        // Ends and chunks of streams that nobody began are elements to redis-protocol.
+        FrameError::UnexpectedStreamEnd => {
+            by_redis_protocol
+                && (matches!(frame[0], b'.' | b';') || holds(&|a, b| a == b'\n' && matches!(b, b'.' | b';')))
+        }
         FrameError::UnknownType(_) => false,
     }
 }

@@ -10,7 +10,8 @@ mod draw;
 
 use draw::Draw;
 use sch::notification::{
-    Kind, Notification, NotificationError, NotificationLimits, SNIFF_LIMIT, Sniff, from_elements, parse, sniff,
+    Kind, Notification, NotificationError, NotificationLimits, SNIFF_LIMIT, Sniff, from_elements, parse,
+    sniff,
 };
 use sch::resp::value::{self, Value, ValueLimits};
 
@@ -123,7 +124,11 @@ fn forms(draw: &mut Draw<'_>) {
     write(&mut Draw(&[]), &mut plain, kind, seq, time, &what);
     let mut other = Vec::new();
     if draw.below(4) == 0 {
-        other.extend_from_slice(draw.of(&[&b"|1\r\n+ttl\r\n:3\r\n"[..], b"|0\r\n", b"|1\r\n$1\r\na\r\n*1\r\n_\r\n"]));
+        other.extend_from_slice(draw.of(&[
+            &b"|1\r\n+ttl\r\n:3\r\n"[..],
+            b"|0\r\n",
+            b"|1\r\n$1\r\na\r\n*1\r\n_\r\n",
+        ]));
     }
     let push = other.len();
     write(draw, &mut other, kind, seq, time, &what);
@@ -154,7 +159,8 @@ fn write(draw: &mut Draw<'_>, out: &mut Vec<u8>, kind: Kind, seq: u64, time: i64
     match what {
         What::Moving { endpoint: Some(endpoint) } => elements.push(text(draw, endpoint, false)),
         What::Moving { endpoint: None } => {
-            let null = draw.of(&[&b"_\r\n"[..], b"$-1\r\n", b"*-1\r\n", b"$4\r\nnull\r\n", b"+null\r\n", b""]);
+            let null =
+                draw.of(&[&b"_\r\n"[..], b"$-1\r\n", b"*-1\r\n", b"$4\r\nnull\r\n", b"+null\r\n", b""]);
             if !null.is_empty() {
                 elements.push(null.to_vec());
             }
