@@ -48,8 +48,9 @@ part_c() {
         --drivers managed tapped notified hiredis-sch
 }
 
-rust() { # rust SANITIZER: compiles the deliberate bug with it; the flags are left in RUSTFLAGS
-    export RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=$1"
+rust() { # rust SANITIZER [FLAG]: compiles the deliberate bug with it; the flags are left in RUSTFLAGS
+    export RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=$1 ${2:-}"
+    # shellcheck disable=SC2086
     rustc --edition 2024 -g $RUSTFLAGS --target "$target" -o "$out/bug-$1" tests/sanitizers/bug.rs
 }
 
@@ -65,7 +66,8 @@ part_address() {
 
 part_thread() {
     step "Rust under ThreadSanitizer"
-    rust thread
+    # std comes without it, and the compiler wants to hear that we know.
+    rust thread -Cunsafe-allow-abi-mismatch=sanitizer
     must_report "data race" "$out/bug-thread" race
     cargo test --locked --target "$target" --target-dir "$out/thread" --test pool_threads
 }
