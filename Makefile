@@ -5,7 +5,7 @@ BUILD := build
 LIB := target/release
 CFLAGS ?= -O2 -g
 STRICT := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Werror
-CLIENTS := examples/c/workload.c examples/c/support.c examples/c/plain.c examples/c/managed.c examples/c/unmanaged.c
+CLIENTS := examples/c/workload.c examples/c/support.c examples/c/plain.c examples/c/managed.c examples/c/unmanaged.c examples/c/cluster.c
 HIREDIS := $(BUILD)/hiredis
 PREFIX ?= /usr/local
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)

@@ -55,9 +55,6 @@ pub enum Error {
     /// Bytes given as a notification are not one.
     #[error("these bytes are not a whole RESP3 push: hand over one frame from `>` to its end")]
     NotAPush,
-    /// Bytes given as a slot map are none, or an empty one.
-    #[error("no slot map: {0}")]
-    NotASlotMap(&'static str),
 }
 
 /// Result of an input.

@@ -30,6 +30,7 @@ fn compile(compiler: &str, standard: &str, source: &Path, name: &str) -> PathBuf
             source.to_str().expect("UTF-8"),
             &text(dir.join("libsch.so.0")),
             &format!("-Wl,-rpath,{}", dir.display()),
+            "-lpthread",
             "-o",
             program.to_str().expect("UTF-8"),
         ],
@@ -53,6 +54,18 @@ fn a_story_in_c() {
 #[test]
 fn a_story_in_cpp() {
     run_both_ways(&compile("g++", "c++17", &path("tests/c/abi.cpp"), "storycpp"));
+}
+
+/// A slot map, its actions in arrays that are too small at first, a connection's SLOTS_MOVED, and readers in other threads.
+#[test]
+fn a_cluster_in_c() {
+    run_both_ways(&compile("gcc", "c99", &path("tests/c/cluster.c"), "cluster"));
+}
+
+/// A pool, two threads, a callback, and handles freed while the others go on.
+#[test]
+fn a_pool_in_c() {
+    run_both_ways(&compile("gcc", "c11", &path("tests/c/pool.c"), "pool11"));
 }
 
 /// The parameters of every export: type and name.
@@ -79,10 +92,15 @@ fn argument(ty: &str, name: &str, data: &str, len: &str) -> String {
         "struct sch_conn *" | "const struct sch_conn *" => "conn".to_owned(),
         "struct sch_config *" | "const struct sch_config *" => "config".to_owned(),
         "struct sch_pool *" | "const struct sch_pool *" => "pool".to_owned(),
+        "struct sch_cluster *" | "const struct sch_cluster *" => "cluster".to_owned(),
         "const uint8_t *" | "const char *" => data.to_owned(),
         "int32_t" if name == "unowned" => "1".to_owned(),
         "size_t" if name == "len" || name.ends_with("_len") => len.to_owned(),
-        "struct sch_span *" | "struct sch_wait *" => "0".to_owned(),
+        "struct sch_span *"
+        | "struct sch_wait *"
+        | "struct sch_place *"
+        | "struct sch_cluster_move *"
+        | "struct sch_slot_range *" => "0".to_owned(),
         _ if ty.ends_with('*') => "(void *)room()".to_owned(),
         _ => "0".to_owned(),
     }
@@ -151,12 +169,15 @@ int main(void) {{
     sch_config *config;
     sch_conn *conn;
     sch_pool *pool;
+    sch_cluster *cluster;
     int bad = 0;
     if (sch_config_new(&config) || sch_conn_new(SCH_ABI_VERSION, config, &conn)
-        || sch_pool_new(SCH_ABI_VERSION, config, &pool)) return 1;
+        || sch_pool_new(SCH_ABI_VERSION, config, &pool)
+        || sch_cluster_new(SCH_ABI_VERSION, config, &cluster)) return 1;
 {body}    WANT(sch_conn_close(conn, 0), SCH_OK);
     WANT(sch_conn_free(conn), SCH_OK);
     WANT(sch_pool_free(pool), SCH_OK);
+    WANT(sch_cluster_free(cluster), SCH_OK);
     WANT(sch_config_free(config), SCH_OK);
     WANT(!sch_status_str(-12345), 0);
     if (!bad) puts("ok");

@@ -24,5 +24,8 @@ tools/test_node.sh
 step "end to end against redis-server, plain and TLS"
 make --no-print-directory e2e
 
+step "Python"
+tools/test_python.sh
+
 step "the clients under valgrind"
 make --no-print-directory memcheck

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 venv=build/venv
 if ! "$venv/bin/python" -c 'import pytest, mypy, setuptools, wheel' 2>/dev/null; then
     python3 -m venv "$venv"
-    "$venv/bin/pip" install --disable-pip-version-check -q pytest mypy setuptools wheel
+    "$venv/bin/pip" install --disable-pip-version-check -q --upgrade pytest mypy "setuptools>=64" wheel
 fi
 profile=${SCH_PROFILE:-release}
 flags=$([ "$profile" = release ] && echo --release || true)

@@ -1,6 +1,7 @@
 //! The control interface: JSON over HTTP/1.1.
 
 use crate::cluster;
+use crate::compat;
 use crate::fault::{self, FaultRequest};
 use crate::limits::MAX_REQUEST_BODY;
 use crate::maint::{self, Answer, Refused};
@@ -121,7 +122,17 @@ async fn route(sim: &Arc<Sim>, method: &Method, path: &str, query: &str, body: &
         (_, "/v1/scenario") if post => scenario::start(sim, parse(body)?),
         (m, p) => match cluster::http::route(sim, m, p, body).await {
             Some(answer) => answer,
-            None => Err((404, format!("no route {m} {p}; there are {ROUTES}, {}", cluster::http::ROUTES))),
+            None => match compat::route(sim, m, p, query, body).await {
+                Some(answer) => answer,
+                None => Err((
+                    404,
+                    format!(
+                        "no route {m} {p}; there are {ROUTES}, {}, and {}",
+                        cluster::http::ROUTES,
+                        compat::ROUTES
+                    ),
+                )),
+            },
         },
     }
 }

@@ -39,6 +39,12 @@ impl Maint {
         self.slots.clear();
     }
 
+    /// Nothing is kept for those who opt in later, but a MOVING that is under way.
+    pub fn forget_windows(&mut self) {
+        self.slots.clear();
+        self.terminators.clear();
+    }
+
     pub fn is_moving(&self, id: u64) -> bool {
         self.moving.iter().any(|m| m.id == id)
     }
@@ -69,17 +75,22 @@ enum Variant {
     StringNumbers,
 }
 
+/// How a client of this type is told of an endpoint.
+pub fn endpoint_text(fqdn: &str, at: SocketAddr, kind: &str, unbracketed: bool) -> String {
+    match kind.ends_with("fqdn") {
+        true => format!("{fqdn}:{}", at.port()),
+        false if unbracketed => format!("{}:{}", at.ip(), at.port()),
+        false => at.to_string(),
+    }
+}
+
 impl Moving {
     fn frame(&self, kind: &str) -> Bytes {
         let text = match (&self.text, &self.target) {
             _ if kind == "none" => None,
             (Some(t), _) => Some(t.clone()),
             (None, None) => None,
-            (None, Some((name, to))) if kind.ends_with("fqdn") => {
-                Some(format!("{name}.sch.test:{}", to.port()))
-            }
-            (None, Some((_, to))) if self.unbracketed => Some(format!("{}:{}", to.ip(), to.port())),
-            (None, Some((_, to))) => Some(to.to_string()),
+            (None, Some((name, to))) => Some(endpoint_text(name, *to, kind, self.unbracketed)),
         };
         let mut out = Vec::new();
         let v = self.variant;
@@ -110,6 +121,13 @@ impl Moving {
 
 /// `CLIENT MAINT_NOTIFICATIONS ON|OFF [moving-endpoint-type T]`.
 pub fn opt_in(sim: &Sim, conn: &Conn, a: &[Bytes], out: &mut Vec<u8>) {
+    // As they were sent: the drivers differ.
+    let words: Vec<String> =
+        a.iter().take(8).map(|w| format!("{:.64}", String::from_utf8_lossy(w))).collect();
+    sim.event(
+        "opt_in_asked",
+        json!({"endpoint": conn.endpoint.name, "connection": conn.id, "protocol": conn.proto(), "words": words}),
+    );
     match sim.kind() {
         ServerKind::OpenSource | ServerKind::Resp2Only => return unknown_sub(out, "CLIENT", &a[1]),
         _ => {}
@@ -279,7 +297,7 @@ pub async fn start_move(sim: &Arc<Sim>, r: MoveRequest) -> Answer {
             node,
             seq,
             time,
-            target: to.as_ref().map(|t| (t.name.clone(), t.address())),
+            target: to.as_ref().map(|t| (sim.fqdn(t), t.address())),
             text: r.endpoint_text,
             unbracketed: r.unbracketed,
             variant: r.variant,

@@ -1,125 +1,212 @@
-//! Replies to CLUSTER SLOTS and CLUSTER SHARDS, in RESP2 and RESP3 (C2). Knows no map.
-//!
-//! A host that is null, empty or `?` is the one that was asked. What cannot be read of one node costs that node; a reply
-//! that is no list of slots is an error.
+//! A slot map as a reply has it, before it is taken over: what both replies share. Knows no time and no state.
 
-use crate::endpoint::Endpoint;
-use crate::error::{Error, Result};
-use crate::notification::{MAX_SLOT, SlotRange, SlotRanges};
-use crate::resp::value::{self, Value, ValueLimits};
+use super::config::{ClusterConfig, ClusterLimits};
+use super::nodes::Health;
+use super::slot::SlotSet;
+use crate::endpoint::{Endpoint, is_null_endpoint_text};
+use crate::notification::{MAX_SLOT, SlotRange};
+use crate::resp::value::{self, Value, ValueError};
+use std::collections::BTreeMap;
 
-/// Slots with the same nodes.
+/// Why a reply was not taken. The map is as it was.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LoadError {
+    /// A limit of [`ClusterLimits`] is reached.
+    #[error("limit {limit} reached ({value}): raise it, or ask another node")]
+    Limit {
+        /// Its name.
+        limit: &'static str,
+        /// Its value.
+        value: u64,
+    },
+    /// The server answered with an error.
+    #[error("the server answered {0:?}: ask another node, or with the other command")]
+    ErrorReply(String),
+    /// Not a whole reply, or not one to this command.
+    #[error("this is not one whole reply to {0}")]
+    NotAMap(&'static str),
+    /// It names no slot with an owner: the node that was asked is not (or no more) of the cluster.
+    #[error("no slot has an owner in this reply: ask another node")]
+    NoSlots,
+}
+
+/// A node of a draft.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Shard {
-    pub(super) slots: SlotRanges,
-    pub(super) master: Endpoint,
-    pub(super) replicas: Vec<Endpoint>,
+pub(super) struct DraftNode {
+    pub(super) endpoint: Endpoint,
+    pub(super) health: Health,
+    /// By place in the draft, each once.
+    pub(super) replicas: Vec<usize>,
 }
 
-/// What reading needs to know.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Asked<'a> {
-    /// The node that answered.
-    pub(super) node: &'a Endpoint,
-    pub(super) tls: bool,
+/// What was read.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Draft {
+    pub(super) nodes: Vec<DraftNode>,
+    by_endpoint: BTreeMap<Endpoint, usize>,
+    /// Slots and their owners, by place; no slot is in two of them.
+    pub(super) ranges: Vec<(SlotRange, usize)>,
+    claimed: SlotSet,
+    /// Slots that a second owner claims.
+    pub(super) overlaps: u64,
+    /// Nodes and ranges that cannot be read.
+    pub(super) unreadable: u64,
+    /// Replicas beyond the limit.
+    pub(super) replicas_left_out: u64,
 }
 
-const NEITHER: Error = Error::NotASlotMap(
-    "neither a reply to CLUSTER SLOTS nor to CLUSTER SHARDS: give the whole reply, from its first byte",
-);
-
-/// Reads either reply: they are told apart by what they hold.
-pub(super) fn read(raw: &[u8], asked: Asked<'_>, limits: &ValueLimits) -> Result<Vec<Shard>> {
-    let value = match value::parse(raw, limits) {
-        Ok((value, _)) => value,
-        Err(value::ValueError::TooLong | value::ValueError::TooManyElements) => {
-            return Err(Error::Limit {
-                limit: "max_reply_bytes",
-                value: limits.max_bytes as u64,
-                hint: "the reply is longer, or has more elements: raise the limit",
-            });
-        }
-        Err(_) => return Err(NEITHER),
-    };
-    let Value::Array(entries) = value else { return Err(NEITHER) };
-    if entries.is_empty() {
-        return Err(Error::NotASlotMap("the node that was asked knows no slots: ask another one"));
+/// Reads the reply as a value; `command` is for texts.
+pub(super) fn read<'a>(
+    reply: &'a [u8],
+    limits: &ClusterLimits,
+    command: &'static str,
+) -> Result<Vec<Value<'a>>, LoadError> {
+    let limit = |limit, value| LoadError::Limit { limit, value };
+    if reply.len() > limits.max_reply_bytes {
+        return Err(limit("max_reply_bytes", limits.max_reply_bytes as u64));
     }
-    let is_slots = |entry: &Value<'_>| matches!(entry, Value::Array(of) if of.first().is_some_and(|v| v.as_i64().is_some()));
-    let shards: Vec<Shard> = if entries.iter().all(is_slots) {
-        entries.iter().filter_map(|entry| slots_entry(entry, asked)).collect()
-    } else {
-        entries.iter().filter_map(|entry| shards_entry(entry, asked)).collect()
-    };
-    if shards.is_empty() { Err(NEITHER) } else { Ok(shards) }
-}
-
-fn range(first: Option<i64>, last: Option<i64>) -> Option<SlotRange> {
-    let slot = |n: Option<i64>| n.and_then(|n| u16::try_from(n).ok()).filter(|n| *n <= MAX_SLOT);
-    let (first, last) = (slot(first)?, slot(last)?);
-    (first <= last).then_some(SlotRange { first, last })
-}
-
-/// `[first, last, master, replica...]`, each node `[host, port, ...]`.
-fn slots_entry(entry: &Value<'_>, asked: Asked<'_>) -> Option<Shard> {
-    let Value::Array(items) = entry else { return None };
-    let range = range(items.first()?.as_i64(), items.get(1)?.as_i64())?;
-    let node = |value: &Value<'_>| match value {
-        Value::Array(of) => endpoint(of.first(), of.get(1)?.as_i64(), asked),
-        _ => None,
-    };
-    let master = node(items.get(2)?)?;
-    let replicas = items[3..].iter().filter_map(node).collect();
-    Some(Shard { slots: core::iter::once(range).collect(), master, replicas })
-}
-
-/// A map with `slots` and `nodes`.
-fn shards_entry(entry: &Value<'_>, asked: Asked<'_>) -> Option<Shard> {
-    let Value::Array(flat) = field(entry, "slots")? else { return None };
-    let ranges = flat.chunks(2).filter_map(|pair| range(pair[0].as_i64(), pair.get(1)?.as_i64()));
-    let slots: SlotRanges = ranges.collect();
-    let Value::Array(nodes) = field(entry, "nodes")? else { return None };
-    let mut master = None;
-    let mut replicas = Vec::new();
-    for node in nodes {
-        let text = |name: &str| field(node, name).and_then(Value::as_text);
-        if text("health").is_some_and(|health| health == b"fail" || health == b"failed") {
-            continue;
+    match value::parse(reply, &limits.of_values()) {
+        Ok((Value::Array(items), used)) if used == reply.len() => Ok(items),
+        Ok((Value::Error(text), _)) => {
+            let text = &text[..text.len().min(200)];
+            Err(LoadError::ErrorReply(String::from_utf8_lossy(text).into_owned()))
         }
-        let port = |name: &str| field(node, name).and_then(Value::as_i64).filter(|port| *port > 0);
-        let (plain, tls) = (port("port"), port("tls-port"));
-        let port = if asked.tls { tls.or(plain) } else { plain.or(tls) };
-        // `endpoint` is what the server wants to be called; before it was there, `ip`.
-        let host = field(node, "endpoint").or_else(|| field(node, "ip"));
-        let Some(endpoint) = endpoint(host, port, asked) else { continue };
-        match text("role") {
-            Some(b"master" | b"primary") if master.is_none() => master = Some(endpoint),
-            _ => replicas.push(endpoint),
+        Err(ValueError::TooDeep) => Err(limit("max_reply_depth", limits.max_reply_depth.into())),
+        Err(ValueError::TooManyElements) => {
+            Err(limit("max_reply_elements", limits.max_reply_elements as u64))
+        }
+        Ok(_) | Err(_) => Err(LoadError::NotAMap(command)),
+    }
+}
+
+/// A host as a reply has it.
+pub(super) enum Host<'a> {
+    /// This.
+    Named(&'a [u8]),
+    /// Null or empty: that of the node that was asked.
+    Asked,
+    /// `?`: the server knows no name; perhaps an address stands elsewhere, else that of the node that was asked.
+    Unknown,
+}
+
+impl<'a> Host<'a> {
+    pub(super) fn of(value: Option<&'a Value<'_>>) -> Self {
+        match value.and_then(Value::as_text) {
+            Some(b"?") => Self::Unknown,
+            Some(text) if !is_null_endpoint_text(text) => Self::Named(text),
+            _ => Self::Asked,
         }
     }
-    let master = master?;
-    (!slots.is_empty()).then_some(Shard { slots, master, replicas })
+
+    /// Another one, where this is not known.
+    pub(super) fn or(self, other: impl FnOnce() -> Self) -> Self {
+        match self {
+            Self::Unknown => match other() {
+                Self::Named(text) => Self::Named(text),
+                _ => Self::Unknown,
+            },
+            known => known,
+        }
+    }
+
+    /// The endpoint, if it can be one.
+    pub(super) fn at(&self, port: Option<u16>, asked: &Endpoint) -> Option<Endpoint> {
+        let port = port?;
+        match self {
+            Self::Named(text) => Endpoint::new(core::str::from_utf8(text).ok()?, port).ok(),
+            Self::Asked | Self::Unknown => Some(Endpoint { host: asked.host.clone(), port }),
+        }
+    }
 }
 
-/// A field of a map, which is a flat array in RESP2.
-fn field<'v, 'a>(value: &'v Value<'a>, name: &str) -> Option<&'v Value<'a>> {
-    let named =
-        |key: &Value<'_>| key.as_text().is_some_and(|text| text.eq_ignore_ascii_case(name.as_bytes()));
+/// A number, also as text.
+pub(super) fn number(value: &Value<'_>) -> Option<u16> {
     match value {
-        Value::Map(pairs) => pairs.iter().find(|(key, _)| named(key)).map(|(_, value)| value),
-        Value::Array(flat) => flat.chunks_exact(2).find(|pair| named(&pair[0])).map(|pair| &pair[1]),
+        Value::Integer(n) => u16::try_from(*n).ok(),
+        Value::Text(text) => core::str::from_utf8(text).ok()?.parse().ok(),
         _ => None,
     }
 }
 
-fn endpoint(host: Option<&Value<'_>>, port: Option<i64>, asked: Asked<'_>) -> Option<Endpoint> {
-    let port = match port {
-        Some(port) => u16::try_from(port).ok().filter(|port| *port != 0)?,
-        None => asked.node.port,
-    };
-    let text = host.and_then(Value::as_text).unwrap_or_default();
-    if matches!(text, b"" | b"?") {
-        return Some(Endpoint { host: asked.node.host.clone(), port });
+/// A port: 0 is none.
+pub(super) fn port(value: Option<&Value<'_>>) -> Option<u16> {
+    value.and_then(number).filter(|port| *port != 0)
+}
+
+/// Key and value of a map, or of an array that is one in RESP2.
+pub(super) fn field<'v, 'a>(of: &'v Value<'a>, name: &[u8]) -> Option<&'v Value<'a>> {
+    let is = |key: &Value<'_>| key.as_text() == Some(name);
+    match of {
+        Value::Map(pairs) => pairs.iter().find(|(key, _)| is(key)).map(|(_, value)| value),
+        Value::Array(flat) => flat.chunks_exact(2).find(|pair| is(&pair[0])).map(|pair| &pair[1]),
+        _ => None,
     }
-    Endpoint::new(core::str::from_utf8(text).ok()?, port).ok()
+}
+
+impl Draft {
+    /// Its place, for an endpoint as the server writes it.
+    pub(super) fn node(
+        &mut self,
+        endpoint: Option<Endpoint>,
+        health: Health,
+        config: &ClusterConfig,
+    ) -> Result<Option<usize>, LoadError> {
+        let Some(endpoint) = endpoint else {
+            self.unreadable += 1;
+            return Ok(None);
+        };
+        if let Some(&at) = self.by_endpoint.get(&endpoint) {
+            return Ok(Some(at));
+        }
+        let max = config.limits.max_nodes;
+        if self.nodes.len() >= max {
+            return Err(LoadError::Limit { limit: "max_nodes", value: max as u64 });
+        }
+        self.by_endpoint.insert(endpoint.clone(), self.nodes.len());
+        self.nodes.push(DraftNode { endpoint, health, replicas: Vec::new() });
+        Ok(Some(self.nodes.len() - 1))
+    }
+
+    pub(super) fn replica(&mut self, owner: usize, replica: usize, config: &ClusterConfig) {
+        let replicas = &mut self.nodes[owner].replicas;
+        if owner == replica || replicas.contains(&replica) {
+            return;
+        }
+        if replicas.len() >= config.limits.max_replicas {
+            self.replicas_left_out += 1;
+        } else {
+            replicas.push(replica);
+        }
+    }
+
+    /// Slots of an owner; those that another one has had before stay with that one.
+    pub(super) fn range(&mut self, first: Option<u16>, last: Option<u16>, owner: usize) {
+        let (Some(first), Some(last)) = (first, last) else {
+            self.unreadable += 1;
+            return;
+        };
+        if first > last || last > MAX_SLOT {
+            self.unreadable += 1;
+            return;
+        }
+        let mut start = None;
+        for slot in first..=last {
+            if self.claimed.contains(slot) {
+                self.overlaps += 1;
+                if let Some(first) = start.take() {
+                    self.ranges.push((SlotRange { first, last: slot - 1 }, owner));
+                }
+            } else {
+                self.claimed.insert(slot);
+                start.get_or_insert(slot);
+            }
+        }
+        if let Some(first) = start {
+            self.ranges.push((SlotRange { first, last }, owner));
+        }
+    }
+
+    pub(super) fn finish(self) -> Result<Self, LoadError> {
+        if self.ranges.is_empty() { Err(LoadError::NoSlots) } else { Ok(self) }
+    }
 }

@@ -1,108 +1,168 @@
-//! The nodes of a cluster by number, and how many slots each owns. Knows no map.
+//! The nodes that are known, by number and by address; what the host was told of each. Knows no slots, only how many.
 
+use super::addresses::Addresses;
 use crate::endpoint::Endpoint;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-/// A node, by number; valid until the node is forgotten.
-pub(super) type NodeIndex = u16;
+/// The number of a node: the same as long as its address is, never used again for another. It is above 0, so that an owner
+/// or none is one atomic word.
+pub type NodeId = u32;
 
-/// No node.
-pub(super) const NOBODY: NodeIndex = NodeIndex::MAX;
-
-#[derive(Debug)]
-struct Node {
-    endpoint: Endpoint,
-    /// Slots it owns.
-    slots: u32,
-    /// The host has been asked to dial it, and not to drain it since.
-    dialled: bool,
+/// What CLUSTER SHARDS says of how a node is, the best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[repr(u8)]
+pub enum Health {
+    /// It serves, or nothing is said (CLUSTER SLOTS).
+    #[default]
+    Online = 1,
+    /// It loads its data: of no use for reads yet.
+    Loading = 2,
+    /// It has failed.
+    Failed = 3,
 }
 
-/// All nodes.
+/// A node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// Where it is.
+    pub endpoint: Endpoint,
+    /// How it was at the last load.
+    pub health: Health,
+    /// How many slots it owns.
+    pub slots: u32,
+    /// The nodes that replicate it.
+    pub replicas: Vec<NodeId>,
+    /// The last load named it, as owner, replica or without slots.
+    pub is_listed: bool,
+    /// DIAL_NODE was told, and no DRAIN_NODE since.
+    pub(super) told_owner: bool,
+    /// It was listed, and DRAIN_NODE has not said that it is gone.
+    pub(super) was_listed: bool,
+}
+
+/// What there is to tell of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum News {
+    Dial,
+    Drain { gone: bool },
+}
+
+impl Node {
+    pub(super) const fn news(&self) -> Option<News> {
+        let gone = !self.is_listed && self.slots == 0;
+        if self.slots > 0 && !self.told_owner {
+            Some(News::Dial)
+        } else if (self.slots == 0 && self.told_owner) || (gone && self.was_listed) {
+            Some(News::Drain { gone })
+        } else {
+            None
+        }
+    }
+}
+
+/// All of them.
 #[derive(Debug, Default)]
 pub(super) struct Nodes {
-    nodes: Vec<Option<Node>>,
-    by_endpoint: BTreeMap<Endpoint, NodeIndex>,
+    by_id: BTreeMap<NodeId, Node>,
+    by_endpoint: BTreeMap<Endpoint, NodeId>,
+    last: NodeId,
+    pub(super) addresses: Addresses,
+    /// There may be something to tell.
+    pub(super) stirred: bool,
 }
 
 impl Nodes {
-    pub(super) fn find(&self, endpoint: &Endpoint) -> Option<NodeIndex> {
+    pub(super) fn get(&self, id: NodeId) -> Option<&Node> {
+        self.by_id.get(&id)
+    }
+
+    pub(super) fn get_mut(&mut self, id: NodeId) -> Option<&mut Node> {
+        self.stirred = true;
+        self.by_id.get_mut(&id)
+    }
+
+    pub(super) fn find(&self, endpoint: &Endpoint) -> Option<NodeId> {
         self.by_endpoint.get(endpoint).copied()
     }
 
-    /// Its number, made if there is none; `None` at the limit.
-    pub(super) fn find_or_add(&mut self, endpoint: &Endpoint, max_nodes: usize) -> Option<NodeIndex> {
-        if let Some(index) = self.find(endpoint) {
-            return Some(index);
+    pub(super) fn iter(&self) -> impl Iterator<Item = (NodeId, &Node)> {
+        self.by_id.iter().map(|(id, node)| (*id, node))
+    }
+
+    /// The number of the node there, a new one if `max` allows.
+    pub(super) fn find_or_add(&mut self, endpoint: &Endpoint, max: usize) -> Option<NodeId> {
+        if let Some(id) = self.find(endpoint) {
+            return Some(id);
         }
-        if self.by_endpoint.len() >= max_nodes.min(usize::from(NOBODY)) {
+        if self.by_id.len() >= max {
             return None;
         }
-        let node = Node { endpoint: endpoint.clone(), slots: 0, dialled: false };
-        let index = match self.nodes.iter().position(Option::is_none) {
-            Some(free) => {
-                self.nodes[free] = Some(node);
-                free
-            }
-            None => {
-                self.nodes.push(Some(node));
-                self.nodes.len() - 1
-            }
+        self.last = self.last.checked_add(1)?;
+        let node = Node {
+            endpoint: endpoint.clone(),
+            health: Health::Online,
+            slots: 0,
+            replicas: Vec::new(),
+            is_listed: false,
+            told_owner: false,
+            was_listed: false,
         };
-        self.by_endpoint.insert(endpoint.clone(), index as NodeIndex);
-        Some(index as NodeIndex)
+        self.by_id.insert(self.last, node);
+        self.by_endpoint.insert(endpoint.clone(), self.last);
+        Some(self.last)
     }
 
-    pub(super) fn endpoint(&self, index: NodeIndex) -> Option<&Endpoint> {
-        self.nodes.get(usize::from(index))?.as_ref().map(|node| &node.endpoint)
-    }
-
-    /// A slot goes from one owner to another; either may be nobody.
-    pub(super) fn hand_over(&mut self, from: NodeIndex, to: NodeIndex) {
-        if let Some(Some(node)) = self.nodes.get_mut(usize::from(from)) {
-            node.slots -= 1;
-        }
-        if let Some(Some(node)) = self.nodes.get_mut(usize::from(to)) {
-            node.slots += 1;
+    /// Before a load: nothing is listed.
+    pub(super) fn unlist(&mut self) {
+        self.stirred = true;
+        for node in self.by_id.values_mut() {
+            node.is_listed = false;
+            node.replicas.clear();
         }
     }
 
-    /// Nodes that own slots and were not told, and nodes that were told and own none: (dial, drain). Those of no use are
-    /// forgotten, but for what `keep` says.
-    pub(super) fn changes(&mut self, keep: impl Fn(NodeIndex) -> bool) -> (Vec<Endpoint>, Vec<Endpoint>) {
-        let (mut dial, mut drain) = (Vec::new(), Vec::new());
-        for (index, slot) in self.nodes.iter_mut().enumerate() {
-            let Some(node) = slot else { continue };
-            if node.slots > 0 && !node.dialled {
-                node.dialled = true;
-                dial.push(node.endpoint.clone());
-            } else if node.slots == 0 {
-                if core::mem::take(&mut node.dialled) {
-                    drain.push(node.endpoint.clone());
+    /// Forgets those that nobody has been told of and that mean nothing any more.
+    pub(super) fn sweep(&mut self) {
+        let means_nothing = |node: &Node| !node.is_listed && node.slots == 0 && node.news().is_none();
+        let old: Vec<NodeId> =
+            self.iter().filter(|(_, node)| means_nothing(node)).map(|(id, _)| id).collect();
+        old.into_iter().for_each(|id| self.remove(id));
+    }
+
+    /// Forgets the oldest of those that are gone until there are `max`: for hosts that do not poll.
+    pub(super) fn shrink(&mut self, max: usize) {
+        let surplus = self.by_id.len().saturating_sub(max);
+        let is_gone = |node: &Node| !node.is_listed && node.slots == 0;
+        let old: Vec<NodeId> =
+            self.iter().filter(|(_, node)| is_gone(node)).map(|(id, _)| id).take(surplus).collect();
+        old.into_iter().for_each(|id| self.remove(id));
+    }
+
+    fn remove(&mut self, id: NodeId) {
+        if let Some(node) = self.by_id.remove(&id) {
+            self.by_endpoint.remove(&node.endpoint);
+        }
+    }
+
+    /// The next to dial.
+    pub(super) fn poll_dial(&mut self) -> Option<(NodeId, Endpoint)> {
+        let (id, node) = self.by_id.iter_mut().find(|(_, node)| node.news() == Some(News::Dial))?;
+        node.told_owner = true;
+        Some((*id, node.endpoint.clone()))
+    }
+
+    /// The next to drain, and whether it is gone from the map.
+    pub(super) fn poll_drain(&mut self) -> Option<(NodeId, Endpoint, bool)> {
+        for (id, node) in &mut self.by_id {
+            if let Some(News::Drain { gone }) = node.news() {
+                node.told_owner = false;
+                let (id, endpoint) = (*id, node.endpoint.clone());
+                if gone {
+                    self.remove(id);
                 }
-                if !keep(index as NodeIndex) {
-                    self.by_endpoint.remove(&node.endpoint);
-                    *slot = None;
-                }
+                return Some((id, endpoint, gone));
             }
         }
-        (dial, drain)
-    }
-
-    /// Forgets all but those, which own nothing now; answers which of the others the host was to dial.
-    pub(super) fn keep_only(&mut self, kept: &BTreeSet<&Endpoint>) -> Vec<Endpoint> {
-        let mut drain = Vec::new();
-        for slot in &mut self.nodes {
-            let Some(node) = slot else { continue };
-            node.slots = 0;
-            if !kept.contains(&node.endpoint) {
-                self.by_endpoint.remove(&node.endpoint);
-                if node.dialled {
-                    drain.push(node.endpoint.clone());
-                }
-                *slot = None;
-            }
-        }
-        drain
+        None
     }
 }

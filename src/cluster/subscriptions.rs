@@ -1,46 +1,63 @@
-//! Sharded channels that the host is subscribed to, so that those of moved slots can be named (C3). Knows no nodes.
+//! Sharded subscriptions, by slot: where each is, and which must go elsewhere (C3). Knows no channels by name: which of
+//! the host's are in a slot, the host knows.
 
-use super::hash::key_slot;
+use super::map::SlotMap;
+use super::nodes::NodeId;
+use super::slot::ranges;
+use crate::notification::SlotRanges;
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 
-/// Channels by slot.
-#[derive(Debug, Default)]
-pub(super) struct Channels {
-    by_slot: BTreeMap<u16, BTreeSet<Vec<u8>>>,
-    count: usize,
+#[derive(Clone, Copy, Debug)]
+struct Subscribed {
+    channels: u64,
+    /// Where the host was told that they are.
+    on: Option<NodeId>,
 }
 
-impl Channels {
-    /// True unless there is no room.
-    pub(super) fn add(&mut self, channel: &[u8], max_channels: usize) -> bool {
-        let slot = key_slot(channel);
-        let here = self.by_slot.get(&slot).is_some_and(|all| all.contains(channel));
-        if here {
-            return true;
-        }
-        if self.count >= max_channels {
-            return false;
-        }
-        self.count += 1;
-        self.by_slot.entry(slot).or_default().insert(channel.to_vec())
+/// Slots with subscriptions: as many as there are slots at most.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Subscriptions {
+    slots: BTreeMap<u16, Subscribed>,
+    /// One of them may have another owner.
+    pub(super) stirred: bool,
+}
+
+impl Subscriptions {
+    /// One more channel of a slot; answers where to subscribe.
+    pub(super) fn add(&mut self, slot: u16, map: &SlotMap) -> Option<NodeId> {
+        let entry = self.slots.entry(slot).or_insert(Subscribed { channels: 0, on: map.owner(slot) });
+        entry.channels += 1;
+        // While a move is to be told, this one is ahead of those that were there; to subscribe it again does no harm.
+        map.owner(slot)
     }
 
-    pub(super) fn remove(&mut self, channel: &[u8]) {
-        let slot = key_slot(channel);
-        let Some(all) = self.by_slot.get_mut(&slot) else { return };
-        self.count -= usize::from(all.remove(channel));
-        if all.is_empty() {
-            self.by_slot.remove(&slot);
+    /// One less. False if there is none.
+    pub(super) fn remove(&mut self, slot: u16) -> bool {
+        let Some(entry) = self.slots.get_mut(&slot) else { return false };
+        entry.channels -= 1;
+        if entry.channels == 0 {
+            self.slots.remove(&slot);
         }
+        true
     }
 
-    /// Slots with channels.
-    pub(super) fn slots(&self) -> impl Iterator<Item = u16> {
-        self.by_slot.keys().copied()
+    /// The owner of that slot is another one.
+    pub(super) fn stir(&mut self, slot: u16) {
+        self.stirred |= self.slots.contains_key(&slot);
     }
 
-    pub(super) fn in_slot(&self, slot: u16) -> impl Iterator<Item = &Vec<u8>> {
-        self.by_slot.get(&slot).into_iter().flatten()
+    /// All that go from one node to another, the lowest slot first.
+    pub(super) fn poll(&mut self, map: &SlotMap) -> Option<(Option<NodeId>, NodeId, SlotRanges)> {
+        let way =
+            |slot: u16, on: Option<NodeId>| map.owner(slot).filter(|to| Some(*to) != on).map(|to| (on, to));
+        let (from, to) = self.slots.iter().find_map(|(slot, entry)| way(*slot, entry.on))?;
+        let mut slots = Vec::new();
+        for (slot, entry) in &mut self.slots {
+            if way(*slot, entry.on) == Some((from, to)) {
+                entry.on = Some(to);
+                slots.push(*slot);
+            }
+        }
+        Some((from, to, ranges(slots)))
     }
 }

@@ -332,6 +332,14 @@ impl Lent {
         self.action.as_ref().map(ToString::to_string)
     }
 
+    /// The SLOTS_MOVED that was polled last: its seq and moves.
+    pub(super) fn slots_moved(&self) -> Option<(Option<u64>, &[SlotMove])> {
+        match &self.action {
+            Some(Action::SlotsMoved { seq, moves }) => Some((*seq, moves)),
+            _ => None,
+        }
+    }
+
     /// The move number `index` of the SLOTS_MOVED that was polled last.
     pub(super) fn slot_move(&self, index: usize) -> Option<sch_slot_move> {
         let m = self.moves.get(index)?;

@@ -113,6 +113,19 @@ pub(super) unsafe fn salvage<N: Noun>(
     }
 }
 
+/// A call without a handle.
+///
+/// # Safety
+///
+/// As `work` needs.
+pub(super) unsafe fn bare(work: impl FnOnce() -> Outcome) -> sch_status {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Ok(status)) => status,
+        Ok(Err(failure)) => failure.status,
+        Err(_) => SCH_ERR_PANIC,
+    }
+}
+
 /// Makes a handle.
 ///
 /// # Safety
@@ -449,6 +462,7 @@ mod tests {
             include_str!("push.rs"),
             include_str!("pool.rs"),
             include_str!("join.rs"),
+            include_str!("cluster.rs"),
         ];
         let mut exports = 0;
         for source in sources {
@@ -456,7 +470,8 @@ mod tests {
                 exports += 1;
                 let body = export.split("\n}\n").next().unwrap_or("");
                 let last = body.lines().last().unwrap_or("").trim();
-                let doors = ["change(", "peek(", "create(", "free(", "salvage(", "shared(", "free_shared("];
+                let doors =
+                    ["change(", "peek(", "create(", "free(", "salvage(", "shared(", "free_shared(", "bare("];
                 assert!(
                     doors.iter().any(|door| last.starts_with(&format!("unsafe {{ {door}"))),
                     "no door: {body}"

@@ -4,6 +4,7 @@ use super::boundary::{Noun, Out, Outcome, bytes, change, create, free, optional_
 use super::handle::{Handle, Text};
 use super::log;
 use super::status::{Failure, SCH_EMPTY, SCH_OK, sch_status};
+use crate::cluster::{ClusterConfig, ClusterLimits};
 use crate::config::{BlockingPolicy, Config, Handshake, LevelIn, LevelOut, Limits, OnLoss};
 use crate::endpoint::{EndpointPolicy, EndpointType, ListEntry};
 use crate::optin::Mode;
@@ -104,6 +105,35 @@ pub const SCH_LIMIT_MAX_OVERLAP_MESSAGES: i32 = 19;
 pub const SCH_LIMIT_MAX_OVERLAP_BYTES: i32 = 20;
 /// Log lines kept until they are read. 1,024.
 pub const SCH_LIMIT_MAX_LINES: i32 = 21;
+/// Nodes of a cluster, replicas included. 4,096; at least 1.
+pub const SCH_LIMIT_MAX_CLUSTER_NODES: i32 = 61;
+/// Replicas of one shard; more are left out. 16.
+pub const SCH_LIMIT_MAX_CLUSTER_REPLICAS: i32 = 62;
+/// Bytes of a reply to CLUSTER SLOTS or SHARDS. 16 MiB, each slot apart with two replicas takes 4.
+pub const SCH_LIMIT_MAX_CLUSTER_REPLY_BYTES: i32 = 63;
+/// Elements of one. 1,000,000.
+pub const SCH_LIMIT_MAX_CLUSTER_REPLY_ELEMENTS: i32 = 64;
+/// Nesting of one. 8, servers send 4; at most 32.
+pub const SCH_LIMIT_MAX_CLUSTER_REPLY_DEPTH: i32 = 65;
+/// SMIGRATED remembered by a cluster, to know duplicates. 64; at least 1.
+pub const SCH_LIMIT_MAX_CLUSTER_MARKS: i32 = 66;
+/// SLOTS_MOVED that wait to be polled from a cluster; the oldest gives way. 64; at least 1.
+pub const SCH_LIMIT_MAX_CLUSTER_EVENTS: i32 = 67;
+/// SMIGRATED kept during a reload; beyond, the map is loaded once more. 16.
+pub const SCH_LIMIT_MAX_CLUSTER_REPLAY: i32 = 68;
+/// Entries of `sch_cluster_map_address`. 4,096.
+pub const SCH_LIMIT_MAX_CLUSTER_ADDRESSES: i32 = 69;
+
+/// A reload that a cluster asks for waits for a random part of this. 200, so that clients do not ask together.
+pub const SCH_CLUSTER_TIME_RELOAD_JITTER: i32 = 1;
+/// Reloads are at least this far apart. 1,000.
+pub const SCH_CLUSTER_TIME_RELOAD_INTERVAL: i32 = 2;
+/// A reload that is not answered by then has failed. 10,000; above 0.
+pub const SCH_CLUSTER_TIME_RELOAD_TIMEOUT: i32 = 3;
+/// First pause after a failed reload. 100; above 0.
+pub const SCH_CLUSTER_TIME_BACKOFF_MIN: i32 = 4;
+/// Longest pause after failed reloads. 10,000.
+pub const SCH_CLUSTER_TIME_BACKOFF_MAX: i32 = 5;
 
 const NO_SUCH: Failure = Failure::argument("no such number: use the constants of the header");
 
@@ -115,7 +145,16 @@ pub struct sch_config(Handle<Settings>);
 #[derive(Debug, Default)]
 pub struct Settings {
     config: Config,
+    cluster: ClusterConfig,
     problem: Text,
+}
+
+impl Settings {
+    /// Those of a cluster of connections that are made with these settings.
+    pub(super) fn cluster(&self) -> ClusterConfig {
+        let (tls, mark_age, seed) = (self.config.tls, self.config.mark_age, self.config.seed);
+        ClusterConfig { tls, mark_age, seed, ..self.cluster.clone() }
+    }
 }
 
 impl Deref for Settings {
@@ -142,10 +181,27 @@ impl Noun for sch_config {
     fn note(_: &mut Settings, _: &str) {}
 }
 
-fn set_limit(limits: &mut Limits, limit: i32, value: u64) -> Result<(), Failure> {
-    fn to<T: TryFrom<u64>>(value: u64) -> Result<T, Failure> {
-        T::try_from(value).map_err(|_| Failure::argument("the value is too large for this limit"))
+fn to<T: TryFrom<u64>>(value: u64) -> Result<T, Failure> {
+    T::try_from(value).map_err(|_| Failure::argument("the value is too large for this limit"))
+}
+
+fn set_cluster_limit(limits: &mut ClusterLimits, limit: i32, value: u64) -> Result<(), Failure> {
+    match limit {
+        SCH_LIMIT_MAX_CLUSTER_NODES => limits.max_nodes = to(value)?,
+        SCH_LIMIT_MAX_CLUSTER_REPLICAS => limits.max_replicas = to(value)?,
+        SCH_LIMIT_MAX_CLUSTER_REPLY_BYTES => limits.max_reply_bytes = to(value)?,
+        SCH_LIMIT_MAX_CLUSTER_REPLY_ELEMENTS => limits.max_reply_elements = to(value)?,
+        SCH_LIMIT_MAX_CLUSTER_REPLY_DEPTH => limits.max_reply_depth = to(value)?,
+        SCH_LIMIT_MAX_CLUSTER_MARKS => limits.max_marks = to(value)?,
+        SCH_LIMIT_MAX_CLUSTER_EVENTS => limits.max_events = to(value)?,
+        SCH_LIMIT_MAX_CLUSTER_REPLAY => limits.max_replay = to(value)?,
+        SCH_LIMIT_MAX_CLUSTER_ADDRESSES => limits.max_addresses = to(value)?,
+        _ => return Err(NO_SUCH),
     }
+    Ok(())
+}
+
+fn set_limit(limits: &mut Limits, limit: i32, value: u64) -> Result<(), Failure> {
     match limit {
         SCH_LIMIT_MAX_REPLY_DEPTH => limits.framer.max_depth = to(value)?,
         SCH_LIMIT_MAX_REPLY_BULK => limits.framer.max_bulk_len = to(value)?,
@@ -216,7 +272,8 @@ pub unsafe extern "C" fn sch_config_problem(
     let work = |c: &mut Settings| -> Outcome {
         // SAFETY: as the caller promises.
         let (text_out, len_out) = unsafe { (Out::new(text_out)?, Out::new(len_out)?) };
-        let Err(problem) = c.config.validate() else { return Ok(SCH_EMPTY) };
+        let checked = c.config.validate().and_then(|()| c.cluster().validate());
+        let Err(problem) = checked else { return Ok(SCH_EMPTY) };
         c.problem.set(&problem.to_string());
         text_out.put(c.problem.as_ptr());
         len_out.put(c.problem.len());
@@ -1051,7 +1108,41 @@ pub unsafe extern "C" fn sch_config_set_trace(config: *mut sch_config, trace: bo
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sch_config_set_limit(config: *mut sch_config, limit: i32, value: u64) -> sch_status {
     let work = |c: &mut Settings| -> Outcome {
-        set_limit(&mut c.limits, limit, value)?;
+        if limit >= SCH_LIMIT_MAX_CLUSTER_NODES {
+            set_cluster_limit(&mut c.cluster.limits, limit, value)?;
+        } else {
+            set_limit(&mut c.limits, limit, value)?;
+        }
+        Ok(SCH_OK)
+    };
+    // SAFETY: as the caller promises.
+    unsafe { change(config, work) }
+}
+
+/// Sets a time of clusters: SCH_CLUSTER_TIME_*, whose texts say default and reason. Milliseconds, at most a day. TLS, the
+/// seed and `mark_age` are those of the connections.
+///
+/// Returns SCH_OK; SCH_ERR_ARGUMENT: no such time; SCH_ERR_NULL; SCH_ERR_BUSY.
+///
+/// # Safety
+///
+/// As the manual says of pointers.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sch_config_set_cluster_time_ms(
+    config: *mut sch_config,
+    time: i32,
+    value_ms: u64,
+) -> sch_status {
+    let work = |c: &mut Settings| -> Outcome {
+        let place = match time {
+            SCH_CLUSTER_TIME_RELOAD_JITTER => &mut c.cluster.reload_jitter,
+            SCH_CLUSTER_TIME_RELOAD_INTERVAL => &mut c.cluster.reload_interval,
+            SCH_CLUSTER_TIME_RELOAD_TIMEOUT => &mut c.cluster.reload_timeout,
+            SCH_CLUSTER_TIME_BACKOFF_MIN => &mut c.cluster.backoff_min,
+            SCH_CLUSTER_TIME_BACKOFF_MAX => &mut c.cluster.backoff_max,
+            _ => return Err(NO_SUCH),
+        };
+        *place = Duration::from_millis(value_ms);
         Ok(SCH_OK)
     };
     // SAFETY: as the caller promises.

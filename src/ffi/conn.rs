@@ -201,6 +201,10 @@ impl Inner {
         });
     }
 
+    pub(super) fn slots_moved(&self) -> Option<(Option<u64>, &[crate::notification::SlotMove])> {
+        self.lent.slots_moved()
+    }
+
     pub(super) fn handle_push(&mut self, now_ns: u64, transport: u64, raw: &[u8]) -> Result<bool, Failure> {
         let verdict = self.conn.handle_push(self.at(now_ns), transport, raw)?;
         Ok(verdict == crate::conn::PushVerdict::Swallowed)
@@ -600,7 +604,8 @@ pub unsafe extern "C" fn sch_conn_dial_to(
 }
 
 /// The socket of `transport` is connected, TLS included. `peer` is its address as `ip:port` or `[ip6]:port`, or
-/// (NULL, 0): it decides which kind of endpoint MOVING shall name.
+/// (NULL, 0): it decides which kind of endpoint MOVING shall name. On a transport that you dialled yourself what you submit
+/// first begins a command: the rest of one that was half submitted is forgotten, and told by LOST.
 ///
 /// Returns SCH_OK; SCH_ERR_ARGUMENT: `peer` is no address; SCH_ERR_UNKNOWN_TRANSPORT: close it, it is not wanted
 /// any more; SCH_ERR_UNEXPECTED: a transport is in use; and what every call answers.
@@ -679,7 +684,9 @@ pub unsafe extern "C" fn sch_conn_closed(
 
 /// Levels 2 and 3: bytes that `transport` received. Fills `spans`, of which there are `cap` (2 at least, 16 is
 /// good), with what to give to the parser of that transport, in order. It takes `*consumed_out` bytes: if that is
-/// less than `len`, drain the actions, then call again with the rest, also if there was no action.
+/// less than `len`, drain the actions, then call again with the rest, also if there was no action. If it takes and gives
+/// nothing, and there is no action: keep the rest, read on elsewhere, and call again when `sch_conn_wait_on` has this
+/// transport with `read` (a candidate waits for your answer to SWAP, one of two subscribers for the other's frame to end).
 ///
 /// Feed your parser, and take the replies that are whole, before you drain the actions: CLOSE may end the transport
 /// whose parser holds them. (With one parser for all transports, as at level 3, the order does not matter.)
@@ -736,7 +743,7 @@ pub unsafe extern "C" fn sch_conn_receive(
 
 /// Level 3: bytes of commands, in any pieces. Write `write_now` leading bytes to `transport`, behind all that you
 /// were given for it before; forget `held` after them, libsch has copied them; give the rest again after
-/// SCH_ACTION_RESUME.
+/// SCH_ACTION_RESUME; a transport of `sch_conn_dial` that is connected takes commands without it, your handshake first.
 ///
 /// Returns SCH_OK: `submitted_out` is filled; SCH_ERR_NOT_CONNECTED; SCH_ERR_WRONG_LEVEL; SCH_ERR_STRUCT_SIZE; and
 /// what every call answers.

@@ -96,7 +96,7 @@ pub struct sch_place {
     pub optin_refused_until_ns: u64,
 }
 
-fn host_of(host: &str) -> ([c_char; SCH_HOST_SIZE], u32) {
+pub(super) fn host_of(host: &str) -> ([c_char; SCH_HOST_SIZE], u32) {
     let mut out = [0; SCH_HOST_SIZE];
     let len = host.len().min(SCH_HOST_SIZE - 1);
     for (to, from) in out.iter_mut().zip(&host.as_bytes()[..len]) {

@@ -171,17 +171,17 @@ pub unsafe extern "C" fn sch_conn_join(
     node_len: usize,
 ) -> sch_status {
     let work = |c: &mut Inner| -> Outcome {
-        let unowned = match unowned {
-            SCH_UNOWNED_RETIRE => Unowned::Retire,
-            SCH_UNOWNED_HANDOFF => Unowned::Handoff,
-            _ => return Err(Failure::argument("unowned is one of SCH_UNOWNED_*")),
-        };
         // SAFETY: as the caller promises.
         let node = match unsafe { optional_text(node, node_len) }? {
             None => None,
             Some(name) => Some(
                 Endpoint::parse(name.as_bytes(), None).map_err(|_| Failure::argument("node is host:port"))?,
             ),
+        };
+        let unowned = match unowned {
+            SCH_UNOWNED_RETIRE => Unowned::Retire,
+            SCH_UNOWNED_HANDOFF => Unowned::Handoff,
+            _ => return Err(Failure::argument("unowned is one of SCH_UNOWNED_*")),
         };
         let now = c.at(now_ns);
         let mut inner = None;

@@ -5,6 +5,8 @@
 
 pub mod action;
 mod boundary;
+pub mod cluster;
+pub mod cluster_types;
 pub mod config;
 pub mod conn;
 pub mod counts;

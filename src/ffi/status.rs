@@ -11,6 +11,8 @@ pub type sch_status = i32;
 pub const SCH_OK: i32 = 0;
 /// There is nothing to give: no action, no deadline, no further place to dial. Outputs are untouched.
 pub const SCH_EMPTY: i32 = 1;
+/// An array of yours is too small for what there is to give: it stays, and the lengths in the struct say how many it takes.
+pub const SCH_MORE: i32 = 2;
 /// A pointer is NULL that must not be, or has a length and is NULL.
 pub const SCH_ERR_NULL: i32 = -1;
 /// A value is out of its range: an unknown number, a length above PTRDIFF_MAX, text that is not UTF-8 or has a NUL in it.
@@ -77,7 +79,6 @@ impl From<Error> for Failure {
             Error::Limit { .. } => SCH_ERR_LIMIT,
             Error::Config(_) => SCH_ERR_CONFIG,
             Error::NotAPush => SCH_ERR_NOT_A_PUSH,
-            Error::NotASlotMap(_) => SCH_ERR_NOT_A_SLOT_MAP,
         };
         Self { status, text: Cow::Owned(error.to_string()) }
     }
@@ -87,6 +88,7 @@ const fn text_of(status: sch_status) -> &'static CStr {
     match status {
         SCH_OK => c"done",
         SCH_EMPTY => c"nothing to give",
+        SCH_MORE => c"an array is too small for what there is",
         SCH_ERR_NULL => c"a pointer is NULL that must not be",
         SCH_ERR_ARGUMENT => c"a value is out of its range",
         SCH_ERR_STRUCT_SIZE => c"struct_size is not set or too small",

@@ -24,13 +24,18 @@ enum {
     OF_SLOT_MOVE = 64,         /* sizeof(sch_slot_move) */
     OF_POOL_EVENT = 304,       /* sizeof(sch_pool_event) */
     OF_POOL_COUNTS = 248,      /* sizeof(sch_pool_counts) */
-    OF_ENDPOINT_COUNTERS = 64  /* sizeof(sch_endpoint_counters) */
+    OF_ENDPOINT_COUNTERS = 64, /* sizeof(sch_endpoint_counters) */
+    OF_CLUSTER_ACTION = 312,   /* sizeof(sch_cluster_action) */
+    OF_NODE = 280,             /* sizeof(sch_node) */
+    OF_REDIRECTION = 280,      /* sizeof(sch_redirection) */
+    OF_CLUSTER_COUNTS = 200    /* sizeof(sch_cluster_counts) */
 };
 
 /* What an array is made of can never grow. */
 typedef char span_is_frozen[sizeof(sch_span) == 16 ? 1 : -1];
 typedef char wait_is_frozen[sizeof(sch_wait) == 16 ? 1 : -1];
 typedef char slot_range_is_frozen[sizeof(sch_slot_range) == 4 ? 1 : -1];
+typedef char cluster_move_is_frozen[sizeof(sch_cluster_move) == 24 ? 1 : -1];
 typedef char place_is_frozen[sizeof(sch_place) == 272 ? 1 : -1];
 
 static void *sized(size_t real, uint32_t said) {
@@ -134,9 +139,37 @@ static void notified(void) {
     OK(sch_pool_free(pool));
 }
 
+static void clustered(void) {
+    static const char map[] = "*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$1\r\na\r\n:1\r\n", error[] = "-MOVED 5 b:2\r\n";
+    sch_config *config;
+    sch_cluster *cluster;
+    uint64_t node;
+    void *room;
+    OK(sch_config_new(&config));
+    OK(sch_cluster_new(SCH_ABI_VERSION, config, &cluster));
+    OK(sch_config_free(config));
+    OK(sch_cluster_load_slots(cluster, now, (const uint8_t *)map, sizeof map - 1, "a", 1, false, 0));
+    SMALLEST(room, sch_cluster_action, OF_CLUSTER_ACTION, sch_cluster_poll_action(cluster, out, NULL, 0, NULL, 0));
+    CHECK(at(room, 4, 4) == SCH_CLUSTER_DIAL_NODE && at(room, 48, 4) == 1 && at(room, 52, 2) == 1 && at(room, 56, 2) == 'a');
+    free(room);
+    OK(sch_cluster_owner(cluster, 0, &node));
+    SMALLEST(room, sch_node, OF_NODE, sch_cluster_node(cluster, node, out));
+    CHECK(at(room, 8, 4) == 16384 && at(room, 16, 4) == 1 && at(room, 22, 1) == 1 && at(room, 24, 2) == 'a');
+    free(room);
+    SMALLEST(room, sch_redirection, OF_REDIRECTION,
+             sch_cluster_redirected(cluster, now, (const uint8_t *)error, sizeof error - 1, "a", 1, 1, out));
+    CHECK(at(room, 4, 2) == 5 && at(room, 6, 2) == 2 && at(room, 16, 4) == 1 && at(room, 24, 2) == 'b');
+    free(room);
+    SMALLEST(room, sch_cluster_counts, OF_CLUSTER_COUNTS, sch_cluster_counters(cluster, out));
+    CHECK(at(room, 72, 8) > 0 && at(room, 112, 8) == 1);
+    free(room);
+    OK(sch_cluster_free(cluster));
+}
+
 int main(void) {
     managed();
     notified();
+    clustered();
     puts("ok");
     return 0;
 }

@@ -5,8 +5,21 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-pub const FILES: [&str; 12] = [
-    "status", "version", "log", "config", "action", "conn", "push", "wake", "event", "counts", "pool", "join",
+pub const FILES: [&str; 14] = [
+    "status",
+    "version",
+    "log",
+    "config",
+    "action",
+    "conn",
+    "push",
+    "wake",
+    "event",
+    "counts",
+    "pool",
+    "join",
+    "cluster_types",
+    "cluster",
 ];
 
 pub fn path(name: &str) -> PathBuf {

@@ -1,5 +1,7 @@
 //! A real redis-server on a free loopback port, for as long as the value lives, and a client that compares bytes.
 
+#![allow(dead_code, reason = "each test uses some of it")]
+
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -19,6 +21,11 @@ pub struct Redis {
 impl Redis {
     /// Panics if there is no redis-server: what is not probed is not known.
     pub fn start() -> Redis {
+        Redis::start_with(&[])
+    }
+
+    /// With more arguments.
+    pub fn start_with(more: &[&str]) -> Redis {
         // Below the range that the system gives to outgoing connections, and different for every server of every test
         // process; if somebody else is faster all the same, once more.
         for _ in 0..20 {
@@ -43,6 +50,7 @@ impl Redis {
                 ])
                 .arg("--dir")
                 .arg(&directory)
+                .args(more)
                 .stdout(Stdio::null())
                 .stderr(Stdio::null())
                 .spawn()
@@ -77,6 +85,10 @@ impl Redis {
         let asked = stream.write_all(b"INFO server\r\nQUIT\r\n").and_then(|()| stream.read_to_end(&mut info));
         let process = format!("\r\nprocess_id:{}\r\n", self.child.id());
         asked.is_ok() && text(&info).contains(&process)
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// A connection in RESP2.
@@ -174,6 +186,27 @@ impl Client {
             line.push(byte[0]);
         }
         text(&line)
+    }
+
+    /// One whole reply, as it came.
+    pub fn reply(&mut self) -> Vec<u8> {
+        use sch::resp::value::{ValueError, ValueLimits, parse};
+        let limits = ValueLimits { max_depth: 8, max_elements: 1_000_000, max_bytes: 16 << 20 };
+        let mut bytes = Vec::new();
+        loop {
+            match parse(&bytes, &limits) {
+                Ok((_, used)) => {
+                    assert_eq!(used, bytes.len(), "more than one reply");
+                    return bytes;
+                }
+                Err(ValueError::Incomplete) => {}
+                Err(error) => panic!("{error:?} in {:?}", text(&bytes)),
+            }
+            let mut part = [0; 65536];
+            let count = self.stream.read(&mut part).expect("a reply from redis-server");
+            assert!(count > 0, "closed after {:?}", text(&bytes));
+            bytes.extend_from_slice(&part[..count]);
+        }
     }
 
     pub fn close(self) {}

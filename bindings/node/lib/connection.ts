@@ -114,10 +114,12 @@ export class Connection {
   /**
    * Bytes that `transport` received, levels 2 and 3. Answers 0 if they go to the parser as they are and nothing else is
    * to be done. With `Todo.SPANS` they do not: give `takeSpans()` to the parser, drain the actions, and if `consumed` is
-   * less than the length, call again with the rest.
+   * less than the length, call again with the rest. `spans` is the most that are given at once, 2 at least.
    */
-  receive(transport: number, data: Uint8Array, now: number = OWN): number {
-    const answer = native.receive(this.#handle, now, transport, data);
+  receive(transport: number, data: Uint8Array, now: number = OWN, spans?: number): number {
+    const answer = spans === undefined
+      ? native.receive(this.#handle, now, transport, data)
+      : native.receiveIn(this.#handle, now, transport, data, spans);
     if (answer === 0) return 0;
     if (answer < 0) this.#fail(answer);
     this.#consumed = shared[0];
@@ -180,6 +182,11 @@ export class Connection {
   poll(): Action | undefined {
     const raw = native.poll(this.#handle);
     return raw && decode(raw);
+  }
+
+  /** The action that was polled last as one line, as in logs and scenario files: to be asked before the next input. */
+  get actionText(): string | undefined {
+    return native.actionText(this.#handle);
   }
 
   // Transports -------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ export interface Native {
   open(settings: unknown[], logLevel: number): number | [status: number, text: string];
   release(handle: number): boolean;
   receive(handle: number, now: number, transport: number, data: Uint8Array): number;
+  receiveIn(handle: number, now: number, transport: number, data: Uint8Array, spans: number): number;
   submit(handle: number, now: number, data: Uint8Array): number;
   wrote(handle: number, now: number, transport: number, bytes: number): number;
   tick(handle: number, now: number): number;
@@ -42,6 +43,7 @@ export interface Native {
   pushEnd(handle: number, now: number, transport: number): boolean | number;
   todo(handle: number): number;
   poll(handle: number): RawAction | undefined;
+  actionText(handle: number): string | undefined;
   spans(handle: number): ([start: number, len: number] | Buffer)[];
   region(handle: number, transport: number, most: number): Buffer | number;
   deadline(handle: number): number | undefined;

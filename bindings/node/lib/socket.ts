@@ -25,6 +25,11 @@ export interface ConnectOptions extends Omit<Settings, Settled>, SocketOptions {
   keepAliveMs?: number | false;
   signal?: AbortSignal;
   highWaterMark?: number;
+  /**
+   * A stream that has ended, which this one follows: what libsch learnt there is used, above all where a service that was
+   * moved is to be found. Settings of libsch are those of the first.
+   */
+  after?: SchSocket;
   /** Asked when the server does not take those it knows, in a handoff. */
   credentials?: () => Credentials | Promise<Credentials>;
 }
@@ -41,7 +46,7 @@ const REGION = 65536;
 const CONNECT_TIMEOUT_MS = 10_000;
 /** Not settings of libsch. */
 const OWN = new Set([
-  'tls', 'net', 'connectTimeoutMs', 'noDelay', 'keepAliveMs', 'signal', 'highWaterMark', 'credentials',
+  'after', 'tls', 'net', 'connectTimeoutMs', 'noDelay', 'keepAliveMs', 'signal', 'highWaterMark', 'credentials',
 ]);
 const SETTLED = new Set(['level', 'onLoss', 'canResetParser']);
 /** A transport that is closed for these takes the stream with it. */
@@ -87,6 +92,8 @@ export class SchSocket extends Duplex {
   #regions = false;
   #handoffs = 0;
   #keeps = true;
+  /** What the next stream may take over. */
+  #left: Connection | undefined;
   /** Counters after the end. */
   #last: Counters | undefined;
   #idleMs = 0;
@@ -96,11 +103,16 @@ export class SchSocket extends Duplex {
   constructor(options: ConnectOptions) {
     if (typeof options !== 'object' || options === null) throw mistake('connect: an object was expected');
     if (typeof options.host !== 'string') throw mistake('connect: host: a string was expected');
+    if (options.after !== undefined && !(options.after instanceof SchSocket && options.after.destroyed)) {
+      throw mistake('connect: after: a stream of this package that has ended was expected');
+    }
     const settings = settingsOf(options);
     const { highWaterMark, signal } = options;
     super({ allowHalfOpen: false, emitClose: true, highWaterMark, signal });
-    this.#conn = new Connection(settings);
-    this.#options = options;
+    const { after, ...rest } = options;
+    this.#conn = (after === undefined ? after : after.#take()) ?? new Connection(settings);
+    this.#options = rest;
+    this.#handoffs = this.#conn.counters.handoffsStarted;
     // The caller has its listeners on before anything can fail.
     process.nextTick(() => this.destroyed || this.#dial(0));
   }
@@ -636,6 +648,31 @@ export class SchSocket extends Duplex {
 
   // The end of all ---------------------------------------------------------------------------------------------
 
+  /** Tells libsch that all transports are closed. False if it goes on with a handoff. */
+  #detach(): boolean {
+    for (const transport of this.#transports.values()) {
+      if (transport.isUp) this.#conn.closed(transport.id, transport.takeUnwritten());
+      else this.#conn.connectFailed(transport.id);
+      this.#drain();
+    }
+    return this.#conn.phase === 'detached';
+  }
+
+  /** Actions after the end: there is nothing to open or to write any more. */
+  #drain(): void {
+    for (let action; (action = this.#conn.poll()); ) {
+      if (action.kind === 'hand-back') this.#tell('handed-back', fieldsOf(action));
+      else if (action.kind === 'open') this.#conn.connectFailed(action.transport);
+      else if (action.kind === 'lost') this.#conn.lossesSettled();
+    }
+  }
+
+  #take(): Connection | undefined {
+    const left = this.#left;
+    this.#left = undefined;
+    return left;
+  }
+
   [dispose](): void {
     this.destroy();
   }
@@ -645,10 +682,12 @@ export class SchSocket extends Duplex {
     clearTimeout(this.#connectTimer);
     clearTimeout(this.#idleTimer);
     this.#over = true;
+    let detached = false;
     try {
-      this.#conn.close();
-      for (let action; (action = this.#conn.poll()); ) {
-        if (action.kind === 'hand-back') this.#tell('handed-back', fieldsOf(action));
+      detached = this.#detach();
+      if (!detached) {
+        this.#conn.close();
+        this.#drain();
       }
     } catch {
       // Poisoned: there is nothing to be had, and it is released below.
@@ -656,7 +695,8 @@ export class SchSocket extends Duplex {
     for (const transport of this.#transports.values()) transport.drop();
     this.#transports.clear();
     this.#last = this.#counted();
-    this.#conn.release();
+    if (detached) this.#left = this.#conn;
+    else this.#conn.release();
     const failed = error ?? gone();
     this.#write?.done(failed);
     this.#behind?.done(failed);

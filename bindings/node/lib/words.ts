@@ -23,7 +23,7 @@ export type CommandClass = 'read-only' | 'write';
 export type HandoffOutcome = 'swapped' | 'failed' | 'refused' | 'superseded' | 'closed';
 export type OffReason =
   | 'disabled' | 'resp2' | 'refused' | 'no-permission' | 'broken' | 'opted-out' | 'uncounted' | 'stream'
-  | 'reply-off' | 'tracking-redirect' | 'broken-commands' | 'optin-failed';
+  | 'reply-off' | 'tracking-redirect' | 'broken-commands' | 'optin-failed' | 'session-too-large';
 export type WaitingFor =
   | 'candidate' | 'replies' | 'transaction' | 'blocking' | 'host-fence' | 'half-written' | 'answer' | 'handshake';
 
@@ -48,7 +48,7 @@ export const CLASSES: readonly CommandClass[] = ['read-only', 'write'];
 export const OUTCOMES: readonly HandoffOutcome[] = ['swapped', 'failed', 'refused', 'superseded', 'closed'];
 export const OFFS: readonly OffReason[] =
   ['disabled', 'resp2', 'refused', 'no-permission', 'broken', 'opted-out', 'uncounted', 'stream', 'reply-off',
-    'tracking-redirect', 'broken-commands', 'optin-failed'];
+    'tracking-redirect', 'broken-commands', 'optin-failed', 'session-too-large'];
 export const WAITING: readonly WaitingFor[] =
   ['candidate', 'replies', 'transaction', 'blocking', 'host-fence', 'half-written', 'answer', 'handshake']; // by bit
 
@@ -70,7 +70,7 @@ export const COUNTERS = [
   'handoffsStarted', 'handoffsSwapped', 'handoffsFailed', 'handoffsRefused', 'handoffsSuperseded', 'handoffsClosed',
   'attempts', 'attemptsFailed', 'endpointsRefused', 'commands', 'commandsHeld', 'commandsLost', 'commandsHandedBack',
   'commandsCancelled', 'overlapDuplicates', 'overlapDoubtful', 'rebuildErrorsIgnored', 'clockStepsBack',
-  'logLinesDropped',
+  'logLinesDropped', 'notificationsTold',
 ] as const;
 export type CounterName = (typeof COUNTERS)[number];
 export type Counters = Record<CounterName, number>;

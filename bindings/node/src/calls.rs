@@ -1,8 +1,10 @@
 //! Inputs: calls that change a connection. Argument 0 is the handle, argument 1 the time.
 
 use crate::config;
-use crate::conn::Conn;
+use crate::conn::{Conn, Piece};
 use crate::js::{Answer, Call, Fault, Function, Value};
+use crate::todo;
+use core::mem::MaybeUninit;
 use core::ptr::null;
 use sch::ffi::conn::*;
 use sch::ffi::push::*;
@@ -12,6 +14,7 @@ pub const FUNCTIONS: &[Function] = &[
     ("open", open),
     ("release", release),
     ("receive", receive),
+    ("receiveIn", receive_in),
     ("submit", submit),
     ("wrote", wrote),
     ("tick", |c| plain(c, sch_conn_tick)),
@@ -42,6 +45,8 @@ pub const FUNCTIONS: &[Function] = &[
     ("pushEnd", push_end),
 ];
 
+/// Spans that one call is given at most.
+const MOST_SPANS: usize = 1024;
 const TRANSPORT: &str = "a transport is a whole number";
 const COUNT: &str = "a count is a whole number";
 
@@ -108,6 +113,21 @@ fn receive(call: &Call) -> Answer {
         call.share([consumed as u64]);
     }
     call.int(answer)
+}
+
+/// As `receive`, with the most spans as a last argument. The answer has the bit of `spans` always.
+fn receive_in(call: &Call) -> Answer {
+    let (conn, now, transport) = (call.conn()?, call.now()?, call.whole(2, TRANSPORT)?);
+    let (data, len) = call.bytes(3)?;
+    let cap = usize::try_from(call.whole(4, COUNT)?).unwrap_or(usize::MAX).min(MOST_SPANS);
+    let mut spans = vec![MaybeUninit::uninit(); cap];
+    // SAFETY: as in `receive`.
+    let (answer, consumed) = unsafe { conn.receive_in(now, transport, data, len, &mut spans) };
+    if answer >= 0 && answer & todo::SPANS == 0 {
+        conn.pieces = if len == 0 { Vec::new() } else { vec![Piece::Data { start: 0, len }] };
+    }
+    call.share([consumed as u64]);
+    call.int(if answer < 0 { answer } else { answer | todo::SPANS })
 }
 
 /// `handle, now, data`. `shared`: transport, write now, held, first, count.

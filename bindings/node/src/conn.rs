@@ -7,6 +7,7 @@ use core::mem::MaybeUninit;
 use core::ptr::null_mut;
 use sch::ffi::action::sch_action;
 use sch::ffi::conn::*;
+use sch::ffi::log::SCH_LOG_WARN;
 use sch::ffi::status::{SCH_OK, sch_status};
 
 /// Spans of one call of `receive`; it takes less of the data instead.
@@ -20,7 +21,14 @@ pub enum Piece {
 }
 
 /// Log lines with their levels, until JavaScript takes them.
-type Lines = Vec<(i32, String)>;
+#[derive(Default)]
+struct Lines {
+    lines: Vec<(i32, String)>,
+    dropped: u64,
+}
+
+/// Lines kept until they are taken: as many as libsch itself keeps (SCH_LIMIT_MAX_LINES).
+const MAX_LINES: usize = 1024;
 
 pub struct Conn {
     raw: *mut sch_conn,
@@ -40,7 +48,11 @@ unsafe extern "C" fn keep_line(level: i32, text: *const c_char, len: usize, line
     // SAFETY: `lines` is that of the connection that calls, which outlives it; `text` has `len` bytes.
     let (lines, text) =
         unsafe { (&mut *lines.cast::<Lines>(), core::slice::from_raw_parts(text.cast::<u8>(), len)) };
-    lines.push((level, String::from_utf8_lossy(text).into_owned()));
+    if lines.lines.len() < MAX_LINES {
+        lines.lines.push((level, String::from_utf8_lossy(text).into_owned()));
+    } else {
+        lines.dropped += 1;
+    }
 }
 
 impl Conn {
@@ -69,7 +81,7 @@ impl Conn {
             bits |= todo::DEADLINE;
         }
         // SAFETY: own allocation, lives until `drop`; no call of libsch is inside.
-        if unsafe { !(*self.lines).is_empty() } {
+        if unsafe { !(*self.lines).lines.is_empty() } {
             bits |= todo::LOG;
         }
         bits
@@ -98,9 +110,14 @@ impl Conn {
         self.deadline
     }
 
-    pub fn take_lines(&mut self) -> Lines {
+    /// Lines with their levels; what was dropped is said by one more.
+    pub fn take_lines(&mut self) -> Vec<(i32, String)> {
         // SAFETY: as in `todo`.
-        core::mem::take(unsafe { &mut *self.lines })
+        let Lines { mut lines, dropped } = core::mem::take(unsafe { &mut *self.lines });
+        if dropped > 0 {
+            lines.push((SCH_LOG_WARN, format!("event=log-lines-dropped count={dropped}")));
+        }
+        lines
     }
 
     /// Bytes that came in. Answers bits and how many were taken.
@@ -110,16 +127,34 @@ impl Conn {
     /// `len` bytes can be read at `data` during the call.
     pub unsafe fn receive(&mut self, now: u64, transport: u64, data: *const u8, len: usize) -> (i32, usize) {
         let mut spans = [const { MaybeUninit::<sch_span>::uninit() }; SPANS];
+        // SAFETY: as the caller promises.
+        unsafe { self.receive_in(now, transport, data, len, &mut spans) }
+    }
+
+    /// As `receive`, with an array of so many spans.
+    ///
+    /// # Safety
+    ///
+    /// As `receive`.
+    pub unsafe fn receive_in(
+        &mut self,
+        now: u64,
+        transport: u64,
+        data: *const u8,
+        len: usize,
+        spans: &mut [MaybeUninit<sch_span>],
+    ) -> (i32, usize) {
+        let cap = spans.len();
         let (mut consumed, mut count) = (0, 0);
         // SAFETY: the handle is live, the places are of this function, `data` as the caller promises.
         let status = unsafe {
             let spans = spans.as_mut_ptr().cast();
-            sch_conn_receive(self.raw, now, transport, data, len, spans, SPANS, &mut consumed, &mut count)
+            sch_conn_receive(self.raw, now, transport, data, len, spans, cap, &mut consumed, &mut count)
         };
         if status < SCH_OK {
             return (status, 0);
         }
-        // SAFETY: libsch has filled `count` of them, which is at most SPANS.
+        // SAFETY: libsch has filled `count` of them, which is at most `cap`.
         let spans = unsafe { core::slice::from_raw_parts(spans.as_ptr().cast::<sch_span>(), count) };
         let whole = match spans {
             [] => len == 0,

@@ -14,6 +14,7 @@ use std::ffi::CStr;
 pub const FUNCTIONS: &[Function] = &[
     ("todo", |c| c.int(c.conn()?.todo())),
     ("poll", poll),
+    ("actionText", action_text),
     ("spans", spans),
     ("region", region),
     ("deadline", |c| c.make(c.conn()?.tell_deadline())),
@@ -40,6 +41,25 @@ pub const FUNCTIONS: &[Function] = &[
 fn poll(call: &Call) -> Answer {
     let polled = call.conn()?.poll();
     call.make(polled.map_or(Value::Undefined, crate::action::Polled::into_value))
+}
+
+/// The action that was polled last as one line, or nothing.
+fn action_text(call: &Call) -> Answer {
+    let conn = call.conn()?.raw();
+    let (mut line, mut len) = (vec![0u8; 256], 0);
+    // SAFETY: the handle is live; the places are of this function, as large as is said.
+    unsafe {
+        let mut status = sch_conn_action_text(conn, line.as_mut_ptr().cast(), line.len(), &mut len);
+        if status == SCH_OK && len >= line.len() {
+            line.resize(len + 1, 0);
+            status = sch_conn_action_text(conn, line.as_mut_ptr().cast(), line.len(), &mut len);
+        }
+        if status != SCH_OK {
+            return call.make(Value::Undefined);
+        }
+    }
+    line.truncate(len);
+    call.make(Value::Text(String::from_utf8_lossy(&line).into_owned()))
 }
 
 /// What the last `receive` passes on: two numbers for a part of the data, bytes for what is libsch's own.

@@ -40,10 +40,12 @@ for (const tls of [false, true]) {
           // What is announced before the opt-in is announced to nobody.
           while (!workers.every((worker) => worker.client?.stream.isActive)) await wait(5);
           await sim.play(name, SCALE);
+          // It goes on after it, however slow the machine is.
+          const after = workers.map(({ commands }) => commands + 20);
+          while (!workers.every(({ commands }, i) => commands >= after[i])) await wait(5);
           stop.abort();
           await Promise.all(runs);
           for (const worker of workers) {
-            assert.ok(worker.commands > 20, `${worker.commands} commands`);
             assert.deepEqual(worker.wrong, []);
             if (name in HARD) {
               assert.equal(worker.connects, 1 + HARD[name]);

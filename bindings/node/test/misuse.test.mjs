@@ -104,6 +104,22 @@ test('level 1: values of a push', () => {
   assert.equal(conn.pushValues(transport, ['MIGRATED', 2, ['1']]), true);
 });
 
+test('log lines that nobody takes are dropped at a limit, and counted', () => {
+  const conn = new Connection({ level: 'notified', logLevel: 'debug' });
+  const { transport } = conn.dial();
+  conn.connected(transport, '10.0.0.1:6379');
+  conn.ready(transport);
+  conn.poll();
+  conn.optinReply(transport, '+OK\r\n');
+  const seen = conn.takeLog().length;
+  for (let seq = 0; seq < 3000; seq++) assert.ok(conn.pushValues(transport, ['MIGRATING', seq, 10, ['1']]));
+  const lines = conn.takeLog();
+  assert.equal(lines.length, 1025);
+  const [, dropped] = /^event=log-lines-dropped count=(\d+)$/.exec(lines.at(-1).text);
+  assert.ok(Number(dropped) >= 3000 - 1024 && seen < 1024);
+  assert.deepEqual(conn.takeLog(), []);
+});
+
 test('a connection is of its own kind: methods refuse other objects, and a copy has none', () => {
   const conn = new Connection();
   assert.throws(() => Connection.prototype.tick.call({}), TypeError);

@@ -359,6 +359,38 @@ test('at the limit of held commands the writer waits, and all go out in order af
   });
 });
 
+test('a handoff that fails ends the stream; the next one knows where the service has gone', async () => {
+  await withSim({}, async (sim) => {
+    const options = { ...sim.options('a'), keepTryingMs: 100, holdTimeoutMs: 100, drainGraceMs: 100 };
+    const c = await client(options);
+    await c.send('SET', 'k', 'v');
+    await sim.post('fault', { endpoint: 'b', refuse: true });
+    const failed = once(c.stream, 'handoff-failed');
+    const closed = once(c.stream, 'close');
+    await sim.post('move', { from: 'a', to: 'b', time_s: 1, close_after_ms: 100 });
+    const [{ outcome, attempts }] = await failed;
+    assert.equal(outcome, 'failed');
+    assert.ok(attempts > 1);
+    assert.throws(() => sch.connect({ ...options, after: 5 }), { code: 'SCH_ERR_ARGUMENT' });
+    await closed;
+    await sim.post('fault', { endpoint: 'b', refuse: false });
+    const [error] = await once(sch.connect(options), 'error');
+    assert.equal(error.code, 'ECONNREFUSED', 'the old place is no more');
+    const next = await client({ ...options, after: c.stream });
+    assert.equal(next.stream.remotePort, sim.endpoints.b.port);
+    assert.equal(next.stream.counters.handoffsFailed, 1, 'one logical connection');
+    assert.equal(await next.send('GET', 'k'), 'v');
+    assert.throws(() => sch.connect({ ...options, after: next.stream }), { code: 'SCH_ERR_ARGUMENT' });
+    next.stream.destroy();
+    // It was taken over once: a second successor begins anew.
+    const [again] = await once(sch.connect({ ...options, after: c.stream }), 'error');
+    assert.equal(again.code, 'ECONNREFUSED');
+    const third = await client({ ...options, after: next.stream });
+    assert.equal(third.stream.remotePort, sim.endpoints.b.port);
+    third.stream.destroy();
+  });
+});
+
 test('mode `enabled` and a server without the feature: one error', async () => {
   await withSim({ server: 'open-source' }, async (sim) => {
     const stream = sch.connect({ ...sim.options('a'), mode: 'enabled' });

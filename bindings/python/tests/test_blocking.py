@@ -25,13 +25,17 @@ def sim() -> Iterator[Any]:
     started = start(None)
     yield started
     started.stop()
-    assert sockets() == before
+    assert sockets() <= before
 
 
 def opened(sim: Any, **more: Any) -> Any:
     sock = sch.socket.create_connection(("127.0.0.1", sim.endpoints["a"]["port"]), **{"timeout": 10, **more})
     sock.sendall(command("HELLO", 3))
     reply(sock)
+    before, _ = sock.gettimeout(), sock.settimeout(10)
+    sock.sendall(command("PING"))  # behind the opt-in, which is answered before it
+    reply(sock)
+    sock.settimeout(before)
     return sock
 
 
@@ -255,7 +259,7 @@ def test_nobody_listens_and_nobody_answers() -> None:
         free.listen(1)
         with pytest.raises(socket.timeout):
             sch.socket.create_connection(free.getsockname(), timeout=0.2, ssl=True)
-        assert sockets() == before
+        assert sockets() <= before
 
 
 def test_a_certificate_that_is_not_known_is_refused(redis: Any) -> None:

@@ -405,6 +405,26 @@ def test_actions_are_frozen() -> None:
         action.timeout = 1.0  # type: ignore[union-attr,misc]
 
 
+def test_as_many_bytes_are_not_the_same_bytes() -> None:
+    """What libsch kept back comes first: of the length of what was given, and not it."""
+    conn = active()
+    assert conn.receive(0.0, 1, b">1\r\n+A") == (b"", 6)
+    data = b"\r\n>1\r\n+B"
+    passed, taken = conn.receive(0.0, 1, data)
+    assert taken == len(data) == len(passed)
+    assert bytes(passed) == b">1\r\n+A\r\n" and passed is not data
+
+
+def test_at_the_end_of_the_interpreter_a_handle_in_use_is_left_alone() -> None:
+    conn = connected()
+    conn._idle.pop()  # a daemon thread is inside
+    conn._finalizer()
+    assert _library.lib.sch_conn_tick(conn._handle, 0) == sch.Status.OK
+    _library.lib.sch_conn_free(conn._handle)
+    with pytest.raises(sch.FreedError):
+        conn.tick(0.0)
+
+
 def run(code: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     full = {**os.environ, "PYTHONPATH": str(PACKAGE), **environment}
     return subprocess.run(

@@ -1,4 +1,5 @@
 // Replays a scenario file on a `Connection`: the same words as `tests/support/scenario.rs`, out of the fields of actions.
+import assert from 'node:assert/strict';
 import { Connection, Todo } from 'sch';
 
 export function nanos(text) {
@@ -17,6 +18,12 @@ export function unescape(text) {
       continue;
     }
     const next = String.fromCharCode(from[++i]);
+    if (next === 'f') {
+      const end = from.indexOf(';', i);
+      out.push(...Buffer.alloc(Number(from.toString('latin1', i + 1, end)), 'x'));
+      i = end;
+      continue;
+    }
     if (next === 'r') out.push(13);
     else if (next === 'n') out.push(10);
     else if (next === 's') out.push(32);
@@ -120,6 +127,7 @@ export function line(a) {
 
 /** Keys of `config`: the setting, and how its value is read. */
 const text = (value) => value;
+const words = (value) => unescape(value).toString();
 const yes = (value) => value === 'yes';
 const ms = (value) => nanos(value) / 1e6;
 const KEYS = {
@@ -144,12 +152,26 @@ const KEYS = {
   blocking: ['blocking', (v) => (v === 'swap' ? 'swap' : 'wait-for-close')],
   'reset-parser': ['canResetParser', yes],
   'keep-credentials': ['keepCredentials', yes],
-  username: ['username', text],
-  password: ['password', text],
-  name: ['clientName', text],
-  lib: ['libInfo', (v) => [v.slice(0, v.indexOf('/')), v.slice(v.indexOf('/') + 1)]],
+  username: ['username', words],
+  password: ['password', unescape],
+  name: ['clientName', unescape],
+  lib: ['libInfo', (v) => /^([^/]*)\/(.*)$/s.exec(words(v)).slice(1)],
   db: ['database', Number],
   log: ['logLevel', text],
+  seed: ['seed', Number],
+  'tls-name': ['tlsServerName', text],
+  'mark-age': ['markAgeMs', ms],
+  'moving-extra': ['movingExtraMs', ms],
+  'backoff-min': ['backoffMinMs', ms],
+  'backoff-max': ['backoffMaxMs', ms],
+  'attempt-min': ['attemptMinMs', ms],
+  'refusal-memory': ['refusalMemoryMs', ms],
+  'optin-retry': ['optinRetryMs', ms],
+};
+/** Limits whose names in the core are others than in the ABI. */
+const LIMITS = {
+  'max-depth': 'maxReplyDepth', 'max-bulk-len': 'maxReplyBulk', 'max-line-len': 'maxReplyLine', 'max-elements': 'maxReplyElements',
+  'max-args': 'maxCommandArgs', 'max-command-bulk-len': 'maxCommandBulk', 'max-inline-len': 'maxCommandInline', 'max-kept-len': 'maxCommandKept',
 };
 const camel = (name) => name.replaceAll(/[-_](.)/g, (_, c) => c.toUpperCase());
 
@@ -172,7 +194,8 @@ class Runner {
       const at = pair.indexOf('=');
       const [key, value] = [pair.slice(0, at), pair.slice(at + 1)];
       if (key === 'wrote') this.autoWrote = value === 'auto';
-      else if (key.startsWith('max-')) this.settings.limits[camel(key)] = Number(value);
+      else if (key === 'say') this.onlyActions = value === 'actions';
+      else if (key.startsWith('max-')) this.settings.limits[LIMITS[key] ?? camel(key)] = Number(value);
       else if (key === 'policy' && value === 'any') this.settings.endpointPolicy = 'any';
       else if (key === 'policy' && value === 'domain') this.settings.endpointPolicy = 'configured-domain';
       else if (key === 'policy') this.settings.allowEndpoints = value.split(',');
@@ -182,7 +205,7 @@ class Runner {
   }
 
   say(text) {
-    this.out.push(text);
+    if (!this.onlyActions) this.out.push(text);
   }
 
   /** Calls; an error is said. */
@@ -198,7 +221,9 @@ class Runner {
 
   actions() {
     for (let a; (a = this.conn.poll()); ) {
-      if (a.kind === 'write' || a.kind === 'flush') {
+      assert.equal(this.conn.actionText, line(a), 'as libsch itself has it');
+      if (this.onlyActions) this.out.push(line(a));
+      else if (a.kind === 'write' || a.kind === 'flush') {
         const bytes = this.conn.region(a.transport, 2 ** 30);
         this.say(`${line(a)} "${escaped(bytes)}"`);
         if (this.autoWrote && bytes.length) this.call(() => this.conn.wrote(a.transport, bytes.length, this.now));
@@ -217,6 +242,7 @@ class Runner {
       if (all.length) this.say(`pass "${escaped(all)}"`);
       passed = [];
     };
+    const start = this.out.length;
     const step = this.bytewise ? 1 : Math.max(data.length, 1);
     for (let at = 0; at < data.length || data.length === 0; ) {
       const end = Math.min(at + step, data.length);
@@ -229,6 +255,8 @@ class Runner {
       if (consumed < end - at || end === data.length) pass();
       const before = this.out.length;
       this.actions();
+      // A host that has closed it reads no more.
+      if (this.out.slice(start).some((said) => said.startsWith(`close ${id} `))) break;
       if (consumed === 0 && spans.length === 0 && this.out.length === before) {
         if (end > at) this.say(`left ${data.length - at}`);
         break;
@@ -237,6 +265,18 @@ class Runner {
       if (data.length === 0) break;
     }
     pass();
+  }
+
+  /** One call, with an array of `n` spans. What it does not take is the `rest`. */
+  take(id, n, data) {
+    this.call(() => {
+      this.conn.receive(id, data, this.now, n);
+      for (const span of this.conn.takeSpans()) {
+        this.say(`span ${span.buffer === data.buffer ? 'input' : 'owned'} "${escaped(span)}"`);
+      }
+      this.say(`took ${this.conn.consumed} of ${data.length}`);
+      this.rest = data.subarray(this.conn.consumed);
+    });
   }
 
   submit(data) {
@@ -281,6 +321,8 @@ class Runner {
       case 'submit': this.submit(commands(rest)); break;
       case 'submit-raw': this.submit(unescape(rest)); break;
       case 'receive': this.receive(id, Buffer.concat(args.slice(1).map(token))); break;
+      case 'take': this.take(id, Number(args[1]), Buffer.concat(args.slice(2).map(token))); break;
+      case 'rest': this.take(id, Number(args[1]), this.rest); break;
       case 'push': {
         const swallowed = this.call(() => conn.push(id, token(args[1]), now));
         if (swallowed !== undefined) this.say(swallowed ? 'swallowed' : 'yours');
@@ -302,7 +344,7 @@ class Runner {
       case 'ready': this.call(() => conn.ready(id, now)); break;
       case 'resp2': this.call(() => conn.resp2(id, now)); break;
       case 'losses_settled': this.call(() => conn.lossesSettled(now)); break;
-      case 'credentials': this.call(() => conn.credentials(args[0], args[1], now)); break;
+      case 'credentials': this.call(() => conn.credentials(args[0] === '-' ? undefined : words(args[0]), unescape(args[1] ?? ''), now)); break;
       case 'close': this.call(() => conn.close(now)); break;
       case 'timeout': {
         const effective = conn.effectiveTimeoutMs(args[0] === 'infinite' ? undefined : ms(args[0]));
