@@ -2706,7 +2706,8 @@ sch_status sch_conn_last_error(const struct sch_conn *conn,
                                size_t *len_out);
 
 /**
- * Of a poisoned connection: bytes that were accepted and not written, to be sent elsewhere or reported.
+ * Of a poisoned connection: commands that were accepted and of which no byte was written, to be sent elsewhere or reported;
+ * perhaps the beginning of one more behind them.
  *
  * Returns SCH_OK: `*data_out` has `*len_out` bytes, until `sch_conn_free` or the next call of this; SCH_ERR_UNEXPECTED:
  * the connection is not poisoned; SCH_ERR_PANIC: nothing can be saved; SCH_ERR_NULL; SCH_ERR_BUSY.

@@ -193,3 +193,21 @@ fn every_export_with_null_and_with_garbage() {
     fs::write(&source, garbage()).expect("can be written");
     run_both_ways(&compile("gcc", "c11", &source, "garbage"));
 }
+
+#[test]
+fn a_program_of_the_first_version_still_works() {
+    let source = support::header::read("tests/c/smallest.c");
+    let header = strip_comments(&generate());
+    let grows: Vec<&str> = header
+        .split("typedef struct ")
+        .filter(|rest| {
+            rest.split('{').nth(1).is_some_and(|body| body.trim_start().starts_with("uint32_t struct_size;"))
+        })
+        .map(|rest| rest.split(' ').next().expect("a name"))
+        .collect();
+    assert!(grows.len() >= 8);
+    for name in grows {
+        assert!(source.contains(&format!(", {name}, OF_")), "{name} grows and is not tried");
+    }
+    run_both_ways(&compile("gcc", "c99", &path("tests/c/smallest.c"), "smallest"));
+}

@@ -139,6 +139,18 @@ impl Connection {
         (tail, cut)
     }
 
+    /// The host's bytes that no transport has taken a byte of, for a handle that cannot go on: whole commands, and perhaps the
+    /// beginning of one more. Libsch's own commands and the rest of a command that was cut are none of them (E1).
+    pub fn salvage(&mut self) -> Vec<u8> {
+        if let Some(mut t) = self.current.take().filter(|_| self.is_managed()) {
+            let (tail, _) = self.take_unwritten(&mut t, &[]);
+            self.put_back(tail, false, false);
+        }
+        let mut out = Vec::new();
+        self.hold.copy_to(&mut out);
+        out
+    }
+
     /// Unwritten commands go before what is held; a transaction or WATCH that was on the lost transport is broken.
     fn put_back(&mut self, mut tail: Unwritten, open: bool, goes_on: bool) {
         if goes_on {

@@ -782,11 +782,4 @@ impl Connection {
     pub fn is_sch_active(&self) -> bool {
         !self.off && self.current.as_ref().is_some_and(|t| t.optin == Optin::On)
     }
-
-    /// Held bytes, for a handle that cannot go on.
-    pub fn salvage(&self) -> Vec<u8> {
-        let mut out = self.current.as_ref().map_or(Vec::new(), |t| t.region.to_vec());
-        self.hold.copy_to(&mut out);
-        out
-    }
 }
