@@ -42,12 +42,14 @@ $(BUILD)/pool: $(LIB)/libsch.so $(POOL)
 demo: tools clients
 	python3 demo/run.py $(if $(UPSTREAM),--upstream $(UPSTREAM))
 	python3 demo/pool.py --only 1 2 $(if $(UPSTREAM),--upstream $(UPSTREAM))
+	python3 demo/cluster.py --only slot-migrate-existing
 
 # Every row of the README's table, against redis-server, with its demands.
 e2e: clients
 	python3 demo/run.py --redis-server --check --drivers plain managed tapped notified hiredis-sch
 	python3 demo/run.py --redis-server --check --drivers hiredis-sch --tls
 	python3 demo/pool.py --redis-server
+	python3 demo/cluster.py --redis-server
 
 # The clients under valgrind: any error of memory, or a leak, fails.
 memcheck: clients

@@ -3,6 +3,7 @@
 
 #![allow(unsafe_code, reason = "one of the targets calls the C ABI")]
 #![allow(clippy::disallowed_methods)] // reads files
+#![allow(clippy::duplicate_mod)] // each target brings what it draws with
 
 #[path = "../fuzz/bodies/ffi.rs"]
 mod ffi;
