@@ -5,13 +5,13 @@ BUILD := build
 LIB := target/release
 CFLAGS ?= -O2 -g
 STRICT := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Werror
-CLIENTS := examples/c/workload.c examples/c/support.c examples/c/plain.c examples/c/managed.c examples/c/unmanaged.c
+CLIENTS := examples/c/workload.c examples/c/support.c examples/c/plain.c examples/c/managed.c examples/c/unmanaged.c examples/c/cluster.c
 POOL := examples/c/pool_load.c examples/c/pool.c examples/c/blocking.c examples/c/support.c
 HIREDIS := $(BUILD)/hiredis
 PREFIX ?= /usr/local
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 
-.PHONY: all demo test e2e memcheck clients tools install bench clean
+.PHONY: all demo test e2e memcheck drivers clients tools install bench clean
 
 all: clients
 
@@ -42,17 +42,23 @@ $(BUILD)/pool: $(LIB)/libsch.so $(POOL)
 demo: tools clients
 	python3 demo/run.py $(if $(UPSTREAM),--upstream $(UPSTREAM))
 	python3 demo/pool.py --only 1 2 $(if $(UPSTREAM),--upstream $(UPSTREAM))
+	python3 demo/cluster.py --only slot-migrate-existing
 
 # Every row of the README's table, against redis-server, with its demands.
 e2e: clients
 	python3 demo/run.py --redis-server --check --drivers plain managed tapped notified hiredis-sch
 	python3 demo/run.py --redis-server --check --drivers hiredis-sch --tls
 	python3 demo/pool.py --redis-server
+	python3 demo/cluster.py --redis-server
 
 # The clients under valgrind: any error of memory, or a leak, fails.
 memcheck: clients
 	python3 demo/run.py --valgrind --lead 4 --only 1 4 5 --workers 2 --rate 50 --drivers managed tapped notified hiredis-sch
 	python3 demo/pool.py --valgrind --only 1 3
+
+# Drivers from their registries, with their own handoffs, through the simulator's scenarios: a table, and what contradicts it.
+drivers:
+	tools/drivers.sh
 
 test: tools
 	tools/test.sh

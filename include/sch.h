@@ -152,9 +152,39 @@
  * Wake-ups come when no lock is held, perhaps once too often; from a callback you may call the pool, but of the connection whose
  * call woke it every call answers SCH_ERR_BUSY.
  *
+ * CLUSTERS
+ *
+ * A client of a Redis cluster makes one sch_cluster. It holds the slot map: load it with the reply to CLUSTER SLOTS or CLUSTER
+ * SHARDS (sch_cluster_load_slots, sch_cluster_load_shards; say sch_cluster_reload_started before you ask), and look up
+ * sch_cluster_owner_of_key for each command: a number that stays while the address of the node does, to keep your connections
+ * by; sch_cluster_node has the address. To keep it true, hand over
+ *
+ *   1. what any connection tells: at SCH_ACTION_SLOTS_MOVED sch_cluster_slots_moved, at SCH_ACTION_RELOAD_SLOTS
+ *      sch_cluster_reload_asked; or each push as it came, sch_cluster_push;
+ *   2. what servers answer: sch_cluster_redirected with the text of an error, or sch_cluster_moved;
+ *
+ * call sch_cluster_tick at sch_cluster_next_deadline, and poll after every input, from any thread:
+ *
+ *     sch_cluster_action a = { .struct_size = sizeof a };
+ *     while (sch_cluster_poll_action(k, &a, moves, 1024, ranges, 16384) == SCH_OK)
+ *         switch (a.kind) {
+ *         case SCH_CLUSTER_SLOTS_MOVED: break;                              // the map has it; you may want to know
+ *         case SCH_CLUSTER_DIAL_NODE:   open_connections(a.node, a.host, a.port); break;  // or when they are needed
+ *         case SCH_CLUSTER_MOVE_SUBSCRIPTIONS: ssubscribe_on(a.node, ranges, a.ranges_len); break;
+ *         case SCH_CLUSTER_DRAIN_NODE:  close_when_nothing_is_owed(a.node); break;
+ *         case SCH_CLUSTER_RELOAD_SLOTS: ask_for_the_map(a.host, a.port, a.has_seq, a.seq); break;  // load, or reload_failed
+ *         default: break;
+ *         }
+ *
+ * An SMIGRATED acts once, however many nodes tell it. A slot is patched where the map still names the source of the move as its
+ * owner; where it does not, or where a server says MOVED, one RELOAD_SLOTS follows, spread over SCH_CLUSTER_TIME_RELOAD_JITTER
+ * and repeated until a map is loaded. Where addresses are translated, sch_cluster_map_address says how. Like a pool, a cluster
+ * may be used by all threads at once and copies what it answers; owners are looked up without a lock; sch_cluster_last_error
+ * has the text of the last call that failed.
+ *
  * OWNERSHIP AND LIFETIMES
  *
- * sch_config, sch_conn and sch_pool are the only things that you free. What goes in is copied before the call returns, except the data
+ * sch_config, sch_conn, sch_pool and sch_cluster are the only things that you free. What goes in is copied before the call returns, except the data
  * of sch_conn_receive, into which the spans point. What comes out (action, dial, region, span, text) is borrowed until the
  * next call on that handle that takes a pointer without const; calls that take a const handle change nothing. Text from libsch
  * is UTF-8 with a length, and has a NUL after it. A call that fails leaves its outputs untouched, and the connection as it was.
@@ -167,20 +197,20 @@
  *
  * THREADS
  *
- * sch_pool may be used by all threads at once. Of the others: one call at a time on a handle; it may come from any thread. A second call meanwhile, also one from inside the log
+ * sch_pool and sch_cluster may be used by all threads at once. Of the others: one call at a time on a handle; it may come from any thread. A second call meanwhile, also one from inside the log
  * callback, is refused with SCH_ERR_BUSY and does nothing. Different handles know nothing of each other; there are no globals.
  *
  * GROWTH
  *
  * A struct with struct_size grows at its end. Set struct_size to its sizeof (initialise the rest with 0) before the call; the
  * library writes no further than that, and fields that it does not know stay as they were. Smaller than in version 0.1 is
- * SCH_ERR_STRUCT_SIZE. Structs that come in arrays (sch_span, sch_wait, sch_slot_range) never change. Numbers of actions,
+ * SCH_ERR_STRUCT_SIZE. Structs that come in arrays (sch_span, sch_wait, sch_slot_range, sch_cluster_move) never change. Numbers of actions,
  * reasons and statuses are never reused. sch_conn_new takes your SCH_ABI_VERSION: newer actions that need an answer are not
  * sent to hosts with an older header.
  *
  * STATUS
  *
- * 0 is SCH_OK; above 0 is ordinary (SCH_EMPTY: nothing to give); below 0 is an error that changed nothing, and
+ * 0 is SCH_OK; above 0 is ordinary (SCH_EMPTY: nothing to give; SCH_MORE: an array is too small); below 0 is an error that changed nothing, and
  * sch_conn_last_error says what to do; SCH_ERR_FATAL and below ends the handle. Every call on a handle may answer:
  *
  *   SCH_ERR_NULL, SCH_ERR_ARGUMENT  the caller's mistake
@@ -224,6 +254,11 @@
  * There is nothing to give: no action, no deadline, no further place to dial. Outputs are untouched.
  */
 #define SCH_EMPTY 1
+
+/**
+ * An array of yours is too small for what there is to give: it stays, and the lengths in the struct say how many it takes.
+ */
+#define SCH_MORE 2
 
 /**
  * A pointer is NULL that must not be, or has a length and is NULL.
@@ -574,6 +609,76 @@
  * Log lines kept until they are read. 1,024.
  */
 #define SCH_LIMIT_MAX_LINES 21
+
+/**
+ * Nodes of a cluster, replicas included. 4,096; at least 1.
+ */
+#define SCH_LIMIT_MAX_CLUSTER_NODES 61
+
+/**
+ * Replicas of one shard; more are left out. 16.
+ */
+#define SCH_LIMIT_MAX_CLUSTER_REPLICAS 62
+
+/**
+ * Bytes of a reply to CLUSTER SLOTS or SHARDS. 16 MiB, each slot apart with two replicas takes 4.
+ */
+#define SCH_LIMIT_MAX_CLUSTER_REPLY_BYTES 63
+
+/**
+ * Elements of one. 1,000,000.
+ */
+#define SCH_LIMIT_MAX_CLUSTER_REPLY_ELEMENTS 64
+
+/**
+ * Nesting of one. 8, servers send 4; at most 32.
+ */
+#define SCH_LIMIT_MAX_CLUSTER_REPLY_DEPTH 65
+
+/**
+ * SMIGRATED remembered by a cluster, to know duplicates. 64; at least 1.
+ */
+#define SCH_LIMIT_MAX_CLUSTER_MARKS 66
+
+/**
+ * SLOTS_MOVED that wait to be polled from a cluster; the oldest gives way. 64; at least 1.
+ */
+#define SCH_LIMIT_MAX_CLUSTER_EVENTS 67
+
+/**
+ * SMIGRATED kept during a reload; beyond, the map is loaded once more. 16.
+ */
+#define SCH_LIMIT_MAX_CLUSTER_REPLAY 68
+
+/**
+ * Entries of `sch_cluster_map_address`. 4,096.
+ */
+#define SCH_LIMIT_MAX_CLUSTER_ADDRESSES 69
+
+/**
+ * A reload that a cluster asks for waits for a random part of this. 200, so that clients do not ask together.
+ */
+#define SCH_CLUSTER_TIME_RELOAD_JITTER 1
+
+/**
+ * Reloads are at least this far apart. 1,000.
+ */
+#define SCH_CLUSTER_TIME_RELOAD_INTERVAL 2
+
+/**
+ * A reload that is not answered by then has failed. 10,000; above 0.
+ */
+#define SCH_CLUSTER_TIME_RELOAD_TIMEOUT 3
+
+/**
+ * First pause after a failed reload. 100; above 0.
+ */
+#define SCH_CLUSTER_TIME_BACKOFF_MIN 4
+
+/**
+ * Longest pause after failed reloads. 10,000.
+ */
+#define SCH_CLUSTER_TIME_BACKOFF_MAX 5
 
 /**
  * Timeouts are at least `timeout_ms` from now on, also of commands in flight. `reason`: SCH_WINDOW_*. Needs no answer.
@@ -1085,6 +1190,82 @@
  * Members that nobody owns are handed off when their node moves (HANDOFF).
  */
 #define SCH_UNOWNED_HANDOFF 2
+
+/**
+ * An SMIGRATED was read: once for each `seq`, whichever connection read it. `moves_len` moves, of `ranges_len` ranges in all.
+ * Needs no answer: the map was patched.
+ */
+#define SCH_CLUSTER_SLOTS_MOVED 1
+
+/**
+ * `node` at `host`, `port` owns slots and did not before: it will be needed. Needs no answer.
+ */
+#define SCH_CLUSTER_DIAL_NODE 2
+
+/**
+ * Subscribe to your shard channels in the `ranges_len` ranges on `node` now; they were on `old_node` (0: nowhere). Needs no
+ * answer.
+ */
+#define SCH_CLUSTER_MOVE_SUBSCRIPTIONS 3
+
+/**
+ * `node` at `host`, `port` owns no slot any more: give it no new command for its slots, close its connections when nothing is
+ * owed there, and not before the effective timeouts. `gone`: the map has it no more, and its number is forgotten. Needs no
+ * answer.
+ */
+#define SCH_CLUSTER_DRAIN_NODE 4
+
+/**
+ * Ask for the map, of `node` at `host`, `port` (0: no node is known, take a configured address). `reasons`: bits SCH_RELOAD_*.
+ * Answer: `sch_cluster_load_slots` or `sch_cluster_load_shards` with `has_seq` and `seq` from here, or
+ * `sch_cluster_reload_failed`.
+ */
+#define SCH_CLUSTER_RELOAD_SLOTS 5
+
+/**
+ * An SMIGRATED does not fit the map.
+ */
+#define SCH_RELOAD_UNFIT 1
+
+/**
+ * An SMIGRATED could not be read in full.
+ */
+#define SCH_RELOAD_MALFORMED 2
+
+/**
+ * A command was answered with MOVED.
+ */
+#define SCH_RELOAD_REDIRECTED 4
+
+/**
+ * You asked.
+ */
+#define SCH_RELOAD_HOST 8
+
+/**
+ * The last one failed, or was not answered in time.
+ */
+#define SCH_RELOAD_FAILED 16
+
+/**
+ * It serves, or nothing is said.
+ */
+#define SCH_HEALTH_ONLINE 1
+
+/**
+ * It loads its data.
+ */
+#define SCH_HEALTH_LOADING 2
+
+/**
+ * It has failed.
+ */
+#define SCH_HEALTH_FAILED 3
+
+/**
+ * The slots of a cluster.
+ */
+typedef struct sch_cluster sch_cluster;
 
 /**
  * Settings of connections to be made. They are copied by `sch_conn_new`: one may serve many, and may be freed after it.
@@ -1837,6 +2018,280 @@ typedef struct sch_endpoint_counters {
     uint64_t breaker_open;
 } sch_endpoint_counters;
 
+/**
+ * Where a redirection leads.
+ */
+typedef struct sch_redirection {
+    /**
+     * Set it to `sizeof(sch_redirection)` before the call.
+     */
+    uint32_t struct_size;
+    /**
+     * The slot.
+     */
+    uint16_t slot;
+    /**
+     * Port.
+     */
+    uint16_t port;
+    /**
+     * The node there; 0 if it has no number (ASK), or there is no room for it.
+     */
+    uint64_t node;
+    /**
+     * The length of `host`.
+     */
+    uint32_t host_len;
+    /**
+     * 1: ASK, for this command only, after ASKING; 0: MOVED.
+     */
+    uint8_t is_ask;
+    /**
+     * 0.
+     */
+    uint8_t reserved[3];
+    /**
+     * A name or address, with a NUL after it.
+     */
+    char host[SCH_HOST_SIZE];
+} sch_redirection;
+
+/**
+ * One thing that a cluster asks or tells: see SCH_CLUSTER_* for what is filled, the rest is 0. All of it is a copy.
+ */
+typedef struct sch_cluster_action {
+    /**
+     * Set it to `sizeof(sch_cluster_action)` before the call.
+     */
+    uint32_t struct_size;
+    /**
+     * SCH_CLUSTER_*. Ignore what you do not know.
+     */
+    int32_t kind;
+    /**
+     * The node it is about.
+     */
+    uint64_t node;
+    /**
+     * MOVE_SUBSCRIPTIONS: the node before.
+     */
+    uint64_t old_node;
+    /**
+     * SLOTS_MOVED: its seq; RELOAD_SLOTS: the seq to load with. If `has_seq`.
+     */
+    uint64_t seq;
+    /**
+     * RELOAD_SLOTS: bits SCH_RELOAD_*.
+     */
+    uint32_t reasons;
+    /**
+     * RELOAD_SLOTS: 1 for the first try.
+     */
+    uint32_t attempt;
+    /**
+     * SLOTS_MOVED: how many moves.
+     */
+    uint32_t moves_len;
+    /**
+     * SLOTS_MOVED, MOVE_SUBSCRIPTIONS: how many ranges in all.
+     */
+    uint32_t ranges_len;
+    /**
+     * The length of `host`.
+     */
+    uint32_t host_len;
+    /**
+     * A port, or 0.
+     */
+    uint16_t port;
+    /**
+     * 1 if `seq` is one.
+     */
+    uint8_t has_seq;
+    /**
+     * DRAIN_NODE: 1 if it has left the map.
+     */
+    uint8_t gone;
+    /**
+     * A name or address, with a NUL after it.
+     */
+    char host[SCH_HOST_SIZE];
+} sch_cluster_action;
+
+/**
+ * Slots that went from one node to another: `ranges_len` ranges from `first_range` on.
+ */
+typedef struct sch_cluster_move {
+    /**
+     * Where they were; 0 if that was not said, or is not known to the map.
+     */
+    uint64_t source;
+    /**
+     * Where they are; 0 if it is not known to the map.
+     */
+    uint64_t destination;
+    /**
+     * The place of the first range in the array of ranges.
+     */
+    uint32_t first_range;
+    /**
+     * How many.
+     */
+    uint32_t ranges_len;
+} sch_cluster_move;
+
+/**
+ * A node of a cluster.
+ */
+typedef struct sch_node {
+    /**
+     * Set it to `sizeof(sch_node)` before the call.
+     */
+    uint32_t struct_size;
+    /**
+     * SCH_HEALTH_*, as at the last load.
+     */
+    int32_t health;
+    /**
+     * How many slots it owns.
+     */
+    uint32_t slots;
+    /**
+     * How many replicas it has.
+     */
+    uint32_t replicas;
+    /**
+     * The length of `host`.
+     */
+    uint32_t host_len;
+    /**
+     * Port.
+     */
+    uint16_t port;
+    /**
+     * 1 if the last load named it.
+     */
+    uint8_t is_listed;
+    /**
+     * 0.
+     */
+    uint8_t reserved;
+    /**
+     * A name or address, with a NUL after it.
+     */
+    char host[SCH_HOST_SIZE];
+} sch_node;
+
+/**
+ * Counters of a cluster since it was made. More may follow.
+ */
+typedef struct sch_cluster_counts {
+    /**
+     * Set it to `sizeof(sch_cluster_counts)` before the call.
+     */
+    uint32_t struct_size;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+    /**
+     * SMIGRATED handed over.
+     */
+    uint64_t smigrated;
+    /**
+     * Of them, seen before.
+     */
+    uint64_t duplicate;
+    /**
+     * Of them, not above the seq of the load: in the map already.
+     */
+    uint64_t old;
+    /**
+     * Of them, not understood in full.
+     */
+    uint64_t malformed;
+    /**
+     * Slots patched by SMIGRATED.
+     */
+    uint64_t slots_patched;
+    /**
+     * Slots named that were where they belong.
+     */
+    uint64_t slots_settled;
+    /**
+     * Slots named that a later SMIGRATED had named before.
+     */
+    uint64_t slots_superseded;
+    /**
+     * Slots named that did not fit the map.
+     */
+    uint64_t slots_unfit;
+    /**
+     * MOVED reported.
+     */
+    uint64_t moved;
+    /**
+     * ASK reported.
+     */
+    uint64_t asked;
+    /**
+     * RELOAD_SLOTS told.
+     */
+    uint64_t reloads;
+    /**
+     * Wishes for a reload that one under way or due took in.
+     */
+    uint64_t reloads_coalesced;
+    /**
+     * Reloads that failed or were not answered.
+     */
+    uint64_t reloads_failed;
+    /**
+     * Maps loaded.
+     */
+    uint64_t loads;
+    /**
+     * Replies that were no map, or over a limit.
+     */
+    uint64_t loads_refused;
+    /**
+     * Slots that two owners claimed in one reply.
+     */
+    uint64_t overlaps;
+    /**
+     * Nodes and ranges of replies that could not be read.
+     */
+    uint64_t unreadable;
+    /**
+     * Replicas beyond the limit.
+     */
+    uint64_t replicas_left_out;
+    /**
+     * Nodes beyond the limit that SMIGRATED or MOVED named.
+     */
+    uint64_t nodes_left_out;
+    /**
+     * DIAL_NODE told.
+     */
+    uint64_t nodes_dialled;
+    /**
+     * DRAIN_NODE told.
+     */
+    uint64_t nodes_drained;
+    /**
+     * Slots whose subscriptions were told to move.
+     */
+    uint64_t subscriptions_moved;
+    /**
+     * SLOTS_MOVED that nobody polled.
+     */
+    uint64_t events_dropped;
+    /**
+     * Calls whose `now_ns` was before that of an earlier one.
+     */
+    uint64_t clock_steps_back;
+} sch_cluster_counts;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -2212,6 +2667,16 @@ sch_status sch_config_set_trace(struct sch_config *config, bool trace);
 sch_status sch_config_set_limit(struct sch_config *config, int32_t limit, uint64_t value);
 
 /**
+ * Sets a time of clusters: SCH_CLUSTER_TIME_*, whose texts say default and reason. Milliseconds, at most a day. TLS, the
+ * seed and `mark_age` are those of the connections.
+ *
+ * Returns SCH_OK; SCH_ERR_ARGUMENT: no such time; SCH_ERR_NULL; SCH_ERR_BUSY.
+ */
+sch_status sch_config_set_cluster_time_ms(struct sch_config *config,
+                                          int32_t time,
+                                          uint64_t value_ms);
+
+/**
  * Makes a connection without a transport.
  *
  * `abi` is SCH_ABI_VERSION of your header; NULL for `config` means the defaults. The settings are copied.
@@ -2241,7 +2706,8 @@ sch_status sch_conn_last_error(const struct sch_conn *conn,
                                size_t *len_out);
 
 /**
- * Of a poisoned connection: bytes that were accepted and not written, to be sent elsewhere or reported.
+ * Of a poisoned connection: commands that were accepted and of which no byte was written, to be sent elsewhere or reported;
+ * perhaps the beginning of one more behind them.
  *
  * Returns SCH_OK: `*data_out` has `*len_out` bytes, until `sch_conn_free` or the next call of this; SCH_ERR_UNEXPECTED:
  * the connection is not poisoned; SCH_ERR_PANIC: nothing can be saved; SCH_ERR_NULL; SCH_ERR_BUSY.
@@ -2315,7 +2781,9 @@ sch_status sch_conn_closed(struct sch_conn *conn,
 /**
  * Levels 2 and 3: bytes that `transport` received. Fills `spans`, of which there are `cap` (2 at least, 16 is
  * good), with what to give to the parser of that transport, in order. It takes `*consumed_out` bytes: if that is
- * less than `len`, drain the actions, then call again with the rest, also if there was no action.
+ * less than `len`, drain the actions, then call again with the rest, also if there was no action. If it takes and gives
+ * nothing, and there is no action: keep the rest, read on elsewhere, and call again when `sch_conn_wait_on` has this
+ * transport with `read` (a candidate waits for your answer to SWAP, one of two subscribers for the other's frame to end).
  *
  * Feed your parser, and take the replies that are whole, before you drain the actions: CLOSE may end the transport
  * whose parser holds them. (With one parser for all transports, as at level 3, the order does not matter.)
@@ -2337,7 +2805,7 @@ sch_status sch_conn_receive(struct sch_conn *conn,
 /**
  * Level 3: bytes of commands, in any pieces. Write `write_now` leading bytes to `transport`, behind all that you
  * were given for it before; forget `held` after them, libsch has copied them; give the rest again after
- * SCH_ACTION_RESUME.
+ * SCH_ACTION_RESUME; a transport of `sch_conn_dial` that is connected takes commands without it, your handshake first.
  *
  * Returns SCH_OK: `submitted_out` is filled; SCH_ERR_NOT_CONNECTED; SCH_ERR_WRONG_LEVEL; SCH_ERR_STRUCT_SIZE; and
  * what every call answers.
@@ -2902,6 +3370,284 @@ sch_status sch_conn_has_mail(const struct sch_conn *conn,
  * Returns SCH_OK: `*member_out` is set; SCH_ERR_UNEXPECTED: it is no member; and what every call answers.
  */
 sch_status sch_conn_member(const struct sch_conn *conn, uint64_t *member_out);
+
+/**
+ * Makes a cluster without a map, for connections that are made with `config` (NULL: the defaults): TLS, seed and
+ * `mark_age` are those of the cluster, too. One cluster is for all connections to it, of all threads.
+ *
+ * Returns SCH_OK: `*cluster_out` is yours, for `sch_cluster_free`; SCH_ERR_ABI; SCH_ERR_CONFIG: `sch_config_problem`
+ * says why; SCH_ERR_BUSY: another thread uses `config`; SCH_ERR_NULL.
+ */
+sch_status sch_cluster_new(uint32_t abi,
+                           const struct sch_config *config,
+                           struct sch_cluster **cluster_out);
+
+/**
+ * Frees a cluster. NULL is fine.
+ *
+ * Returns SCH_OK; SCH_ERR_BUSY: a call of another thread is inside, nothing is freed.
+ */
+sch_status sch_cluster_free(struct sch_cluster *cluster);
+
+/**
+ * What to do about the last call that failed, of any thread: as much of the text as fits into `cap` bytes, and a NUL.
+ *
+ * Returns SCH_OK: `*len_out` is the length of the whole text; SCH_EMPTY: none failed yet; SCH_ERR_NULL.
+ */
+sch_status sch_cluster_last_error(const struct sch_cluster *cluster,
+                                  char *text,
+                                  size_t cap,
+                                  size_t *len_out);
+
+/**
+ * What servers write as `from` is dialled as `to` from now on: in maps, SMIGRATED and redirections. Each is `host:port`,
+ * or `host` alone: from any port, to the same port. What is loaded already stays as it is.
+ *
+ * Returns SCH_OK; SCH_ERR_CONFIG: no address; SCH_ERR_ARGUMENT: not UTF-8; SCH_ERR_LIMIT; SCH_ERR_NULL.
+ */
+sch_status sch_cluster_map_address(const struct sch_cluster *cluster,
+                                   const char *from,
+                                   size_t from_len,
+                                   const char *to,
+                                   size_t to_len);
+
+/**
+ * The whole reply to CLUSTER SLOTS, RESP2 or RESP3, of the node that you dialled as `asked_host`, `asked_port`: nodes
+ * without a host are there. `seq`, if `has_seq`, is that of SCH_CLUSTER_RELOAD_SLOTS or of `sch_cluster_reload_started`:
+ * SMIGRATED up to it is in the reply already.
+ *
+ * Returns SCH_OK; SCH_ERR_NOT_A_SLOT_MAP: an error reply, another one, or one without slots; SCH_ERR_LIMIT: the map goes
+ * on as it was, and you say `sch_cluster_reload_failed`; SCH_ERR_ARGUMENT: `asked` is no endpoint; SCH_ERR_NULL.
+ */
+sch_status sch_cluster_load_slots(const struct sch_cluster *cluster,
+                                  uint64_t now_ns,
+                                  const uint8_t *reply,
+                                  size_t reply_len,
+                                  const char *asked_host,
+                                  size_t asked_host_len,
+                                  uint16_t asked_port,
+                                  bool has_seq,
+                                  uint64_t seq);
+
+/**
+ * The whole reply to CLUSTER SHARDS, likewise. It tells of nodes without slots, of health, and of both ports: with TLS
+ * (`sch_config_set_tls`) the `tls-port` counts.
+ *
+ * Returns as `sch_cluster_load_slots`.
+ */
+sch_status sch_cluster_load_shards(const struct sch_cluster *cluster,
+                                   uint64_t now_ns,
+                                   const uint8_t *reply,
+                                   size_t reply_len,
+                                   const char *asked_host,
+                                   size_t asked_host_len,
+                                   uint16_t asked_port,
+                                   bool has_seq,
+                                   uint64_t seq);
+
+/**
+ * You are about to ask a node for the map on your own account, as at your start. What is told meanwhile is repeated on
+ * what you load.
+ *
+ * Returns SCH_OK: load with `*has_seq_out` and `*seq_out`; SCH_ERR_NULL.
+ */
+sch_status sch_cluster_reload_started(const struct sch_cluster *cluster,
+                                      uint64_t now_ns,
+                                      bool *has_seq_out,
+                                      uint64_t *seq_out);
+
+/**
+ * The map that was asked for did not come: no connection, an error, no map. It will be asked for again, after a pause
+ * that grows.
+ *
+ * Returns SCH_OK, also when none is under way; SCH_ERR_NULL.
+ */
+sch_status sch_cluster_reload_failed(const struct sch_cluster *cluster,
+                                     uint64_t now_ns);
+
+/**
+ * The map is not to be trusted: CLUSTERDOWN, a node that cannot be reached, or there is none yet. One
+ * SCH_CLUSTER_RELOAD_SLOTS follows, however many ask.
+ *
+ * Returns SCH_OK; SCH_ERR_NULL.
+ */
+sch_status sch_cluster_ask_reload(const struct sch_cluster *cluster, uint64_t now_ns);
+
+/**
+ * `conn` told SCH_ACTION_SLOTS_MOVED, and that is the action polled from it last: the cluster takes its moves.
+ *
+ * Returns SCH_OK; SCH_ERR_UNEXPECTED: the last action of `conn` was another one; SCH_ERR_BUSY: another call is inside
+ * `conn`; SCH_ERR_POISONED: `conn` is; SCH_ERR_NULL.
+ */
+sch_status sch_cluster_slots_moved(const struct sch_cluster *cluster,
+                                   uint64_t now_ns,
+                                   const struct sch_conn *conn);
+
+/**
+ * A connection told SCH_ACTION_RELOAD_SLOTS, with its `has_seq` and `seq`. Once for each seq, whoever tells it.
+ *
+ * Returns SCH_OK; SCH_ERR_NULL.
+ */
+sch_status sch_cluster_reload_asked(const struct sch_cluster *cluster,
+                                    uint64_t now_ns,
+                                    bool has_seq,
+                                    uint64_t seq);
+
+/**
+ * One push, as it came, of a connection that libsch does not drive: SMIGRATED is taken, all else left alone.
+ *
+ * Returns SCH_OK: `*taken_out` says which; SCH_ERR_NULL; SCH_ERR_ARGUMENT.
+ */
+sch_status sch_cluster_push(const struct sch_cluster *cluster,
+                            uint64_t now_ns,
+                            const uint8_t *data,
+                            size_t len,
+                            bool *taken_out);
+
+/**
+ * The text of an error reply (with or without `-` and line end) of the node that you dialled as `asked_host`,
+ * `asked_port`. MOVED patches its slot and asks for one reload; ASK changes nothing.
+ *
+ * Returns SCH_OK: `redirection_out` says where to send the command; SCH_EMPTY: it is no redirection;
+ * SCH_ERR_ARGUMENT: `asked` is no endpoint; SCH_ERR_STRUCT_SIZE; SCH_ERR_NULL.
+ */
+sch_status sch_cluster_redirected(const struct sch_cluster *cluster,
+                                  uint64_t now_ns,
+                                  const uint8_t *error,
+                                  size_t error_len,
+                                  const char *asked_host,
+                                  size_t asked_host_len,
+                                  uint16_t asked_port,
+                                  struct sch_redirection *redirection_out);
+
+/**
+ * A command was answered with MOVED, and your parser has read it: `slot` is at `host`, `port`.
+ *
+ * Returns SCH_OK: `*node_out` is the node there, 0 if there is no room for it; SCH_ERR_ARGUMENT: no endpoint;
+ * SCH_ERR_CONFIG: no slot; SCH_ERR_NULL.
+ */
+sch_status sch_cluster_moved(const struct sch_cluster *cluster,
+                             uint64_t now_ns,
+                             uint16_t slot,
+                             const char *host,
+                             size_t host_len,
+                             uint16_t port,
+                             uint64_t *node_out);
+
+/**
+ * You subscribe to a shard channel: on `*node_out`, 0 if its slot `*slot_out` has no owner yet. Say it once for each
+ * channel; an SUNSUBSCRIBE that you did not send changes nothing here, SCH_CLUSTER_MOVE_SUBSCRIPTIONS follows.
+ *
+ * Returns SCH_OK; SCH_ERR_ARGUMENT; SCH_ERR_NULL.
+ */
+sch_status sch_cluster_subscribe(const struct sch_cluster *cluster,
+                                 const uint8_t *channel,
+                                 size_t len,
+                                 uint16_t *slot_out,
+                                 uint64_t *node_out);
+
+/**
+ * You do not want that shard channel any more.
+ *
+ * Returns SCH_OK; SCH_EMPTY: none of its slot was said; SCH_ERR_ARGUMENT; SCH_ERR_NULL.
+ */
+sch_status sch_cluster_unsubscribe(const struct sch_cluster *cluster, const uint8_t *channel, size_t len);
+
+/**
+ * Time has passed.
+ *
+ * Returns SCH_OK; SCH_ERR_NULL.
+ */
+sch_status sch_cluster_tick(const struct sch_cluster *cluster, uint64_t now_ns);
+
+/**
+ * When `sch_cluster_tick` is due. Takes no lock.
+ *
+ * Returns SCH_OK: `*has_out` says whether there is a deadline, `*deadline_ns_out` which; SCH_ERR_NULL.
+ */
+sch_status sch_cluster_next_deadline(const struct sch_cluster *cluster,
+                                     bool *has_out,
+                                     uint64_t *deadline_ns_out);
+
+/**
+ * The next thing to do: of several threads that poll, each gets another one. Its moves go to `moves`, which has room for
+ * `moves_cap`, their ranges to `ranges`; 1,024 and 16,384 are always enough. Poll after every input; without anything to
+ * give it takes no lock.
+ *
+ * Returns SCH_OK; SCH_EMPTY: nothing; SCH_MORE: an array is too small, `moves_len` and `ranges_len` of `action_out` say
+ * what it takes, and it stays the next; SCH_ERR_STRUCT_SIZE; SCH_ERR_NULL.
+ */
+sch_status sch_cluster_poll_action(const struct sch_cluster *cluster,
+                                   struct sch_cluster_action *action_out,
+                                   struct sch_cluster_move *moves_out,
+                                   size_t moves_cap,
+                                   struct sch_slot_range *ranges_out,
+                                   size_t ranges_cap);
+
+/**
+ * The slot of a key, or of a shard channel, as the server has it: of `{tag}` only what is inside counts.
+ *
+ * Returns SCH_OK; SCH_ERR_ARGUMENT; SCH_ERR_NULL.
+ */
+sch_status sch_key_slot(const uint8_t *key, size_t len, uint16_t *slot_out);
+
+/**
+ * The owner of a slot: one atomic load. The number of a node is above 0, stays while its address does, and is never used
+ * again: keep your connections by it.
+ *
+ * Returns SCH_OK; SCH_EMPTY: none is known; SCH_ERR_NULL.
+ */
+sch_status sch_cluster_owner(const struct sch_cluster *cluster,
+                             uint16_t slot,
+                             uint64_t *node_out);
+
+/**
+ * The owner of the slot of a key.
+ *
+ * Returns as `sch_cluster_owner`, and SCH_ERR_ARGUMENT.
+ */
+sch_status sch_cluster_owner_of_key(const struct sch_cluster *cluster,
+                                    const uint8_t *key,
+                                    size_t len,
+                                    uint64_t *node_out);
+
+/**
+ * The replica number `nth`, from 0, of the owner of a slot.
+ *
+ * Returns SCH_OK; SCH_EMPTY: there are no more; SCH_ERR_NULL.
+ */
+sch_status sch_cluster_replica(const struct sch_cluster *cluster,
+                               uint16_t slot,
+                               size_t nth,
+                               uint64_t *node_out);
+
+/**
+ * What is known of a node, its address above all.
+ *
+ * Returns SCH_OK; SCH_EMPTY: its number is forgotten (DRAIN_NODE said so): look up the owner again; SCH_ERR_STRUCT_SIZE;
+ * SCH_ERR_NULL.
+ */
+sch_status sch_cluster_node(const struct sch_cluster *cluster,
+                            uint64_t node,
+                            struct sch_node *node_out);
+
+/**
+ * The number of the node at `host`, `port`, as servers write it or as it is dialled.
+ *
+ * Returns SCH_OK; SCH_EMPTY: it is not known; SCH_ERR_ARGUMENT: no endpoint; SCH_ERR_NULL.
+ */
+sch_status sch_cluster_find_node(const struct sch_cluster *cluster,
+                                 const char *host,
+                                 size_t host_len,
+                                 uint16_t port,
+                                 uint64_t *node_out);
+
+/**
+ * The counters since the cluster was made.
+ *
+ * Returns SCH_OK; SCH_ERR_STRUCT_SIZE; SCH_ERR_NULL.
+ */
+sch_status sch_cluster_counters(const struct sch_cluster *cluster, struct sch_cluster_counts *counters_out);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -56,6 +56,12 @@ fn a_story_in_cpp() {
     run_both_ways(&compile("g++", "c++17", &path("tests/c/abi.cpp"), "storycpp"));
 }
 
+/// A slot map, its actions in arrays that are too small at first, a connection's SLOTS_MOVED, and readers in other threads.
+#[test]
+fn a_cluster_in_c() {
+    run_both_ways(&compile("gcc", "c99", &path("tests/c/cluster.c"), "cluster"));
+}
+
 /// A pool, two threads, a callback, and handles freed while the others go on.
 #[test]
 fn a_pool_in_c() {
@@ -86,10 +92,15 @@ fn argument(ty: &str, name: &str, data: &str, len: &str) -> String {
         "struct sch_conn *" | "const struct sch_conn *" => "conn".to_owned(),
         "struct sch_config *" | "const struct sch_config *" => "config".to_owned(),
         "struct sch_pool *" | "const struct sch_pool *" => "pool".to_owned(),
+        "struct sch_cluster *" | "const struct sch_cluster *" => "cluster".to_owned(),
         "const uint8_t *" | "const char *" => data.to_owned(),
         "int32_t" if name == "unowned" => "1".to_owned(),
         "size_t" if name == "len" || name.ends_with("_len") => len.to_owned(),
-        "struct sch_span *" | "struct sch_wait *" | "struct sch_place *" => "0".to_owned(),
+        "struct sch_span *"
+        | "struct sch_wait *"
+        | "struct sch_place *"
+        | "struct sch_cluster_move *"
+        | "struct sch_slot_range *" => "0".to_owned(),
         _ if ty.ends_with('*') => "(void *)room()".to_owned(),
         _ => "0".to_owned(),
     }
@@ -158,12 +169,15 @@ int main(void) {{
     sch_config *config;
     sch_conn *conn;
     sch_pool *pool;
+    sch_cluster *cluster;
     int bad = 0;
     if (sch_config_new(&config) || sch_conn_new(SCH_ABI_VERSION, config, &conn)
-        || sch_pool_new(SCH_ABI_VERSION, config, &pool)) return 1;
+        || sch_pool_new(SCH_ABI_VERSION, config, &pool)
+        || sch_cluster_new(SCH_ABI_VERSION, config, &cluster)) return 1;
 {body}    WANT(sch_conn_close(conn, 0), SCH_OK);
     WANT(sch_conn_free(conn), SCH_OK);
     WANT(sch_pool_free(pool), SCH_OK);
+    WANT(sch_cluster_free(cluster), SCH_OK);
     WANT(sch_config_free(config), SCH_OK);
     WANT(!sch_status_str(-12345), 0);
     if (!bad) puts("ok");
@@ -178,4 +192,22 @@ fn every_export_with_null_and_with_garbage() {
     let source = scratch("garbage.c");
     fs::write(&source, garbage()).expect("can be written");
     run_both_ways(&compile("gcc", "c11", &source, "garbage"));
+}
+
+#[test]
+fn a_program_of_the_first_version_still_works() {
+    let source = support::header::read("tests/c/smallest.c");
+    let header = strip_comments(&generate());
+    let grows: Vec<&str> = header
+        .split("typedef struct ")
+        .filter(|rest| {
+            rest.split('{').nth(1).is_some_and(|body| body.trim_start().starts_with("uint32_t struct_size;"))
+        })
+        .map(|rest| rest.split(' ').next().expect("a name"))
+        .collect();
+    assert!(grows.len() >= 8);
+    for name in grows {
+        assert!(source.contains(&format!(", {name}, OF_")), "{name} grows and is not tried");
+    }
+    run_both_ways(&compile("gcc", "c99", &path("tests/c/smallest.c"), "smallest"));
 }

@@ -194,3 +194,27 @@ void host(sch_conn *c) {{
     let flags = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only"];
     run("gcc", &[&flags[..], &[&include, source.to_str().expect("UTF-8")]].concat());
 }
+
+#[test]
+fn the_loop_of_a_cluster_in_the_manual_compiles() {
+    let manual = read("include/manual.txt");
+    let from = manual.find("    sch_cluster_action a = ").expect("its first line");
+    let to = manual.find("An SMIGRATED acts once").expect("what follows it");
+    let code = manual[from..to].lines().map(|line| line.split("//").next().unwrap_or("").to_owned() + "\n");
+    let body: String = code.collect();
+    let source = scratch("cluster_loop.c");
+    let program = format!(
+        "#include \"sch.h\"
+void open_connections(uint64_t node, const char *host, uint16_t port); void close_when_nothing_is_owed(uint64_t node);
+void ssubscribe_on(uint64_t node, const sch_slot_range *ranges, uint32_t len);
+void ask_for_the_map(const char *host, uint16_t port, uint8_t has_seq, uint64_t seq);
+void host(sch_cluster *k, sch_cluster_move *moves, sch_slot_range *ranges);
+void host(sch_cluster *k, sch_cluster_move *moves, sch_slot_range *ranges) {{
+{body}}}
+"
+    );
+    fs::write(&source, program).expect("can be written");
+    let include = format!("-I{}", path("include").display());
+    let flags = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only"];
+    run("gcc", &[&flags[..], &[&include, source.to_str().expect("UTF-8")]].concat());
+}

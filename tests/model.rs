@@ -23,6 +23,20 @@ fn kind() -> impl Strategy<Value = Kind> {
         1 => Just(Kind::Select),
         1 => Just(Kind::SetName),
         1 => Just(Kind::NoTouch),
+        1 => Just(Kind::Fail),
+        1 => Just(Kind::UnsubscribeAll),
+        1 => Just(Kind::Psubscribe),
+        1 => Just(Kind::Asking),
+        1 => Just(Kind::Tracking),
+        1 => prop_oneof![
+            6 => Just(Kind::Skip),
+            1 => Just(Kind::ReplyOff),
+            3 => Just(Kind::ReplyOn),
+            1 => prop::bool::weighted(0.8).prop_map(Kind::Maint),
+            1 => Just(Kind::Hello2),
+            1 => Just(Kind::Reset),
+            1 => Just(Kind::Monitor),
+        ],
     ]
 }
 
@@ -53,21 +67,25 @@ fn step() -> impl Strategy<Value = Step> {
         2 => any::<u8>().prop_map(|channel| Step::Publish { channel }),
         5 => prop::bool::weighted(0.8).prop_map(|ok| Step::Connect { ok }),
         1 => (socket.clone(), any::<bool>()).prop_map(|(socket, silent)| Step::Kill { socket, silent }),
-        1 => Just(Step::Garbage),
+        1 => prop::option::weighted(0.3, 0u8..4).prop_map(|any| Step::Garbage { any }),
         2 => prop::bool::weighted(0.8).prop_map(|ok| Step::AnswerSwap { ok }),
         2 => socket.prop_map(|socket| Step::Unblock { socket }),
         4 => prop_oneof![Just(0u16), 1u16..300, 300u16..20_000].prop_map(|ms| Step::Advance { ms }),
         1 => (0u16..5000).prop_map(|ms| Step::Back { ms }),
         1 => (0u8..8).prop_map(|back| Step::Cancel { back }),
-        1 => any::<u8>().prop_map(Step::Mistake),
+        1 => prop_oneof![9 => any::<u8>().prop_map(Step::Mistake), 1 => Just(Step::Close)],
     ]
 }
 
 fn setup() -> impl Strategy<Value = Setup> {
-    (any::<u64>(), any::<bool>(), any::<bool>(), any::<bool>(), prop::bool::weighted(0.1)).prop_map(
-        |(seed, reply, swap_over_blocking, lazy_swap, refuse_optin)| Setup {
+    let flags = (any::<bool>(), any::<bool>(), prop::bool::weighted(0.1));
+    let more = (0u8..3, prop::bool::weighted(0.2), prop::bool::weighted(0.3));
+    (any::<u64>(), flags, more).prop_map(
+        |(seed, (swap_over_blocking, lazy_swap, refuse_optin), (on_loss, by_libsch, tight))| Setup {
             seed,
-            reply,
+            on_loss,
+            by_libsch,
+            tight,
             swap_over_blocking,
             lazy_swap,
             refuse_optin,

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what building and testing need and is missing, from Debian's packages; says plainly what is missing where it cannot.
 set -euo pipefail
-declare -A need=([redis-server]=redis-server [valgrind]=valgrind [cc]=gcc [g++]=g++ [nm]=binutils [python3]=python3 [curl]=curl)
+declare -A need=([redis-server]=redis-server [valgrind]=valgrind [cc]=gcc [g++]=g++ [nm]=binutils [python3]=python3 [curl]=curl
+    [abidiff]=abigail-tools [clang]=clang)
 missing=()
 for tool in "${!need[@]}"; do command -v "$tool" >/dev/null || missing+=("${need[$tool]}"); done
 [ -e /usr/include/openssl/ssl.h ] || missing+=(libssl-dev)

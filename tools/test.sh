@@ -15,6 +15,9 @@ make --no-print-directory clients
 step "unit tests, scenarios, probes, C ABI, simulator"
 cargo test --locked --workspace --no-fail-fast
 
+step "the binary interface is as committed"
+tools/abi_guard.sh
+
 step "the Node package"
 tools/test_node.sh
 

@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace sch {
 
@@ -30,6 +31,9 @@ private:
 namespace detail {
 struct free_config {
     void operator()(sch_config *config) const noexcept { sch_config_free(config); }
+};
+struct free_cluster {
+    void operator()(sch_cluster *cluster) const noexcept { sch_cluster_free(cluster); }
 };
 struct free_conn {
     void operator()(sch_conn *conn) const noexcept { sch_conn_free(conn); }
@@ -264,6 +268,154 @@ public:
 
 private:
     std::unique_ptr<sch_conn, detail::free_conn> raw_;
+};
+
+// The slots of a cluster. All threads may use one at once.
+class cluster {
+public:
+    // A node has a number above 0 that stays while its address does.
+    using node_id = std::uint64_t;
+    struct action {
+        sch_cluster_action what;
+        std::vector<sch_cluster_move> moves;
+        std::vector<sch_slot_range> ranges;
+    };
+
+    explicit cluster(const config &settings) {
+        sch_cluster *raw = nullptr;
+        const sch_status status = sch_cluster_new(SCH_ABI_VERSION, settings.get(), &raw);
+        if (status == SCH_ERR_CONFIG) throw error(status, settings.problem());
+        config::check(status);
+        raw_.reset(raw);
+    }
+    sch_cluster *get() const noexcept { return raw_.get(); }
+
+    // Throws with the text of the last error. For calls on `get()`, too.
+    bool check(sch_status status) const {
+        if (status >= 0) return status == SCH_OK;
+        char text[512];
+        std::size_t len = 0;
+        if (sch_cluster_last_error(get(), text, sizeof text, &len) == SCH_OK) throw error(status, text);
+        throw error(status, sch_status_str(status));
+    }
+
+    // The map
+    void map_address(std::string_view from, std::string_view to) const {
+        check(sch_cluster_map_address(get(), from.data(), from.size(), to.data(), to.size()));
+    }
+    std::optional<std::uint64_t> reload_started(std::uint64_t now_ns) const {
+        bool has = false;
+        std::uint64_t seq = 0;
+        check(sch_cluster_reload_started(get(), now_ns, &has, &seq));
+        return has ? std::optional(seq) : std::nullopt;
+    }
+    void load_slots(std::uint64_t now_ns, std::string_view reply, std::string_view asked_host, std::uint16_t asked_port,
+                    std::optional<std::uint64_t> seq) const {
+        check(sch_cluster_load_slots(get(), now_ns, detail::bytes(reply), reply.size(), asked_host.data(),
+                                     asked_host.size(), asked_port, seq.has_value(), seq.value_or(0)));
+    }
+    void load_shards(std::uint64_t now_ns, std::string_view reply, std::string_view asked_host, std::uint16_t asked_port,
+                     std::optional<std::uint64_t> seq) const {
+        check(sch_cluster_load_shards(get(), now_ns, detail::bytes(reply), reply.size(), asked_host.data(),
+                                      asked_host.size(), asked_port, seq.has_value(), seq.value_or(0)));
+    }
+    void reload_failed(std::uint64_t now_ns) const { check(sch_cluster_reload_failed(get(), now_ns)); }
+    void ask_reload(std::uint64_t now_ns) const { check(sch_cluster_ask_reload(get(), now_ns)); }
+
+    // What was heard
+    void slots_moved(std::uint64_t now_ns, const conn &from) const {
+        check(sch_cluster_slots_moved(get(), now_ns, from.get()));
+    }
+    void reload_asked(std::uint64_t now_ns, std::optional<std::uint64_t> seq) const {
+        check(sch_cluster_reload_asked(get(), now_ns, seq.has_value(), seq.value_or(0)));
+    }
+    // True: it was an SMIGRATED.
+    bool push(std::uint64_t now_ns, std::string_view frame) const {
+        bool taken = false;
+        check(sch_cluster_push(get(), now_ns, detail::bytes(frame), frame.size(), &taken));
+        return taken;
+    }
+    // `nullopt`: the error is no redirection.
+    std::optional<sch_redirection> redirected(std::uint64_t now_ns, std::string_view text, std::string_view asked_host,
+                                              std::uint16_t asked_port) const {
+        auto out = detail::sized<sch_redirection>();
+        return check(sch_cluster_redirected(get(), now_ns, detail::bytes(text), text.size(), asked_host.data(),
+                                            asked_host.size(), asked_port, &out))
+                   ? std::optional(out)
+                   : std::nullopt;
+    }
+    node_id moved(std::uint64_t now_ns, std::uint16_t slot, std::string_view host, std::uint16_t port) const {
+        node_id node = 0;
+        check(sch_cluster_moved(get(), now_ns, slot, host.data(), host.size(), port, &node));
+        return node;
+    }
+    // Slot, and the node to subscribe on: 0 if the slot has no owner yet.
+    std::pair<std::uint16_t, node_id> subscribe(std::string_view channel) const {
+        std::pair<std::uint16_t, node_id> out{0, 0};
+        check(sch_cluster_subscribe(get(), detail::bytes(channel), channel.size(), &out.first, &out.second));
+        return out;
+    }
+    bool unsubscribe(std::string_view channel) const {
+        return check(sch_cluster_unsubscribe(get(), detail::bytes(channel), channel.size()));
+    }
+    void tick(std::uint64_t now_ns) const { check(sch_cluster_tick(get(), now_ns)); }
+
+    // Outputs
+    std::optional<std::uint64_t> next_deadline() const {
+        bool has = false;
+        std::uint64_t deadline = 0;
+        check(sch_cluster_next_deadline(get(), &has, &deadline));
+        return has ? std::optional(deadline) : std::nullopt;
+    }
+    std::optional<action> poll_action() const {
+        action out{detail::sized<sch_cluster_action>(), {}, {}};
+        for (;;) {
+            const sch_status status =
+                sch_cluster_poll_action(get(), &out.what, out.moves.data(), out.moves.size(), out.ranges.data(),
+                                        out.ranges.size());
+            if (status != SCH_MORE && !check(status)) return std::nullopt;
+            // Another thread may have taken what there was room for.
+            const bool done = status == SCH_OK;
+            out.moves.resize(out.what.moves_len);
+            out.ranges.resize(out.what.ranges_len);
+            if (done) return out;
+        }
+    }
+    std::optional<node_id> owner(std::uint16_t slot) const {
+        node_id node = 0;
+        return check(sch_cluster_owner(get(), slot, &node)) ? std::optional(node) : std::nullopt;
+    }
+    std::optional<node_id> owner_of_key(std::string_view key) const {
+        node_id node = 0;
+        return check(sch_cluster_owner_of_key(get(), detail::bytes(key), key.size(), &node)) ? std::optional(node)
+                                                                                           : std::nullopt;
+    }
+    std::optional<node_id> replica(std::uint16_t slot, std::size_t nth) const {
+        node_id node = 0;
+        return check(sch_cluster_replica(get(), slot, nth, &node)) ? std::optional(node) : std::nullopt;
+    }
+    std::optional<sch_node> node(node_id id) const {
+        auto out = detail::sized<sch_node>();
+        return check(sch_cluster_node(get(), id, &out)) ? std::optional(out) : std::nullopt;
+    }
+    std::optional<node_id> find_node(std::string_view host, std::uint16_t port) const {
+        node_id id = 0;
+        return check(sch_cluster_find_node(get(), host.data(), host.size(), port, &id)) ? std::optional(id)
+                                                                                        : std::nullopt;
+    }
+    sch_cluster_counts counters() const {
+        auto out = detail::sized<sch_cluster_counts>();
+        check(sch_cluster_counters(get(), &out));
+        return out;
+    }
+    static std::uint16_t key_slot(std::string_view key) {
+        std::uint16_t slot = 0;
+        config::check(sch_key_slot(detail::bytes(key), key.size(), &slot));
+        return slot;
+    }
+
+private:
+    std::unique_ptr<sch_cluster, detail::free_cluster> raw_;
 };
 
 } // namespace sch

@@ -26,6 +26,8 @@ enum result {
 struct stats {
     uint64_t handoffs, handoffs_failed, opened, relaxed, restored;
     double duration_ms, pause_ms; /* the longest */
+    /* Of a cluster: MOVED, those to commands sent after the map was patched, maps loaded after the first. */
+    uint64_t moved, moved_late, reloads;
 };
 
 struct driver {
@@ -39,7 +41,7 @@ struct driver {
     void (*close)(void *client);
 };
 
-extern const struct driver driver_plain, driver_managed, driver_tapped, driver_notified;
+extern const struct driver driver_plain, driver_managed, driver_tapped, driver_notified, driver_cluster;
 #ifdef WITH_HIREDIS
 extern const struct driver driver_hiredis, driver_hiredis_sch;
 #endif

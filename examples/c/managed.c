@@ -7,6 +7,7 @@
  *   4. `turn`     one round of the loop: wait for what libsch names, then 2 and 3, then 1
  */
 #include "driver.h"
+#include "managed.h"
 #include "support.h"
 
 #include <errno.h>
@@ -31,6 +32,10 @@ struct managed {
     struct parser parser;
     struct stats stats;
     bool lost, never_written; /* the command that waits will have no reply */
+    const char *raw;          /* the last reply */
+    size_t raw_len;
+    void (*told)(void *user, const sch_conn *sch, const sch_action *action);
+    void *user;
 };
 
 static struct transport *find(struct managed *c, uint64_t id) {
@@ -104,6 +109,7 @@ static void actions(struct managed *c) {
             if ((double)a.pause_ns / 1e6 > c->stats.pause_ms) c->stats.pause_ms = (double)a.pause_ns / 1e6;
             break;
         default: /* WRITE and FLUSH: `wait_on` names the transport; the others only inform */
+            if (c->told) c->told(c->user, c->sch, &a);
             break;
         }
     }
@@ -230,7 +236,7 @@ static enum result await_reply(struct managed *c, uint64_t began, int timeout_ms
     for (;;) {
         uint64_t effective = (uint64_t)timeout_ms, now = now_ns();
         bool infinite = false;
-        enum reply_kind kind = parser_take(&c->parser, integer, NULL, NULL);
+        enum reply_kind kind = parser_take(&c->parser, integer, &c->raw, &c->raw_len);
         if (kind == REPLY_ERROR) return RESULT_ERROR;
         if (kind == REPLY_BROKEN) return RESULT_NO_CONNECTION;
         if (kind == REPLY_PUSH) continue;
@@ -317,6 +323,16 @@ static enum result managed_command(void *client, int argc, const char **argv, in
     result = await_reply(c, began, timeout_ms, integer);
     if (result == RESULT_TIMEOUT) abandon(c);
     return result;
+}
+
+void managed_told(void *client, void (*told)(void *user, const sch_conn *sch, const sch_action *action), void *user) {
+    ((struct managed *)client)->told = told;
+    ((struct managed *)client)->user = user;
+}
+
+size_t managed_reply(void *client, const char **raw) {
+    *raw = ((struct managed *)client)->raw;
+    return ((struct managed *)client)->raw_len;
 }
 
 static void managed_idle(void *client) { turn(client, 0); }

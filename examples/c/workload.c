@@ -31,6 +31,7 @@ struct worker {
 };
 
 static const struct driver *const drivers[] = {&driver_plain, &driver_managed, &driver_tapped, &driver_notified,
+                                               &driver_cluster,
 #ifdef WITH_HIREDIS
                                                &driver_hiredis, &driver_hiredis_sch,
 #endif
@@ -189,6 +190,9 @@ int main(int argc, char **argv) {
         sum.stats.opened += w->stats.opened;
         sum.stats.relaxed += w->stats.relaxed;
         sum.stats.restored += w->stats.restored;
+        sum.stats.moved += w->stats.moved;
+        sum.stats.moved_late += w->stats.moved_late;
+        if (w->stats.reloads > sum.stats.reloads) sum.stats.reloads = w->stats.reloads;
         if (w->stats.duration_ms > sum.stats.duration_ms) sum.stats.duration_ms = w->stats.duration_ms;
         if (w->stats.pause_ms > sum.stats.pause_ms) sum.stats.pause_ms = w->stats.pause_ms;
         memcpy(all + count, w->samples, w->sample_count * sizeof *all);
@@ -197,12 +201,14 @@ int main(int argc, char **argv) {
     }
     qsort(all, count, sizeof *all, by_value);
     printf("{\"driver\":\"%s\",\"commands\":%llu,\"failed\":%llu,\"unknown\":%llu,\"resent\":%llu,\"doubled\":%llu,"
-           "\"misordered\":%llu,\"lost\":%llu,\"handoffs\":%llu,\"handoffs_failed\":%llu,\"relaxed\":%llu,\"restored\":%llu,"
+           "\"misordered\":%llu,\"lost\":%llu,\"moved\":%llu,\"moved_late\":%llu,\"reloads\":%llu,\"handoffs\":%llu,\"handoffs_failed\":%llu,\"relaxed\":%llu,\"restored\":%llu,"
            "\"connections\":%llu,\"duration_ms\":%.2f,\"pause_ms\":%.2f,\"p50_ms\":%.2f,\"p99_ms\":%.2f,"
            "\"max_ms\":%.2f}\n",
            o.driver->name, (unsigned long long)sum.commands, (unsigned long long)sum.failed,
            (unsigned long long)sum.unknown, (unsigned long long)sum.resent, (unsigned long long)sum.doubled,
-           (unsigned long long)sum.misordered, (unsigned long long)sum.lost, (unsigned long long)sum.stats.handoffs,
+           (unsigned long long)sum.misordered, (unsigned long long)sum.lost, (unsigned long long)sum.stats.moved,
+           (unsigned long long)sum.stats.moved_late, (unsigned long long)sum.stats.reloads,
+           (unsigned long long)sum.stats.handoffs,
            (unsigned long long)sum.stats.handoffs_failed, (unsigned long long)sum.stats.relaxed,
            (unsigned long long)sum.stats.restored,
            (unsigned long long)sum.stats.opened, sum.stats.duration_ms, sum.stats.pause_ms,

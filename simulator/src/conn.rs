@@ -53,6 +53,8 @@ pub struct Conn {
     pub proto: AtomicU8,
     pub commands: AtomicU64,
     pub opened: Instant,
+    /// The same, for people.
+    pub connected_at: String,
     out: Mutex<Out>,
     wake: Notify,
     drained: Notify,
@@ -72,6 +74,7 @@ impl Conn {
             proto: AtomicU8::new(2),
             commands: AtomicU64::new(0),
             opened: Instant::now(),
+            connected_at: crate::compat::now(),
             out: Mutex::default(),
             wake: Notify::new(),
             drained: Notify::new(),

@@ -1,6 +1,7 @@
 //! The control interface: JSON over HTTP/1.1.
 
 use crate::cluster;
+use crate::compat;
 use crate::fault::{self, FaultRequest};
 use crate::limits::MAX_REQUEST_BODY;
 use crate::maint::{self, Answer, Refused};
@@ -95,13 +96,16 @@ async fn route(sim: &Arc<Sim>, method: &Method, path: &str, query: &str, body: &
             struct Cluster {
                 client_maint_notifications: Option<bool>,
                 replay_terminators: Option<bool>,
+                replay_starters: Option<bool>,
             }
             let r: Cluster = parse(body)?;
             let mut s = lock(&sim.settings);
             s.enabled = r.client_maint_notifications.unwrap_or(s.enabled);
             s.replay_terminators = r.replay_terminators.unwrap_or(s.replay_terminators);
+            s.replay_starters = r.replay_starters.unwrap_or(s.replay_starters);
             Ok(
-                json!({"ok": true, "client_maint_notifications": s.enabled, "replay_terminators": s.replay_terminators}),
+                json!({"ok": true, "client_maint_notifications": s.enabled, "replay_terminators": s.replay_terminators,
+                    "replay_starters": s.replay_starters}),
             )
         }
         (_, "/v1/move") if post => maint::start_move(sim, parse(body)?).await,
@@ -121,7 +125,17 @@ async fn route(sim: &Arc<Sim>, method: &Method, path: &str, query: &str, body: &
         (_, "/v1/scenario") if post => scenario::start(sim, parse(body)?),
         (m, p) => match cluster::http::route(sim, m, p, body).await {
             Some(answer) => answer,
-            None => Err((404, format!("no route {m} {p}; there are {ROUTES}, {}", cluster::http::ROUTES))),
+            None => match compat::route(sim, m, p, query, body).await {
+                Some(answer) => answer,
+                None => Err((
+                    404,
+                    format!(
+                        "no route {m} {p}; there are {ROUTES}, {}, and {}",
+                        cluster::http::ROUTES,
+                        compat::ROUTES
+                    ),
+                )),
+            },
         },
     }
 }

@@ -24,5 +24,15 @@ pub const MAX_ENDPOINTS: usize = 64;
 pub const MAX_SCENARIO_RUNS: usize = 1000;
 /// Longest time the commands of slots wait while their keys go from one real server to another.
 pub const MAX_SLOT_MOVE: std::time::Duration = std::time::Duration::from_secs(30);
+/// Actions of the fault injector's interface that are remembered.
+pub const MAX_ACTIONS: usize = 1000;
+/// Parts of a `sequence_of_actions`.
+pub const MAX_SEQUENCE: usize = 100;
+/// Databases that `create_database` makes, the first one included.
+pub const MAX_DATABASES: usize = 64;
+/// Answers of the proxy's interface by name.
+pub const MAX_INTERCEPTORS: usize = 64;
+/// Answers of the proxy's interface that wait for whatever comes next.
+pub const MAX_CANNED_REPLIES: usize = 1000;
 /// Deepest nesting in a reply from upstream.
 pub const MAX_DEPTH: usize = 64;

@@ -4,6 +4,7 @@
 mod cert;
 mod cluster;
 mod commands;
+mod compat;
 mod conn;
 mod ctl;
 mod fault;

@@ -29,6 +29,8 @@ pub struct Maint {
     moving: Vec<Moving>,
     /// The last MIGRATED or FAILED_OVER of each endpoint.
     terminators: HashMap<String, Bytes>,
+    /// MIGRATING or FAILING_OVER whose terminator did not come yet.
+    starters: HashMap<String, Bytes>,
     /// SMIGRATING whose SMIGRATED did not come yet.
     slots: HashMap<String, Bytes>,
 }
@@ -37,6 +39,13 @@ impl Maint {
     /// No SMIGRATING is kept for those who come later.
     pub fn forget_slots(&mut self) {
         self.slots.clear();
+    }
+
+    /// Nothing is kept for those who opt in later, but a MOVING that is under way.
+    pub fn forget_windows(&mut self) {
+        self.slots.clear();
+        self.starters.clear();
+        self.terminators.clear();
     }
 
     pub fn is_moving(&self, id: u64) -> bool {
@@ -69,17 +78,22 @@ enum Variant {
     StringNumbers,
 }
 
+/// How a client of this type is told of an endpoint.
+pub fn endpoint_text(fqdn: &str, at: SocketAddr, kind: &str, unbracketed: bool) -> String {
+    match kind.ends_with("fqdn") {
+        true => format!("{fqdn}:{}", at.port()),
+        false if unbracketed => format!("{}:{}", at.ip(), at.port()),
+        false => at.to_string(),
+    }
+}
+
 impl Moving {
     fn frame(&self, kind: &str) -> Bytes {
         let text = match (&self.text, &self.target) {
             _ if kind == "none" => None,
             (Some(t), _) => Some(t.clone()),
             (None, None) => None,
-            (None, Some((name, to))) if kind.ends_with("fqdn") => {
-                Some(format!("{name}.sch.test:{}", to.port()))
-            }
-            (None, Some((_, to))) if self.unbracketed => Some(format!("{}:{}", to.ip(), to.port())),
-            (None, Some((_, to))) => Some(to.to_string()),
+            (None, Some((name, to))) => Some(endpoint_text(name, *to, kind, self.unbracketed)),
         };
         let mut out = Vec::new();
         let v = self.variant;
@@ -110,6 +124,13 @@ impl Moving {
 
 /// `CLIENT MAINT_NOTIFICATIONS ON|OFF [moving-endpoint-type T]`.
 pub fn opt_in(sim: &Sim, conn: &Conn, a: &[Bytes], out: &mut Vec<u8>) {
+    // As they were sent: the drivers differ.
+    let words: Vec<String> =
+        a.iter().take(8).map(|w| format!("{:.64}", String::from_utf8_lossy(w))).collect();
+    sim.event(
+        "opt_in_asked",
+        json!({"endpoint": conn.endpoint.name, "connection": conn.id, "protocol": conn.proto(), "words": words}),
+    );
     match sim.kind() {
         ServerKind::OpenSource | ServerKind::Resp2Only => return unknown_sub(out, "CLIENT", &a[1]),
         _ => {}
@@ -134,12 +155,12 @@ pub fn opt_in(sim: &Sim, conn: &Conn, a: &[Bytes], out: &mut Vec<u8>) {
     if !TYPES.contains(&kind.as_str()) {
         return resp::error(out, "ERR syntax error");
     }
-    let replay = {
+    let (terminators, starters) = {
         let settings = lock(&sim.settings);
         if !settings.enabled {
             return resp::error(out, "ERR maintenance notifications are disabled on this server");
         }
-        settings.replay_terminators
+        (settings.replay_terminators, settings.replay_starters)
     };
     let maint = lock(&sim.maint);
     resp::simple(out, "OK");
@@ -158,8 +179,11 @@ pub fn opt_in(sim: &Sim, conn: &Conn, a: &[Bytes], out: &mut Vec<u8>) {
     }
     let name = &conn.endpoint.name;
     let mut frames: Vec<Bytes> = Vec::new();
-    if replay {
+    if terminators {
         frames.extend(maint.terminators.get(name).cloned());
+    }
+    if starters {
+        frames.extend(maint.starters.get(name).cloned());
     }
     frames.extend(maint.slots.get(name).cloned());
     frames.extend(
@@ -279,7 +303,7 @@ pub async fn start_move(sim: &Arc<Sim>, r: MoveRequest) -> Answer {
             node,
             seq,
             time,
-            target: to.as_ref().map(|t| (t.name.clone(), t.address())),
+            target: to.as_ref().map(|t| (sim.fqdn(t), t.address())),
             text: r.endpoint_text,
             unbracketed: r.unbracketed,
             variant: r.variant,
@@ -363,8 +387,11 @@ pub fn window(sim: &Arc<Sim>, kind: &'static str, r: &WindowRequest) -> Answer {
     }
     resp::bulk(&mut out, shards.as_bytes());
     let frame = Bytes::from(out);
-    if !starter {
-        for name in names(sim, r.endpoint.as_deref()) {
+    for name in names(sim, r.endpoint.as_deref()) {
+        if starter {
+            maint.starters.insert(name, frame.clone());
+        } else {
+            maint.starters.remove(&name);
             maint.terminators.insert(name, frame.clone());
         }
     }

@@ -4,6 +4,7 @@ use crate::cert;
 use crate::cluster::data::Data;
 use crate::cluster::endpoints::Endpoints;
 use crate::cluster::nodes::{Setup, check_name, nth_name, open};
+use crate::compat;
 use crate::http;
 use crate::limits::{MAX_CONNECTIONS, MAX_ENDPOINTS};
 use crate::maint::Maint;
@@ -37,6 +38,12 @@ pub struct Serve {
     /// The one name clients know the endpoints by, and those it stands for (all when none are given).
     #[arg(long, value_name = "NAME[=ENDPOINT,...]")]
     name: Option<String>,
+    /// Who opts in between a MIGRATING or FAILING_OVER and its terminator is sent it: newer servers do.
+    #[arg(long)]
+    replay_starters: bool,
+    /// A name that resolves, for notifications of the *-fqdn types: localhost, say. Without it: NAME.sch.test.
+    #[arg(long, value_name = "HOST")]
+    fqdn: Option<String>,
     /// Where ca.pem is written; a new directory under the system's temporary one when not given.
     #[arg(long)]
     cert_dir: Option<PathBuf>,
@@ -134,14 +141,23 @@ async fn serve_until_stopped(o: Serve) -> Result<(), String> {
             "--password is for the embedded data set: with --upstream, set it on the server there".into()
         );
     }
+    if let Some(name) =
+        o.fqdn.as_ref().filter(|n| !n.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b)))
+    {
+        return Err(format!("--fqdn {name:?}: a host name"));
+    }
     let loopback = |ip: IpAddr| ip.is_loopback() || o.allow_non_loopback;
     if let Some(at) = list.iter().map(|w| w.at).chain([o.http]).find(|a| !loopback(a.ip())) {
         return Err(format!(
             "{at} can be reached from other hosts: give --allow-non-loopback if that is meant"
         ));
     }
-    let names: Vec<String> =
-        list.iter().map(|w| format!("{}.sch.test", w.name)).chain(name.clone()).collect();
+    let names: Vec<String> = list
+        .iter()
+        .map(|w| format!("{}.sch.test", w.name))
+        .chain(name.clone())
+        .chain(o.fqdn.clone())
+        .collect();
     let dir = o
         .cert_dir
         .clone()
@@ -167,6 +183,7 @@ async fn serve_until_stopped(o: Serve) -> Result<(), String> {
             spare_upstreams: o.upstreams.iter().skip(wanted_upstreams).cloned().collect(),
             name,
             resolves_to,
+            fqdn: o.fqdn,
         }),
         slots_moving: AtomicBool::new(false),
         coming: tokio::sync::Mutex::default(),
@@ -181,12 +198,16 @@ async fn serve_until_stopped(o: Serve) -> Result<(), String> {
             kind: o.server,
             enabled: o.server != ServerKind::FeatureOff,
             replay_terminators: true,
+            replay_starters: o.replay_starters,
             cluster: o.cluster.is_some(),
         }),
         maint: Mutex::new(Maint::default()),
         runs: Mutex::default(),
+        compat: Mutex::default(),
+        interceptors: Default::default(),
         tls: Some(tls),
     });
+    compat::start(&sim);
     for (endpoint, listener) in sim.endpoints.iter().zip(listeners) {
         serve::accept(&sim, &endpoint, listener);
     }

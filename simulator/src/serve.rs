@@ -137,6 +137,7 @@ fn register(sim: &Arc<Sim>, ep: &Arc<Endpoint>, tcp: &Arc<TcpStream>, peer: Sock
         return None;
     }
     conns.insert(id, conn.clone());
+    ep.accepted.fetch_add(1, Ordering::Relaxed);
     drop(conns);
     sim.event("connected", json!({"endpoint": ep.name, "connection": id, "node": node}));
     Some(conn)
@@ -193,7 +194,8 @@ async fn serve(sim: Arc<Sim>, conn: Arc<Conn>, tcp: Arc<TcpStream>) {
     conn.kill(Kill::Close);
     lock(&sim.pubsub).forget(id);
     lock(&sim.conns).remove(&id);
-    sim.event("disconnected", json!({"endpoint": ep.name, "connection": id}));
+    let commands = conn.commands.load(Ordering::Relaxed);
+    sim.event("disconnected", json!({"endpoint": ep.name, "connection": id, "commands": commands}));
 }
 
 /// Counts commands that get no reply; true when every connection was reset for it.
@@ -271,9 +273,16 @@ async fn embedded<R: AsyncRead + Unpin>(sim: &Arc<Sim>, conn: &Arc<Conn>, mut fr
         }
         conn.room().await;
         buf.reserve(room);
+        let fresh = buf.is_empty();
         match from.read_buf(&mut buf).await {
             Ok(0) | Err(_) => return false,
-            Ok(n) => room = if n >= room { LARGE_READ } else { SMALL_READ },
+            Ok(n) => {
+                if fresh && let Some(answer) = sim.interceptors.answer(&buf) {
+                    buf.clear();
+                    conn.reply(answer);
+                }
+                room = if n >= room { LARGE_READ } else { SMALL_READ };
+            }
         }
     }
 }

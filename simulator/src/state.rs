@@ -3,6 +3,8 @@
 use crate::cluster::data::Data;
 use crate::cluster::endpoints::Endpoints;
 use crate::cluster::nodes::Setup;
+use crate::compat::Compat;
+use crate::compat::interceptors::Interceptors;
 use crate::conn::{Conn, Kill};
 use crate::limits::MAX_EVENTS;
 use crate::maint::Maint;
@@ -63,6 +65,8 @@ pub struct Endpoint {
     pub changed: watch::Sender<u64>,
     /// The task that accepts; none while connections are refused.
     pub listener: Mutex<Option<JoinHandle<()>>>,
+    /// Connections accepted since the start.
+    pub accepted: AtomicU64,
 }
 
 impl Endpoint {
@@ -78,6 +82,7 @@ impl Endpoint {
             faults: Mutex::default(),
             changed: watch::channel(0).0,
             listener: Mutex::default(),
+            accepted: AtomicU64::new(0),
         }
     }
 
@@ -95,6 +100,8 @@ pub struct Settings {
     pub kind: ServerKind,
     pub enabled: bool,
     pub replay_terminators: bool,
+    /// Who opts in within a window is sent its starter: newer servers do.
+    pub replay_starters: bool,
     /// Several nodes, each with slots of its own.
     pub cluster: bool,
 }
@@ -119,6 +126,8 @@ pub struct Sim {
     pub settings: Mutex<Settings>,
     pub maint: Mutex<Maint>,
     pub runs: Mutex<Vec<Value>>,
+    pub compat: Mutex<Compat>,
+    pub interceptors: Interceptors,
     pub tls: Option<tokio_rustls::TlsAcceptor>,
 }
 
@@ -131,6 +140,11 @@ pub struct Events {
 impl Sim {
     pub fn kind(&self) -> ServerKind {
         lock(&self.settings).kind
+    }
+
+    /// The name of an endpoint in notifications of a `*-fqdn` type.
+    pub fn fqdn(&self, endpoint: &Endpoint) -> String {
+        lock(&self.setup).fqdn.clone().unwrap_or_else(|| format!("{}.sch.test", endpoint.name))
     }
 
     pub fn ms(&self) -> u64 {
@@ -204,6 +218,7 @@ impl Sim {
         let settings = lock(&self.settings);
         json!({"ok": true, "ms": self.ms(), "endpoints": endpoints, "connections": conns,
             "next_seq": lock(&self.maint).next_seq,
-            "client_maint_notifications": settings.enabled, "replay_terminators": settings.replay_terminators})
+            "client_maint_notifications": settings.enabled, "replay_terminators": settings.replay_terminators,
+            "replay_starters": settings.replay_starters})
     }
 }

@@ -7,7 +7,6 @@ use crate::conn::Conn;
 use crate::maint;
 use crate::resp::{self, CommandParser, FrameScanner};
 use crate::serve::withheld;
-use crate::session::unknown_sub;
 use crate::state::{ServerKind, Sim, lock};
 use bytes::{Bytes, BytesMut};
 use serde_json::json;
@@ -207,6 +206,7 @@ async fn requests<R, W>(
         // Replies are handled between the parts of a long pipeline, not after it.
         tokio::task::yield_now().await;
         buf.reserve(16 << 10);
+        let fresh = buf.is_empty() && !off;
         let read = tokio::select! {
             read = from.read_buf(&mut buf) => read,
             () = changed => continue,
@@ -219,7 +219,15 @@ async fn requests<R, W>(
                 return std::future::pending().await;
             }
             Err(_) => return,
-            Ok(_) => {}
+            Ok(_) => {
+                if fresh && let Some(answer) = sim.interceptors.answer(&buf) {
+                    buf.clear();
+                    lock(&shared.expected).push_back((Expect::Instead(answer), None));
+                    if to.write_all(b"*1\r\n$4\r\nPING\r\n").await.is_err() {
+                        return std::future::pending().await;
+                    }
+                }
+            }
         }
     }
 }
@@ -298,10 +306,9 @@ fn one(sim: &Arc<Sim>, conn: &Arc<Conn>, frame: &[u8], out: &mut Vec<u8>, shared
     }
     match expect {
         Some(Expect::Instead(answer)) if frame != b"+QUEUED\r\n" => out.extend_from_slice(&answer),
-        Some(Expect::OptIn(args)) if !error && frame != b"+QUEUED\r\n" => match sim.kind() {
-            ServerKind::OpenSource | ServerKind::Resp2Only => unknown_sub(out, "CLIENT", &args[1]),
-            _ => maint::opt_in(sim, conn, &args, out),
-        },
+        Some(Expect::OptIn(args)) if !error && frame != b"+QUEUED\r\n" => {
+            maint::opt_in(sim, conn, &args, out)
+        }
         Some(Expect::Blocking(slot)) if frame.starts_with(b"-UNBLOCKED") => {
             let moved = relay::moved_away(sim, conn, slot);
             out.extend_from_slice(moved.as_deref().unwrap_or(frame));

@@ -20,6 +20,8 @@ pub(super) struct Hold {
     pub(super) commands: VecDeque<HeldCommand>,
     /// Bytes at the end that belong to a command that is not whole yet.
     pub(super) partial: usize,
+    /// Commands that were withdrawn, and whose bytes are still here: they go all at once, so that many cost no more than one.
+    withdrawn: usize,
 }
 
 impl Hold {
@@ -31,17 +33,44 @@ impl Hold {
     /// others depend on it (a transaction, a change of the session).
     pub(super) fn withdraw(&mut self, number: CommandNumber) -> bool {
         let Ok(index) = self.commands.binary_search_by_key(&number, |c| c.number) else { return false };
-        let start: usize = self.commands.iter().take(index).map(|c| c.entry.len()).sum();
         let command = &mut self.commands[index];
         if command.special.is_some() || command.entry.is_queued() {
             return false;
         }
-        let end = start + command.entry.len();
-        command.entry = command.entry.with_len(0);
-        command.special = Some(Special::Silent);
-        let tail = self.bytes.split_off(end);
-        self.bytes.truncate(start);
-        self.bytes.unsplit(tail);
+        command.special = Some(Special::Withdrawn);
+        self.withdrawn += 1;
         true
+    }
+
+    /// All bytes but those of what was withdrawn, of a handle that cannot be trusted any more.
+    pub(super) fn copy_to(&self, out: &mut Vec<u8>) {
+        let mut at = 0;
+        for command in self.commands.iter().filter(|_| self.withdrawn > 0) {
+            let end = (at + command.entry.len()).min(self.bytes.len());
+            if !matches!(command.special, Some(Special::Withdrawn)) {
+                out.extend_from_slice(&self.bytes[at..end]);
+            }
+            at = end;
+        }
+        out.extend_from_slice(&self.bytes[at..]);
+    }
+
+    /// Takes out the bytes of what was withdrawn. Before anything leaves.
+    pub(super) fn compact(&mut self) {
+        if core::mem::take(&mut self.withdrawn) == 0 {
+            return;
+        }
+        let mut kept = BytesMut::with_capacity(self.bytes.len());
+        for command in &mut self.commands {
+            let bytes = self.bytes.split_to(command.entry.len());
+            if matches!(command.special, Some(Special::Withdrawn)) {
+                command.entry = command.entry.with_len(0);
+                command.special = Some(Special::Silent);
+            } else {
+                kept.extend_from_slice(&bytes);
+            }
+        }
+        kept.extend_from_slice(&self.bytes);
+        self.bytes = kept;
     }
 }

@@ -186,9 +186,11 @@ impl Inbound {
             self.uncounted = true;
             return self.flow(data, owed, limits);
         }
+        let own = owed.is_front_own();
         let pass = match owed.front_special() {
             None => return Some(Next { consumed: 0, pass: Pass::No, event: Event::Unexpected }),
             Some(Special::Own(_) | Special::FailedExec) => Pass::No,
+            Some(Special::Pushes { .. }) if own => Pass::No,
             Some(_) => Pass::Yes,
         };
         if boundary {

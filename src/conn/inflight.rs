@@ -73,6 +73,8 @@ pub(super) enum Special {
     FailedExec,
     /// Never written: answered by LOST when its turn comes.
     Refused,
+    /// Held, and withdrawn by the host: it never comes here.
+    Withdrawn,
 }
 
 /// Libsch's own commands.
@@ -234,6 +236,11 @@ impl InFlight {
             Some((position, special)) if *position == self.front => Some(special),
             _ => None,
         }
+    }
+
+    /// The next reply answers a command of libsch's own.
+    pub(super) fn is_front_own(&self) -> bool {
+        self.entries.front().is_some_and(|entry| entry.is_own())
     }
 
     /// Takes the next command off, whatever it is.

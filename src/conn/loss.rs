@@ -7,6 +7,7 @@ use crate::conn::effect::Watched;
 use crate::conn::hold::HeldCommand;
 use crate::conn::inflight::{Entry, Owed, Special};
 
+const SKIP: &[u8] = b"*3\r\n$6\r\nCLIENT\r\n$5\r\nREPLY\r\n$4\r\nSKIP\r\n";
 const DISCARD: &[u8] = b"*1\r\n$7\r\nDISCARD\r\n";
 /// An error reply in the place of one that never comes, by outcome.
 const UNKNOWN: &str = "-SCHLOST the connection was lost before the reply: the command may have run\r\n";
@@ -125,8 +126,9 @@ impl Connection {
             }
         }
         if left > 0
-            && let Some((owed, _)) = t.owed.pop_back()
+            && let Some((owed, special)) = t.owed.pop_back()
             && !owed.entry.is_own()
+            && !matches!(special, Some(Special::Silent))
         {
             cut.push(owed.number);
         }
@@ -137,9 +139,22 @@ impl Connection {
         (tail, cut)
     }
 
+    /// The host's bytes that no transport has taken a byte of, for a handle that cannot go on: whole commands, and perhaps the
+    /// beginning of one more. Libsch's own commands and the rest of a command that was cut are none of them (E1).
+    pub fn salvage(&mut self) -> Vec<u8> {
+        if let Some(mut t) = self.current.take().filter(|_| self.is_managed()) {
+            let (tail, _) = self.take_unwritten(&mut t, &[]);
+            self.put_back(tail, false, false);
+        }
+        let mut out = Vec::new();
+        self.hold.copy_to(&mut out);
+        out
+    }
+
     /// Unwritten commands go before what is held; a transaction or WATCH that was on the lost transport is broken.
     fn put_back(&mut self, mut tail: Unwritten, open: bool, goes_on: bool) {
         if goes_on {
+            self.skip_again(&mut tail);
             self.break_transaction(&mut tail, open);
         }
         let mut bytes = bytes::BytesMut::from(&tail.bytes[..]);
@@ -156,6 +171,18 @@ impl Connection {
             handoff.held += held;
         }
         self.counters.commands_held += held;
+    }
+
+    /// CLIENT REPLY SKIP ended with the lost transport and the command it prefixes did not: they stay together (F5), else
+    /// that command would be answered, and the answer taken for the next one's.
+    fn skip_again(&mut self, tail: &mut Unwritten) {
+        let Some(first) = tail.commands.front_mut() else { return };
+        let bytes = &tail.bytes[..first.entry.len()];
+        let silent = matches!(first.special, Some(Special::Silent)) && !bytes.is_empty();
+        if silent && !outbound::is_reply_command(bytes, self.config.limits.command) {
+            first.entry = first.entry.with_len(SKIP.len() + bytes.len());
+            tail.bytes.splice(..0, SKIP.iter().copied());
+        }
     }
 
     fn break_transaction(&mut self, tail: &mut Unwritten, open: bool) {
@@ -199,6 +226,7 @@ impl Connection {
 
     /// Held commands come back as never written; those of a broken transaction are not executed.
     pub(super) fn hand_back(&mut self) {
+        self.hold.compact();
         let mut hold = core::mem::take(&mut self.hold);
         if hold.partial > 0 {
             let whole = hold.bytes.len() - hold.partial;
@@ -235,6 +263,9 @@ impl Connection {
 
     /// Nothing of the command that is being submitted is on a transport any more: its rest has nowhere to go.
     pub(super) fn lose_half_submitted(&mut self) {
+        if self.out.broken {
+            return; // these were no commands: nothing of them has a rest to wait for
+        }
         if let Some(number) = self.out.open
             && !self.out.half_lost
         {

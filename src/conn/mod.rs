@@ -107,7 +107,7 @@ pub struct Connection {
     /// SCH is off for good on this connection.
     off: bool,
     host_in_flight: u64,
-    host_fences: [bool; 3],
+    host_fences: [bool; 4],
     /// LOST has been told and `losses_settled` has not come.
     unsettled: bool,
     want_resume: bool,
@@ -169,7 +169,7 @@ impl Connection {
             no_handoff: None,
             off: config.mode == crate::optin::Mode::Disabled,
             host_in_flight: 0,
-            host_fences: [false; 3],
+            host_fences: [false; 4],
             unsettled: false,
             want_resume: false,
             held: false,
@@ -401,12 +401,15 @@ impl Connection {
         transport.peer = peer;
         transport.connected = true;
         self.set_phase(Phase::Handshaking);
+        // Messages of an earlier stream are no part of this one.
+        self.stash.clear();
+        self.stash_bytes = 0;
         if self.out.open.is_some() {
             self.lose_half_submitted();
         }
         self.out.attach();
         self.trace.commands_restart();
-        self.no_handoff = if self.host_no_handoff() { self.no_handoff } else { None };
+        self.no_handoff = self.host_fences[3].then_some(OffReason::Stream);
         // What was off was so on the last transport; a refusal is remembered by address.
         self.off = self.config.mode == crate::optin::Mode::Disabled;
         let asks = self.may_opt_in(now, &transport.endpoint);
@@ -414,12 +417,15 @@ impl Connection {
         transport.inbound.uninterested = self.off;
         match self.config.handshake {
             Handshake::ByLibsch => {
+                self.session.begin_anew(&self.config);
                 self.session.resp3 = true;
                 self.write_session(now, &mut transport);
                 self.current = Some(transport);
                 self.emit(Action::Write { transport: id });
             }
             Handshake::Seen => {
+                // RESUME would bring what was not taken before the host's own HELLO.
+                self.want_resume = false;
                 self.session = Session::default();
                 self.current = Some(transport);
             }
@@ -590,6 +596,7 @@ impl Connection {
     pub fn handle_owe(&mut self, now: Timestamp, replies: u64) -> Result<()> {
         match self.current.as_ref().map(|t| t.id) {
             Some(id) => self.handle_owe_on(now, id, replies),
+            None if self.phase == Phase::Closed => Err(Error::Closed),
             None => Err(Error::NotConnected),
         }
     }
@@ -631,16 +638,18 @@ impl Connection {
             HostFence::Transaction => self.host_fences[0] = open,
             HostFence::Blocking => self.host_fences[1] = open,
             HostFence::Other => self.host_fences[2] = open,
-            HostFence::NoHandoff if open => self.forbid_handoff(now, OffReason::Stream),
-            HostFence::NoHandoff => self.no_handoff = None,
+            HostFence::NoHandoff => {
+                self.host_fences[3] = open;
+                if open {
+                    self.forbid_handoff(now, OffReason::Stream);
+                } else if self.no_handoff == Some(OffReason::Stream) {
+                    self.no_handoff = None;
+                }
+            }
         }
         self.stirred = true;
         self.finish(now);
         Ok(())
-    }
-
-    fn host_no_handoff(&self) -> bool {
-        !self.is_managed() && self.no_handoff == Some(OffReason::Stream)
     }
 
     /// Withdraws a command that is still held (E2).
@@ -739,7 +748,7 @@ impl Connection {
             let wait = Wait {
                 transport: t.id,
                 connecting: !t.connected,
-                read: t.connected && !(slot == Slot::Candidate && self.phase == Phase::Swapping),
+                read: t.connected && !self.waits_for_another(slot),
                 write: t.connected && !t.region.is_empty(),
             };
             if let Some(place) = out.get_mut(n) {
@@ -772,12 +781,5 @@ impl Connection {
     /// The server has accepted the opt-in on the transport in use.
     pub fn is_sch_active(&self) -> bool {
         !self.off && self.current.as_ref().is_some_and(|t| t.optin == Optin::On)
-    }
-
-    /// Held bytes, for a handle that cannot go on.
-    pub fn salvage(&self) -> Vec<u8> {
-        let mut out = self.current.as_ref().map_or(Vec::new(), |t| t.region.to_vec());
-        out.extend_from_slice(&self.hold.bytes);
-        out
     }
 }

@@ -54,12 +54,16 @@ impl Connection {
         if self.config.mode != Mode::Enabled || !seen || self.session.resp3 {
             return;
         }
-        let hello =
-            |s: &inflight::Special| matches!(s, inflight::Special::Watched(effect::Watched::Hello { .. }));
-        let pending = self.current.as_ref().is_some_and(|t| t.owed.specials().any(hello));
-        if self.current.is_some() && !pending {
+        if self.current.is_some() && !self.awaits_hello() {
             self.turn_off(now, OffReason::Resp2);
         }
+    }
+
+    /// A HELLO of the host's is not answered yet.
+    pub(super) fn awaits_hello(&self) -> bool {
+        let hello =
+            |s: &inflight::Special| matches!(s, inflight::Special::Watched(effect::Watched::Hello { .. }));
+        self.current.as_ref().is_some_and(|t| t.owed.specials().any(hello))
     }
 
     /// Writes what waits for a place in the host's stream, if this is one (E7).
@@ -74,7 +78,7 @@ impl Connection {
             && !out.broken
             && !self.unsettled
             && !matches!(self.no_handoff, Some(OffReason::Stream | OffReason::Uncounted))
-            && self.phase != Phase::Swapping;
+            && !matches!(self.phase, Phase::Swapping | Phase::Failed);
         if !place || !self.is_managed() {
             return;
         }

@@ -47,6 +47,8 @@ pub(super) struct Outbound {
     /// The reply to the next command is skipped.
     skip_next: bool,
     pub(super) reply_off: bool,
+    /// The session was changed by a command without a reply: what it is cannot be known.
+    silent_change: bool,
     /// The bytes are not commands: they pass.
     pub(super) broken: bool,
     /// The handshake that is seen has ended.
@@ -69,6 +71,7 @@ impl Outbound {
             prefix: false,
             skip_next: false,
             reply_off: false,
+            silent_change: false,
             broken: false,
             handshaken: false,
             hosts_optin: false,
@@ -81,6 +84,7 @@ impl Outbound {
         self.prefix = false;
         self.skip_next = false;
         self.reply_off = false;
+        self.silent_change = false;
         self.handshaken = false;
         self.hosts_optin = false;
         self.discarding = false;
@@ -209,6 +213,8 @@ impl Connection {
                     }
                     self.out.facts = Facts::UNKNOWN;
                     if self.phase == Phase::Ready && self.can_hold() {
+                        // What closed the fence goes where the rest of it went: EXEC behind a region with its MULTI (F1).
+                        self.release_hold();
                         self.progress(now);
                         direct = self.writes_directly();
                     }
@@ -283,7 +289,9 @@ impl Connection {
     }
 
     fn has_room_for(&self, bytes: usize) -> bool {
-        self.held_bytes() + bytes <= self.config.limits.max_held_bytes
+        // One command may be larger, where it would not wait for a handoff but for its turn: else it would never come.
+        let alone = self.held_bytes() == 0 && !self.is_holding();
+        alone || self.held_bytes() + bytes <= self.config.limits.max_held_bytes
     }
 
     /// One whole command. `chunk` is what of it came in this call.
@@ -444,6 +452,10 @@ impl Connection {
         }
         self.remember(now, &effect);
         if self.is_silent(&effect) {
+            if special.as_ref().is_some_and(changes_session) {
+                self.out.silent_change = true;
+                self.forbid_handoff(now, OffReason::ReplyOff);
+            }
             special = Some(Special::Silent);
         }
         (entry, special, replaced)
@@ -512,7 +524,7 @@ impl Connection {
             }
             Effect::ReplyOn => {
                 self.out.reply_off = false;
-                if self.no_handoff == Some(OffReason::ReplyOff) {
+                if self.no_handoff == Some(OffReason::ReplyOff) && !self.out.silent_change {
                     self.no_handoff = None;
                 }
                 false
@@ -527,6 +539,7 @@ impl Connection {
 
     /// Hands the held commands to the current transport (FLUSH).
     pub(super) fn release_hold(&mut self) {
+        self.hold.compact();
         let Some(transport) = &mut self.current else { return };
         if self.hold.is_empty() {
             return;
@@ -583,4 +596,24 @@ impl Connection {
         self.stirred = true;
         Cancelled::Withdrawn
     }
+}
+
+/// Its reply says whether the session has changed.
+fn changes_session(special: &Special) -> bool {
+    match special {
+        Special::Watched(Watched::Exec { changes, .. }) => !changes.is_empty(),
+        Special::Watched(change) => !matches!(change, Watched::Multi | Watched::Discard),
+        _ => false,
+    }
+}
+
+/// `bytes` are CLIENT REPLY, which is silent by itself.
+pub(super) fn is_reply_command(bytes: &[u8], limits: crate::resp::command::CommandLimits) -> bool {
+    let mut reader = CommandReader::new(limits);
+    let mut facts = Facts::UNKNOWN;
+    let _ = reader.read(bytes, |head| {
+        facts = commands::lookup(head.name, head.second.unwrap_or_default());
+        facts.keep()
+    });
+    matches!(commands::meaning(facts, reader.args()).effect, Effect::ReplySkip | Effect::ReplyOff)
 }

@@ -49,6 +49,7 @@ impl Connection {
         self.resume_if_room();
         self.end_without_resp3(now);
         self.insert_own(now);
+        self.end_handoff_of_resp2(now);
         if self.handoff.is_none() {
             return;
         }
@@ -82,6 +83,15 @@ impl Connection {
         self.force_again(now);
     }
 
+    /// A candidate speaks RESP3: it can be none for a host that does not, whose pool told it of a MOVING (O1, P1).
+    fn end_handoff_of_resp2(&mut self, now: Timestamp) {
+        let speaks_resp2 =
+            self.is_managed() && self.out.handshaken && !self.session.resp3 && !self.awaits_hello();
+        if speaks_resp2 && self.current.is_some() {
+            self.end_handoff(now, Outcome::Failed);
+        }
+    }
+
     /// What kept the forced swap back (a blocking command, a handshake) may have ended.
     fn force_again(&mut self, now: Timestamp) {
         let waits = matches!(self.phase, Phase::Ready | Phase::Draining) && self.current.is_some();
@@ -93,10 +103,14 @@ impl Connection {
 
     /// A swap is not made over this (F3, F5, E8).
     fn is_unforceable(&self) -> bool {
-        let blocked = self.current.as_ref().is_some_and(|t| t.owed.is_blocked());
-        (blocked && self.config.blocking == BlockingPolicy::WaitForClose)
+        (self.is_blocked() && self.config.blocking == BlockingPolicy::WaitForClose)
             || self.fences() & waiting::HANDSHAKE != 0
             || self.out.skips_next()
+    }
+
+    /// A blocking command is owed its reply: one that has been answered holds nothing back.
+    fn is_blocked(&self) -> bool {
+        self.current.as_ref().is_some_and(|t| t.owed.is_blocked())
     }
 
     fn is_due(&self, now: Timestamp) -> bool {
@@ -426,7 +440,8 @@ impl Connection {
         self.optin_lost(now, &t, Slot::Current);
         let (id, survives) = (t.id, self.survives_loss(&t));
         // CLIENT REPLY SKIP ended with the transport; the command it prefixes would be answered on another (F5).
-        let goes_on = self.handoff.is_some() && survives && !self.out.skips_next();
+        let known = !self.is_managed() || self.session.resp3;
+        let goes_on = self.handoff.is_some() && survives && known && !self.out.skips_next();
         self.account(t, unwritten, goes_on);
         self.end_optin_retry();
         if !goes_on {
@@ -507,9 +522,9 @@ impl Connection {
         }
         if self.current.as_ref().is_some_and(|t| !t.owed.is_empty()) || self.host_in_flight > 0 {
             bits |= waiting::REPLIES;
-            if self.current.as_ref().is_some_and(|t| t.owed.is_blocked()) {
-                bits |= waiting::BLOCKING;
-            }
+        }
+        if self.is_blocked() {
+            bits |= waiting::BLOCKING;
         }
         if self.phase == Phase::Swapping || (self.phase == Phase::Draining && !self.held) {
             bits |= waiting::ANSWER;
@@ -521,12 +536,23 @@ impl Connection {
 
     /// No handoff here from now on; relaxing goes on (F4, N7).
     pub(super) fn forbid_handoff(&mut self, now: Timestamp, reason: OffReason) {
-        self.no_handoff = Some(reason);
+        if !self.is_forbidden_beyond(reason) {
+            self.no_handoff = Some(reason);
+        }
         self.tell_off(reason, false);
         if self.handoff.is_some() && self.current.is_some() {
             self.end_handoff(now, Outcome::Failed);
         }
         self.stirred = true;
+    }
+
+    /// What forbids it already is the graver reason: it outlives what may be lifted, and keeps libsch's own commands off.
+    fn is_forbidden_beyond(&self, reason: OffReason) -> bool {
+        match (self.no_handoff, reason) {
+            (None | Some(OffReason::ReplyOff), _) | (_, OffReason::Uncounted) => false,
+            (Some(OffReason::Stream | OffReason::Uncounted), _) | (_, OffReason::ReplyOff) => true,
+            _ => false,
+        }
     }
 
     pub(super) fn tell_off(&mut self, reason: OffReason, fatal: bool) {

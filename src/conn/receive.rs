@@ -9,6 +9,9 @@ use crate::conn::inflight::{Own, Special};
 use crate::conn::overlap::{Side, Verdict};
 use crate::resp::value::{self, Value, ValueLimits};
 
+/// Actions that may wait before `receive` stops: what a server says must not grow without the host acting on it (S1).
+const MAX_ACTIONS: usize = 64;
+
 /// A step gives at most this many spans.
 const SPANS_A_STEP: usize = 2;
 
@@ -81,7 +84,7 @@ impl Connection {
             if self.deliver_stash(slot, &mut out) {
                 continue;
             }
-            if at == data.len() || self.waits_for_host(slot) {
+            if at == data.len() || self.actions.len() >= MAX_ACTIONS || self.waits_for_host(slot) {
                 break;
             }
             let from = at;
@@ -112,8 +115,17 @@ impl Connection {
                 self.answer_refused();
                 false
             }
-            Slot::Candidate => self.phase == Phase::Swapping,
-            Slot::Retired => self.stash_bytes > self.config.limits.max_overlap_bytes,
+            slot => self.waits_for_another(slot),
+        }
+    }
+
+    /// `slot` is not to be read now: until SWAP is answered, or the current transport is between frames again.
+    pub(super) fn waits_for_another(&self, slot: Slot) -> bool {
+        let stashed = self.stash_bytes > self.config.limits.max_overlap_bytes && !self.main_at_boundary();
+        match slot {
+            Slot::Current => false,
+            Slot::Candidate => self.phase == Phase::Swapping || stashed,
+            Slot::Retired => stashed,
         }
     }
 
@@ -296,28 +308,32 @@ impl Connection {
                     }
                     self.stirred |= self.handoff.is_some();
                 }
-                self.count_confirmation(slot, topic, subscribe);
-                true
+                !self.count_confirmation(slot, topic, subscribe)
             }
             None => self.message(slot, push),
         }
     }
 
-    fn count_confirmation(&mut self, slot: Slot, topic: Topic, subscribe: bool) {
+    /// True if it answers a command of libsch's own.
+    fn count_confirmation(&mut self, slot: Slot, topic: Topic, subscribe: bool) -> bool {
         let now_subscribed = self.session.subscriptions(topic) as u64;
-        let Some(t) = self.transport(slot) else { return };
+        let Some(t) = self.transport(slot) else { return false };
+        let own = t.owed.is_front_own();
         let Some(Special::Pushes { topic: wanted, subscribe: kind, left }) = t.owed.front_special() else {
-            return;
+            return false;
         };
         if (*wanted, *kind) != (topic, subscribe) {
-            return; // unsolicited: servers send sunsubscribe when slots move
+            return false; // unsolicited: servers send sunsubscribe when slots move
         }
         // UNSUBSCRIBE without names: one for each subscription. This one is already taken off.
         let remaining = left.unwrap_or(now_subscribed + 1).saturating_sub(1);
         *left = Some(remaining);
         if remaining == 0 {
             t.owed.pop();
+            // Subscriptions are the last of a handshake by libsch.
+            self.may_end_handshake(slot);
         }
+        own
     }
 
     /// A message while two transports deliver them. True if it goes out right here.
@@ -359,6 +375,9 @@ impl Connection {
             // An error instead of the confirmations is one reply, and it has come.
             Some(Special::Pushes { .. }) if !ok && slot == Slot::Candidate => {
                 self.drop_candidate(now, "a subscription was refused");
+            }
+            Some(Special::Pushes { .. }) if !ok && owed.entry.is_own() => {
+                self.rebuilt(now, slot, Own::Hard, &reply);
             }
             Some(Special::Pushes { .. }) if !ok => {}
             Some(Special::Pushes { .. }) => self.uncounted(now),

@@ -51,6 +51,8 @@ pub(super) struct Session {
     readonly: bool,
     topics: [BTreeSet<Vec<u8>>; 3],
     bytes: usize,
+    /// RESET has ended what was configured; what AUTH said last is kept for the next handshake by libsch.
+    reset: Option<Option<Credentials>>,
     /// More state than `max_session_bytes`: it cannot be rebuilt.
     pub(super) overflow: bool,
 }
@@ -72,6 +74,16 @@ impl Session {
                 info
             }),
             ..Self::default()
+        }
+    }
+
+    /// Another transport begins: RESET concerned the last one only.
+    pub(super) fn begin_anew(&mut self, config: &Config) {
+        let Some(newest) = self.reset.take() else { return };
+        let credentials = self.credentials.take().or(newest);
+        *self = Self::configured(config);
+        if let Some(credentials) = credentials {
+            self.set_credentials(credentials);
         }
     }
 
@@ -183,7 +195,10 @@ impl Session {
                     steps.extend(self.apply(change, keep_credentials));
                 }
             }
-            Watched::Reset => *self = Self::default(),
+            Watched::Reset => {
+                let newest = self.credentials.take().or_else(|| self.reset.take().flatten());
+                *self = Self { reset: Some(newest), ..Self::default() };
+            }
             Watched::Maint { .. } | Watched::Multi | Watched::Discard | Watched::Monitor => {}
         }
         steps

@@ -364,6 +364,79 @@ mod tests {
         }
     }
 
+    /// A connection whose opt-in waits to be written, and a command behind it.
+    ///
+    /// # Safety
+    ///
+    /// The handle that it makes is freed by the caller.
+    unsafe fn with_a_command_behind_its_optin() -> *mut sch_conn {
+        const HELLO: &[u8] = b"*2\r\n$5\r\nHELLO\r\n$1\r\n3\r\n";
+        const PROTO: &[u8] = b"%1\r\n+proto\r\n:3\r\n";
+        let mut conn = null_mut();
+        let (mut spans, mut consumed, mut count) = ([sch_span { data: null(), len: 0 }; 4], 0, 0);
+        // SAFETY: places are of this function; all zeros are a dial and a submitted.
+        unsafe {
+            let (mut dial, mut out): (sch_dial, sch_submitted) = (core::mem::zeroed(), core::mem::zeroed());
+            dial.struct_size = size_of::<sch_dial>() as u32;
+            out.struct_size = size_of::<sch_submitted>() as u32;
+            assert_eq!(sch_conn_new(SCH_ABI_VERSION, null::<sch_config>(), &mut conn), SCH_OK);
+            assert_eq!(sch_conn_dial(conn, 1, 0, &mut dial), SCH_OK);
+            assert_eq!(sch_conn_connected(conn, 1, dial.transport, null(), 0), SCH_OK);
+            assert_eq!(sch_conn_submit(conn, 1, HELLO.as_ptr(), HELLO.len(), &mut out), SCH_OK);
+            assert_eq!(out.write_now, HELLO.len());
+            let (data, len, spans) = (PROTO.as_ptr(), PROTO.len(), spans.as_mut_ptr());
+            let (consumed, count) = (&mut consumed, &mut count);
+            assert_eq!(sch_conn_receive(conn, 1, 1, data, len, spans, 4, consumed, count), SCH_OK);
+            assert_eq!(sch_conn_submit(conn, 1, GET.as_ptr(), GET.len(), &mut out), SCH_OK);
+            assert_eq!(out.held, GET.len());
+        }
+        conn
+    }
+
+    const GET: &[u8] = b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n";
+
+    #[test]
+    fn s4_what_was_accepted_is_salvaged_after_a_panic_and_others_go_on() {
+        // SAFETY: handles are live until `free`, places are of this test.
+        unsafe {
+            let (bad, good) = (with_a_command_behind_its_optin(), with_a_command_behind_its_optin());
+            assert_eq!(change(bad, |_| panic!("a defect")), SCH_ERR_PANIC);
+            let (mut data, mut len) = (null(), 0);
+            assert_eq!(sch_conn_salvage(bad, &mut data, &mut len), SCH_OK);
+            assert_eq!(core::slice::from_raw_parts(data, len), GET, "the host's bytes, and none of ours");
+            assert_eq!(sch_conn_salvage(bad, &mut data, &mut len), SCH_OK);
+            assert_eq!(core::slice::from_raw_parts(data, len), GET, "asked again");
+            assert_eq!(sch_conn_region(bad, 1, &mut data, &mut len), SCH_ERR_POISONED);
+            assert_eq!(sch_conn_region(good, 1, &mut data, &mut len), SCH_OK);
+            let region = core::slice::from_raw_parts(data, len);
+            assert!(region.starts_with(b"*5\r\n$6\r\nCLIENT\r\n") && region.ends_with(GET));
+            assert_eq!(sch_conn_wrote(good, 2, 1, len), SCH_OK);
+            assert_eq!((sch_conn_free(bad), sch_conn_tick(good, 3)), (SCH_OK, SCH_OK));
+            assert_eq!(sch_conn_free(good), SCH_OK);
+        }
+    }
+
+    #[test]
+    fn s4_what_was_written_in_part_is_not_salvaged() {
+        // Inside the opt-in, at its end, inside GET, behind it.
+        for (short_of_end, left) in
+            [(GET.len() + 1, GET), (GET.len(), GET), (GET.len() - 1, &[][..]), (0, &[])]
+        {
+            // SAFETY: the handle is live until `free`, places are of this test.
+            unsafe {
+                let conn = with_a_command_behind_its_optin();
+                let (mut data, mut len) = (null(), 0);
+                assert_eq!(sch_conn_region(conn, 1, &mut data, &mut len), SCH_OK);
+                assert_eq!(sch_conn_wrote(conn, 2, 1, len - short_of_end), SCH_OK);
+                assert_eq!(change(conn, |_| panic!("a defect")), SCH_ERR_PANIC);
+                assert_eq!(sch_conn_salvage(conn, &mut data, &mut len), SCH_OK);
+                let salvaged = if len == 0 { &[][..] } else { core::slice::from_raw_parts(data, len) };
+                assert_eq!(salvaged, left, "{short_of_end}");
+                assert_eq!(sch_conn_free(conn), SCH_OK);
+            }
+        }
+    }
+
     #[test]
     fn a_call_while_another_is_inside_is_refused_and_so_is_free() {
         let mut conn = null_mut();

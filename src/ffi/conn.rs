@@ -513,7 +513,8 @@ pub unsafe extern "C" fn sch_conn_last_error(
     unsafe { peek(conn, work) }
 }
 
-/// Of a poisoned connection: bytes that were accepted and not written, to be sent elsewhere or reported.
+/// Of a poisoned connection: commands that were accepted and of which no byte was written, to be sent elsewhere or reported;
+/// perhaps the beginning of one more behind them.
 ///
 /// Returns SCH_OK: `*data_out` has `*len_out` bytes, until `sch_conn_free` or the next call of this; SCH_ERR_UNEXPECTED:
 /// the connection is not poisoned; SCH_ERR_PANIC: nothing can be saved; SCH_ERR_NULL; SCH_ERR_BUSY.
@@ -683,7 +684,9 @@ pub unsafe extern "C" fn sch_conn_closed(
 
 /// Levels 2 and 3: bytes that `transport` received. Fills `spans`, of which there are `cap` (2 at least, 16 is
 /// good), with what to give to the parser of that transport, in order. It takes `*consumed_out` bytes: if that is
-/// less than `len`, drain the actions, then call again with the rest, also if there was no action.
+/// less than `len`, drain the actions, then call again with the rest, also if there was no action. If it takes and gives
+/// nothing, and there is no action: keep the rest, read on elsewhere, and call again when `sch_conn_wait_on` has this
+/// transport with `read` (a candidate waits for your answer to SWAP, one of two subscribers for the other's frame to end).
 ///
 /// Feed your parser, and take the replies that are whole, before you drain the actions: CLOSE may end the transport
 /// whose parser holds them. (With one parser for all transports, as at level 3, the order does not matter.)
@@ -740,7 +743,7 @@ pub unsafe extern "C" fn sch_conn_receive(
 
 /// Level 3: bytes of commands, in any pieces. Write `write_now` leading bytes to `transport`, behind all that you
 /// were given for it before; forget `held` after them, libsch has copied them; give the rest again after
-/// SCH_ACTION_RESUME.
+/// SCH_ACTION_RESUME; a transport of `sch_conn_dial` that is connected takes commands without it, your handshake first.
 ///
 /// Returns SCH_OK: `submitted_out` is filled; SCH_ERR_NOT_CONNECTED; SCH_ERR_WRONG_LEVEL; SCH_ERR_STRUCT_SIZE; and
 /// what every call answers.

@@ -28,7 +28,38 @@ static std::string receive(sch::conn &conn, std::uint64_t transport, std::string
     return parsed;
 }
 
+static void clusters() {
+    sch::config settings;
+    const sch::cluster slots(settings);
+    CHECK(sch::cluster::key_slot("{foo}bar") == 12182 && !slots.owner(0) && !slots.poll_action());
+    const auto seq = slots.reload_started(1);
+    CHECK(!seq && slots.subscribe("foo").second == 0);
+    slots.load_slots(1, "*1\r\n*4\r\n:0\r\n:16383\r\n*2\r\n+a\r\n:1\r\n*2\r\n+b\r\n:1\r\n", "a", 1, seq);
+    const auto a = slots.owner_of_key("foo"), b = slots.replica(0, 0);
+    CHECK(a && b && *a != *b && slots.find_node("b", 1) == b && !slots.replica(0, 1));
+    CHECK(std::string_view(slots.node(*a)->host) == "a" && slots.node(*a)->slots == 16384 && !slots.node(99));
+    CHECK(slots.poll_action()->what.kind == SCH_CLUSTER_DIAL_NODE);
+    const auto first = slots.poll_action();
+    CHECK(first->what.kind == SCH_CLUSTER_MOVE_SUBSCRIPTIONS && first->what.node == *a && first->ranges.size() == 1);
+    CHECK(!slots.push(2, "+OK\r\n"));
+    CHECK(slots.push(2, ">3\r\n+SMIGRATED\r\n:3\r\n*1\r\n*3\r\n+a:1\r\n+b:1\r\n+1,3\r\n"));
+    const auto moved = slots.poll_action();
+    CHECK(moved->what.kind == SCH_CLUSTER_SLOTS_MOVED && moved->moves.size() == 1 && moved->ranges.size() == 2);
+    CHECK(moved->moves[0].source == *a && moved->moves[0].destination == *b && slots.owner(3) == b);
+    CHECK(slots.redirected(3, "MOVED 5 b:1", "a", 1)->node == *b && slots.moved(3, 6, "b", 1) == *b);
+    CHECK(!slots.redirected(3, "ERR", "a", 1) && slots.next_deadline() && slots.unsubscribe("foo"));
+    CHECK(slots.counters().moved == 2);
+    try {
+        slots.load_shards(4, "-ERR unknown subcommand\r\n", "a", 1, std::nullopt);
+        CHECK(false);
+    } catch (const sch::error &error) {
+        CHECK(error.status() == SCH_ERR_NOT_A_SLOT_MAP);
+        CHECK(std::string_view(error.what()).find("unknown subcommand") != std::string_view::npos);
+    }
+}
+
 int main() {
+    clusters();
     sch::config settings;
     settings.host("a").port(6379).relaxed_timeout_ms(10000);
     CHECK(settings.problem().empty());

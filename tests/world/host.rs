@@ -3,8 +3,8 @@
 use super::ledger::{End, Expect, Ledger};
 use super::server::{Log, Server};
 use super::step::{Kind, Notice, Setup, Step};
-use sch::action::{Action, LostOutcome, OffReason};
-use sch::config::{BlockingPolicy, Config, OnLoss};
+use sch::action::{Action, CloseReason, LostOutcome, OffReason};
+use sch::config::{BlockingPolicy, Config, Handshake, OnLoss};
 use sch::conn::{Connection, Phase, Source, Span, Wait};
 use sch::resp::value;
 use sch::time::Timestamp;
@@ -44,6 +44,17 @@ pub struct World {
     lazy_swap: bool,
     refuse_optin: bool,
     on_loss: OnLoss,
+    by_libsch: bool,
+    tight: bool,
+    /// The next command, or all, have no reply.
+    skip: bool,
+    off: bool,
+    /// RESP2 is spoken, or a stream follows: only plain commands from here on.
+    plain: bool,
+    /// What `submit` did not take: given again after RESUME.
+    refused: Option<(Vec<u8>, Expect)>,
+    resume: bool,
+    closed: bool,
     /// Every action, in words: the same steps must give the same text.
     pub story: String,
 }
@@ -56,10 +67,12 @@ fn encode(words: &[&str]) -> Vec<u8> {
 
 impl World {
     pub fn new(setup: Setup) -> Self {
-        let on_loss = if setup.reply { OnLoss::Reply } else { OnLoss::Report };
+        let on_loss = [OnLoss::Report, OnLoss::Reply, OnLoss::Close][usize::from(setup.on_loss % 3)];
         let blocking =
             if setup.swap_over_blocking { BlockingPolicy::Swap } else { BlockingPolicy::WaitForClose };
-        let config = Config {
+        let handshake = if setup.by_libsch { Handshake::ByLibsch } else { Handshake::Seen };
+        let mut config = Config {
+            handshake,
             host: "node0".into(),
             port: 1,
             seed: setup.seed,
@@ -67,6 +80,11 @@ impl World {
             blocking,
             ..Config::default()
         };
+        if setup.tight {
+            config.limits.max_held_bytes = 120;
+            config.limits.max_held_commands = 4;
+            config.limits.max_in_flight = 4;
+        }
         let mut world = Self {
             conn: Connection::new(config).expect("config"),
             now: 1_000_000_000,
@@ -87,6 +105,14 @@ impl World {
             lazy_swap: setup.lazy_swap,
             refuse_optin: setup.refuse_optin,
             on_loss,
+            by_libsch: setup.by_libsch,
+            tight: setup.tight,
+            skip: false,
+            off: false,
+            plain: false,
+            refused: None,
+            resume: false,
+            closed: false,
             story: String::new(),
         };
         world.dial();
@@ -116,6 +142,9 @@ impl World {
 
     pub fn apply(&mut self, step: &Step) {
         writeln!(self.story, "> {step:?}").unwrap();
+        if self.closed {
+            return;
+        }
         match *step {
             Step::Submit { kind, cut } => self.submit(kind, cut),
             Step::Flow { socket, n } => {
@@ -138,7 +167,8 @@ impl World {
             Step::Publish { channel } => self.publish(channel),
             Step::Connect { ok } => self.connect(ok),
             Step::Kill { socket, silent } => self.kill(socket, silent),
-            Step::Garbage => self.garbage(),
+            Step::Garbage { any } => self.garbage(any),
+            Step::Close => self.close(),
             Step::AnswerSwap { ok } => self.answer_swap(ok),
             Step::Unblock { socket } => {
                 if let Some(id) = self.nth(socket) {
@@ -155,8 +185,27 @@ impl World {
             Step::Mistake(which) => self.mistake(which),
         }
         self.end_broken();
+        if !self.closed {
+            self.redial();
+        }
         self.ledger.check(&self.log);
         self.check_relaxed();
+    }
+
+    /// E9: nothing is left to poll, to write or to wait for.
+    fn close(&mut self) {
+        self.conn.close(self.at()).expect("close");
+        self.closed = true;
+        self.actions();
+        assert_eq!(self.conn.next_deadline(), None, "E9: no timer after close");
+        assert_eq!(self.conn.wait_on(&mut []), 0, "E9: no transport after close");
+        assert!(self.conn.handle_tick(self.at()).is_err(), "E9: no input after close");
+        for (_, socket) in std::mem::take(&mut self.sockets) {
+            self.zombies.push(socket.server);
+        }
+        if let Some((_, expect)) = self.refused.take() {
+            self.withdraw(&expect);
+        }
     }
 
     fn check_relaxed(&self) {
@@ -175,9 +224,21 @@ impl World {
 
     fn submit(&mut self, kind: Kind, cut: u8) {
         self.finish_tail();
-        if !self.tail.is_empty() {
+        if !self.tail.is_empty() || self.refused.is_some() {
             return;
         }
+        let simple = self.skip || self.off || self.plain;
+        let kind = match kind {
+            Kind::Get | Kind::Set | Kind::Fail => kind,
+            Kind::Select | Kind::ReplyOn if !self.plain => kind,
+            _ if simple => Kind::Set,
+            // Where replies are not counted, records give way to new commands (N7): nobody can tell what was lost.
+            Kind::Monitor | Kind::Subscribe(_) | Kind::Psubscribe | Kind::UnsubscribeAll if self.tight => {
+                Kind::Set
+            }
+            Kind::Unsubscribe(_) if self.tight => Kind::Set,
+            _ => kind,
+        };
         let id = self.next_id;
         let (text, watch) = (id.to_string(), "watched".to_owned());
         let key = format!("k{id}");
@@ -204,6 +265,60 @@ impl World {
             }
             // Inside MULTI only what has an id: EXEC's reply is compared.
             _ if multi => vec!["SET".into(), key, text],
+            Kind::Fail => {
+                expect = Expect::Error;
+                vec!["FAIL".into()]
+            }
+            Kind::Skip | Kind::ReplyOff | Kind::ReplyOn => {
+                (self.skip, self.off) = match kind {
+                    Kind::Skip => (true, self.off),
+                    Kind::ReplyOff => (self.skip, true),
+                    _ => (self.skip, false),
+                };
+                expect = if kind == Kind::ReplyOn { Expect::Ok } else { Expect::Silent(None) };
+                let word = match kind {
+                    Kind::Skip => "SKIP",
+                    Kind::ReplyOff => "OFF",
+                    _ => "ON",
+                };
+                vec!["CLIENT".into(), "REPLY".into(), word.into()]
+            }
+            Kind::UnsubscribeAll => {
+                expect = Expect::Confirmations;
+                vec!["UNSUBSCRIBE".into()]
+            }
+            Kind::Psubscribe => {
+                expect = Expect::Confirmation;
+                vec!["PSUBSCRIBE".into(), "ch*".into()]
+            }
+            Kind::Asking => {
+                expect = Expect::Ok;
+                vec!["ASKING".into()]
+            }
+            Kind::Tracking => {
+                expect = Expect::Ok;
+                vec!["CLIENT".into(), "TRACKING".into(), "ON".into()]
+            }
+            Kind::Maint(on) => {
+                expect = Expect::OkOrError;
+                let word = if on { "ON" } else { "OFF" };
+                vec!["CLIENT".into(), "MAINT_NOTIFICATIONS".into(), word.into()]
+            }
+            Kind::Hello2 => {
+                expect = Expect::Hello;
+                self.plain = true;
+                vec!["HELLO".into(), "2".into()]
+            }
+            Kind::Reset => {
+                expect = Expect::Reset;
+                self.plain = true;
+                vec!["RESET".into()]
+            }
+            Kind::Monitor => {
+                expect = Expect::Ok;
+                self.plain = true;
+                vec!["MONITOR".into()]
+            }
             Kind::Watch => {
                 expect = Expect::Ok;
                 vec!["WATCH".into(), watch]
@@ -233,12 +348,22 @@ impl World {
                 vec!["PING".into()]
             }
         };
+        let is_prefix = matches!(kind, Kind::Skip | Kind::ReplyOff) && !multi;
+        let silent = !multi && !is_prefix && kind != Kind::ReplyOn && (self.off || self.skip);
+        if !is_prefix {
+            self.skip = false;
+        }
+        if silent {
+            expect = Expect::Silent(if let Expect::Id(id) = expect { Some(id) } else { None });
+        }
         if let (Expect::Queued(id), Some(queue)) = (&expect, &mut self.in_multi) {
             queue.push(*id);
         }
         self.next_id += 1;
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let bytes = encode(&words);
+        // A prefix that is lost in part is told as never written, before what it was to prefix is submitted.
+        let cut = if is_prefix { 0 } else { cut };
         let at = bytes.len() * usize::from(cut.min(8)) / 8;
         let now = if cut == 0 { bytes.len() } else { at.max(1) };
         self.tail = bytes[now..].to_vec();
@@ -246,6 +371,9 @@ impl World {
     }
 
     fn finish_tail(&mut self) {
+        if self.refused.is_some() {
+            return;
+        }
         let tail = std::mem::take(&mut self.tail);
         if !tail.is_empty() {
             self.give(&tail, None);
@@ -272,7 +400,16 @@ impl World {
             }
         };
         let taken = submitted.write_now + submitted.held;
-        assert_eq!(taken, bytes.len(), "E4: nothing is at a limit, all is taken");
+        if taken == 0
+            && let Some(expect) = expect
+        {
+            writeln!(self.story, "not taken").unwrap();
+            assert_eq!(submitted.count, 0, "E4: what is not taken has no number");
+            self.refused = Some((bytes.to_vec(), expect));
+            self.actions();
+            return;
+        }
+        assert_eq!(taken, bytes.len(), "E4: what has begun is taken");
         writeln!(self.story, "{submitted:?}").unwrap();
         assert_eq!(submitted.count, u64::from(expect.is_some()), "E4: a command begins with its first byte");
         if let Some(expect) = expect {
@@ -283,6 +420,17 @@ impl World {
             socket.out.extend_from_slice(&bytes[..submitted.write_now]);
         }
         self.actions();
+    }
+
+    /// RESUME: what was not taken is given again.
+    fn give_again(&mut self) {
+        // A broken connection forgets old records for new commands (S2): the driver is about to close it.
+        if std::mem::take(&mut self.resume)
+            && !self.broken
+            && let Some((bytes, expect)) = self.refused.take()
+        {
+            self.give(&bytes, Some(expect));
+        }
     }
 
     /// A command that never began takes its part in the driver's transaction with it.
@@ -353,6 +501,7 @@ impl World {
                 Ok(received) => received,
                 Err(error) => {
                     writeln!(self.story, "receive {id}: {error}").unwrap();
+                    self.actions(); // what was due has come all the same
                     break;
                 }
             };
@@ -395,8 +544,12 @@ impl World {
             let words: Vec<&str> = frame.split("\r\n").collect();
             match words[2] {
                 "invalidate" => self.ledger.invalidate(words[4].parse().unwrap()),
-                "message" => self.ledger.message(words[6].parse().unwrap()),
-                "subscribe" | "unsubscribe" => self.ledger.confirmed(),
+                "message" => self.ledger.message(words[6].parse::<u64>().unwrap() * 2),
+                "pmessage" => self.ledger.message(words[8].parse::<u64>().unwrap() * 2 + 1),
+                "subscribe" | "unsubscribe" | "psubscribe" => {
+                    let left = words.iter().rev().find(|w| w.starts_with(':')).unwrap();
+                    self.ledger.confirmed(left[1..].parse().unwrap());
+                }
                 other => panic!("N6: the push {other} reached the driver"),
             }
         }
@@ -422,8 +575,16 @@ impl World {
 
     /// The driver's own: HELLO 3. What was left of a command whose first bytes went elsewhere is forgotten with its reply.
     fn handshake(&mut self) {
+        // What was not taken was never submitted: its caller is told of the reconnect.
+        if let Some((_, expect)) = self.refused.take() {
+            self.withdraw(&expect);
+        }
         self.tail.clear();
         self.in_multi = None;
+        (self.skip, self.off, self.plain) = (false, false, false);
+        if self.by_libsch {
+            return;
+        }
         self.give(&encode(&["HELLO", "3"]), Some(Expect::Hello));
     }
 
@@ -445,6 +606,9 @@ impl World {
             }
         }
         let Some(socket) = self.sockets.remove(&id) else { return };
+        if Some(id) == self.conn.current() && std::mem::take(&mut self.broken) {
+            self.parser.clear();
+        }
         self.zombies.push(socket.server);
         self.conn.handle_closed(self.at(), id, &socket.out).expect("closed");
         self.actions();
@@ -464,10 +628,11 @@ impl World {
         }
     }
 
-    fn garbage(&mut self) {
+    fn garbage(&mut self, any: Option<u8>) {
         let candidate =
             self.sockets.iter().find(|(id, s)| Some(**id) != self.conn.current() && !s.connecting);
-        let Some(id) = candidate.map(|(id, _)| *id) else { return };
+        let candidate = candidate.map(|(id, _)| *id);
+        let Some(id) = any.map_or(candidate, |n| self.nth(n)) else { return };
         self.sockets.get_mut(&id).unwrap().server.send("HTTP/1.1 400\r\n");
     }
 
@@ -529,6 +694,11 @@ impl World {
             let frame = format!(">3\r\n$7\r\nmessage\r\n$3\r\n{channel}\r\n${}\r\n{n}\r\n", n.len());
             socket.server.send(&frame);
         }
+        for socket in self.sockets.values_mut().filter(|s| s.server.patterns) {
+            let frame =
+                format!(">4\r\n$8\r\npmessage\r\n$3\r\nch*\r\n$3\r\n{channel}\r\n${}\r\n{n}\r\n", n.len());
+            socket.server.send(&frame);
+        }
     }
 
     // ---- answers ---------------------------------------------------------------------------------------------------
@@ -582,7 +752,11 @@ impl World {
                 Action::Relax { .. } => self.ledger.relax(),
                 Action::Restore { .. } => self.ledger.restore(),
                 Action::Open { transport, .. } => self.socket(transport),
-                Action::Close { transport, .. } => {
+                Action::Resume => self.resume = true,
+                Action::Close { transport, reason, .. } => {
+                    if reason == CloseReason::Loss {
+                        self.parser.clear();
+                    }
                     if let Some(socket) = self.sockets.remove(&transport) {
                         self.zombies.push(socket.server);
                     }
@@ -610,7 +784,7 @@ impl World {
                     if self.on_loss == OnLoss::Reply {
                         let errors = replies.iter().filter(|b| **b == b'\n').count();
                         self.ledger.stood_in(first, count, errors);
-                    } else {
+                    } else if !self.closed {
                         self.conn.handle_losses_settled(self.at()).expect("settled");
                     }
                 }
@@ -624,6 +798,7 @@ impl World {
                 _ => {}
             }
         }
+        self.give_again();
     }
 
     // ---- the end ---------------------------------------------------------------------------------------------------
@@ -635,6 +810,9 @@ impl World {
     /// No more faults: everything must come back to steady within a bound, and all accounts must balance.
     pub fn settle(&mut self) {
         for round in 0.. {
+            if self.closed {
+                break;
+            }
             assert!(round < 3000, "not steady after {round} rounds: {:?}", self.conn.phase());
             let before = self.snapshot();
             self.redial();
@@ -643,6 +821,7 @@ impl World {
             if self.conn.phase() != Phase::Detached {
                 self.finish_tail();
             }
+            assert!(round < 2900 || self.refused.is_none(), "E4: RESUME never came");
             if self.in_multi.is_some() && self.tail.is_empty() {
                 self.submit(Kind::Exec, 0);
             }
@@ -696,8 +875,9 @@ impl World {
             "F2: {twice} messages came twice, {} in doubt",
             c.overlap_doubtful
         );
+        assert!(self.refused.is_none() || self.conn.current().is_none(), "E4: RESUME never came");
         assert!(
-            matches!(self.conn.phase(), Phase::Serving | Phase::Handshaking | Phase::Detached),
+            self.closed || matches!(self.conn.phase(), Phase::Serving | Phase::Handshaking | Phase::Detached),
             "not steady: {:?}",
             self.conn.phase()
         );

@@ -19,7 +19,10 @@ pub struct Server {
     pub outbox: VecDeque<u8>,
     queue: Option<Vec<Vec<String>>>,
     pub subscriptions: BTreeSet<String>,
+    pub patterns: bool,
     pub opted_in: bool,
+    skip: bool,
+    off: bool,
     blocked: Option<String>,
     pub refuse_optin: bool,
 }
@@ -67,8 +70,13 @@ impl Server {
                 return;
             }
             let Some(command) = self.pending.pop_front() else { return };
+            // CLIENT REPLY ON answers, whatever was said before.
+            let on = command.len() == 3 && command[1] == "REPLY" && command[2] == "ON";
+            let was_skip = std::mem::take(&mut self.skip) && !on;
             let reply = self.execute(&command, log);
-            self.send(&reply);
+            if reply.starts_with('>') || !(was_skip || self.skip || self.off) {
+                self.send(&reply);
+            }
         }
     }
 
@@ -94,6 +102,28 @@ impl Server {
                 let replies: Vec<String> = queue.iter().map(|c| self.plain(c, log)).collect();
                 return format!("*{}\r\n{}", replies.len(), replies.concat());
             }
+            "HELLO" if command.get(1).is_some_and(|v| v == "2") => {
+                self.opted_in = false;
+                return "*4\r\n$6\r\nserver\r\n$5\r\nredis\r\n$5\r\nproto\r\n:2\r\n".into();
+            }
+            "RESET" => {
+                self.subscriptions.clear();
+                (self.opted_in, self.off, self.patterns) = (false, false, false);
+                return "+RESET\r\n".into();
+            }
+            "FAIL" => return "-ERR no such thing\r\n".into(),
+            "PSUBSCRIBE" => {
+                self.patterns = true;
+                return format!(">3\r\n{}{}:1\r\n", bulk("psubscribe"), bulk("ch*"));
+            }
+            "CLIENT" if command.get(1).is_some_and(|s| s == "REPLY") => match command[2].as_str() {
+                "SKIP" => self.skip = !self.off,
+                "OFF" => self.off = true,
+                _ => self.off = false,
+            },
+            "CLIENT" if command.get(2).is_some_and(|s| s == "OFF") => {
+                self.opted_in = false;
+            }
             "HELLO" => return "%2\r\n$6\r\nserver\r\n$5\r\nredis\r\n$5\r\nproto\r\n:3\r\n".into(),
             "CLIENT" if command.get(1).is_some_and(|s| s == "MAINT_NOTIFICATIONS") => {
                 if self.refuse_optin {
@@ -102,6 +132,17 @@ impl Server {
                 self.opted_in = true;
             }
             "PING" => return "+PONG\r\n".into(),
+            "UNSUBSCRIBE" if command.len() == 1 => {
+                let mut out = String::new();
+                while let Some(channel) = self.subscriptions.pop_first() {
+                    let count = self.subscriptions.len();
+                    out += &format!(">3\r\n{}{}:{count}\r\n", bulk("unsubscribe"), bulk(&channel));
+                }
+                if out.is_empty() {
+                    out = format!(">3\r\n{}_\r\n:0\r\n", bulk("unsubscribe"));
+                }
+                return out;
+            }
             "SUBSCRIBE" | "UNSUBSCRIBE" => {
                 let mut out = String::new();
                 for channel in &command[1..] {

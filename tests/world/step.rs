@@ -4,8 +4,12 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setup {
     pub seed: u64,
-    /// `on_loss` is `reply`, else `report`.
-    pub reply: bool,
+    /// `on_loss`: report, reply, close.
+    pub on_loss: u8,
+    /// The handshake is libsch's.
+    pub by_libsch: bool,
+    /// Small limits of held and unanswered commands.
+    pub tight: bool,
     /// A swap is made over a blocking command.
     pub swap_over_blocking: bool,
     /// The driver answers SWAP in a step of its own.
@@ -30,6 +34,20 @@ pub enum Kind {
     Select,
     SetName,
     NoTouch,
+    /// Answered with an error.
+    Fail,
+    Skip,
+    ReplyOff,
+    ReplyOn,
+    UnsubscribeAll,
+    Psubscribe,
+    Asking,
+    Tracking,
+    /// The driver opts in, or out.
+    Maint(bool),
+    Hello2,
+    Reset,
+    Monitor,
 }
 
 /// What a server announces.
@@ -97,8 +115,12 @@ pub enum Step {
         socket: u8,
         silent: bool,
     },
-    /// A candidate's server says what is no RESP.
-    Garbage,
+    /// A server says what is no RESP: a candidate's, or any.
+    Garbage {
+        any: Option<u8>,
+    },
+    /// The driver ends the connection.
+    Close,
     /// The driver answers SWAP.
     AnswerSwap {
         ok: bool,

@@ -10,7 +10,7 @@ pub mod keys;
 pub mod moves;
 pub mod nodes;
 pub mod plan;
-mod ranges;
+pub mod ranges;
 pub mod relay;
 mod table;
 pub mod topology;

@@ -22,6 +22,8 @@ pub struct Setup {
     /// `--name`: what clients know, and the endpoints it stands for now.
     pub name: Option<String>,
     pub resolves_to: Vec<String>,
+    /// `--fqdn`: what stands in notifications of the `*-fqdn` types in place of each endpoint's own name.
+    pub fqdn: Option<String>,
 }
 
 /// `a`, `b`, ... `z`, `n27`, `n28`, ...
