@@ -238,6 +238,9 @@ static void memory(void) {
         submit(c, get, sizeof get - 1);
         received(c, (const uint8_t *)replies, sizeof replies - 1);
         MUST(sch_conn_is_active(c->sch, &active) == SCH_OK && active);
+        /* Idle is: no command between two ticks. */
+        MUST(sch_conn_tick(c->sch, now_ns()) == SCH_OK && sch_conn_tick(c->sch, now_ns()) == SCH_OK);
+        actions(c);
     }
     after = mallinfo2();
     printf("memory of an idle connection\t%zu\tbytes\t%s\n", (after.uordblks - before.uordblks) / CONNECTIONS, GOAL_BYTES);
