@@ -63,9 +63,16 @@ drivers:
 test: tools
 	tools/test.sh
 
-bench:
-	$(CARGO) bench --locked --bench framer
-	$(CARGO) bench --locked --bench pool
+# All figures of the design in one table, which is also written to docs/PERFORMANCE.md. Node's needs its addon (tools/test_node.sh).
+bench: $(LIB)/libsch.so $(BUILD)/pipeline
+	cd benches/compare && $(CARGO) build --release --locked --target-dir ../../target/compare
+	$(CARGO) bench --locked --bench pool --no-run
+	python3 tools/bench.py
+
+$(BUILD)/pipeline: $(LIB)/libsch.so benches/compare/pipeline.c $(HIREDIS)/libhiredis.a
+	ln -sf ../$(LIB)/libsch.so $(BUILD)/libsch.so.0
+	$(CC) $(CFLAGS) $(STRICT) -Iinclude -isystem $(HIREDIS) -o $@ benches/compare/pipeline.c $(HIREDIS)/libhiredis.a \
+	    -L$(LIB) -lsch -Wl,-rpath,'$$ORIGIN'
 
 install: $(LIB)/libsch.so
 	install -d $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include
