@@ -148,7 +148,7 @@ static void clustered(void) {
     OK(sch_config_new(&config));
     OK(sch_cluster_new(SCH_ABI_VERSION, config, &cluster));
     OK(sch_config_free(config));
-    OK(sch_cluster_load_slots(cluster, now, (const uint8_t *)map, sizeof map - 1, "a", 1, false, 0));
+    OK(sch_cluster_load_slots(cluster, now, (const uint8_t *)map, sizeof map - 1, "a", 1, 1, false, 0));
     SMALLEST(room, sch_cluster_action, OF_CLUSTER_ACTION, sch_cluster_poll_action(cluster, out, NULL, 0, NULL, 0));
     CHECK(at(room, 4, 4) == SCH_CLUSTER_DIAL_NODE && at(room, 48, 4) == 1 && at(room, 52, 2) == 1 && at(room, 56, 2) == 'a');
     free(room);
