@@ -68,6 +68,7 @@ from ._errors import (
     LibraryError,
     LimitError,
     NotAPushError,
+    NotASlotMapError,
     NotConnectedError,
     PanicError,
     PoisonedError,

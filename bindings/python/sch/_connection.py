@@ -225,11 +225,20 @@ class Connection:
 
     def dial(self, now: float, nth: int = 0) -> Optional[Dial]:
         """Where to dial, for the first connect and for reconnects: the choice number `nth`. None: there is no such."""
-        moment, index = to_ns(now), whole("nth", nth, 32)
+        return self._dial(lib.sch_conn_dial, to_ns(now), whole("nth", nth, 32))
+
+    def dial_to(self, now: float, host: str, port: int) -> Dial:
+        """As `dial`, to a place that you know from elsewhere: `Pool.where_to_dial` says where a pool's connections go."""
+        raw = _text("host", host)
+        dial = self._dial(lib.sch_conn_dial_to, to_ns(now), raw, len(raw), whole("port", port, 16))
+        assert dial is not None  # an error would have been raised
+        return dial
+
+    def _dial(self, function: Any, *arguments: Any) -> Optional[Dial]:
         out = sch_dial(struct_size=sizeof(sch_dial))
         self._enter()
         try:
-            status = lib.sch_conn_dial(self._handle, moment, index, byref(out))
+            status = function(self._handle, *arguments, byref(out))
             if status < 0:
                 _problem(self._handle, status)
             if status != Status.OK:

@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict
 
 import pytest
 
-from scenario import Runner, replay
+from scenario import RUST_ONLY, Runner, replay
 
 FOLDER = pathlib.Path(__file__).resolve().parents[3] / "tests" / "scenarios"
 FILES = sorted(FOLDER.glob("*.txt"))
@@ -24,6 +24,12 @@ BUFFERS: Dict[str, Callable[[bytes], Any]] = {
 
 def test_there_are_scenarios() -> None:
     assert len(FILES) > 100
+
+
+def test_what_c_has_no_call_for_is_in_no_file() -> None:
+    words = {line.split(" ")[0] for path in FILES for line in path.read_text().splitlines() if line}
+    assert not words & set(RUST_ONLY)
+    assert {"take", "rest", "dial-to", "credentials"} <= words
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
