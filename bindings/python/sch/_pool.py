@@ -74,11 +74,19 @@ _keys = itertools.count(1)
 _waiters: "weakref.WeakValueDictionary[int, Waiter]" = weakref.WeakValueDictionary()
 
 
+#: `depth`: waiters that this thread is inside of.
+_here = threading.local()
+
+
 def _woken(key: Optional[int]) -> None:
     """The one callback, never freed. What a waiter raises goes to sys.unraisablehook."""
     waiter = _waiters.get(key or 0)
     if waiter is not None and waiter._wake is not None:
-        waiter._wake()
+        _here.depth = getattr(_here, "depth", 0) + 1
+        try:
+            waiter._wake()
+        finally:
+            _here.depth -= 1
 
 
 _WAKE = sch_wake_fn(_woken)
@@ -109,7 +117,7 @@ class Pool:
         with self._door:
             if not self._finalizer.alive:
                 return
-            if self._inside:
+            if self._inside or getattr(_here, "depth", 0):
                 raise BusyError("the pool is in use: free it when the calls have returned", Status.ERR_BUSY)
             status = lib.sch_pool_free(self._handle)
             if status != Status.OK:
