@@ -172,6 +172,8 @@ impl Connection {
         let mut direct = self.writes_directly();
         let mut answer =
             Submitted { transport: 0, write_now: 0, held: 0, first: self.out.next_number, count: 0 };
+        // The one that they are written to, also when a command among them lets it go: it may be given up in this call.
+        let writes_to = self.current();
         let mut at = 0;
         while at < data.len() {
             if self.out.broken {
@@ -253,7 +255,7 @@ impl Connection {
             self.stirred = true;
         }
         if answer.write_now > 0 {
-            answer.transport = self.current().unwrap_or(0);
+            answer.transport = writes_to.unwrap_or(0);
         }
         answer
     }
