@@ -586,7 +586,14 @@ impl Play<'_> {
             2 => sch_conn_leave(raw, now),
             3 => {
                 let host = if n == 9 { self.draw.bytes(9) } else { b"b" };
-                sch_pool_dial_result(pool, now, host.as_ptr().cast(), host.len(), n as u16, n.is_multiple_of(3))
+                sch_pool_dial_result(
+                    pool,
+                    now,
+                    host.as_ptr().cast(),
+                    host.len(),
+                    n as u16,
+                    n.is_multiple_of(3),
+                )
             }
             4 => {
                 let cap = self.draw.below(4) as usize;
