@@ -41,7 +41,7 @@ $(BUILD)/pool: $(LIB)/libsch.so $(POOL)
 
 demo: tools clients
 	python3 demo/run.py $(if $(UPSTREAM),--upstream $(UPSTREAM))
-	python3 demo/pool.py --only 1 2 $(if $(UPSTREAM),--upstream $(UPSTREAM))
+	python3 demo/pool.py --only 1 $(if $(UPSTREAM),--upstream $(UPSTREAM))
 	python3 demo/cluster.py --only slot-migrate-existing
 
 # Every row of the README's table, against redis-server, with its demands.

@@ -261,7 +261,7 @@ class ActionKind(enum.IntEnum):
 
     #: Timeouts are at least `timeout_ms` from now on, also of commands in flight.
     RELAX = 1
-    #: Timeouts are as configured again.
+    #: Timeouts are as configured again: of what waits now, from now on, as its reply may just be on its way.
     RESTORE = 2
     #: Bytes of libsch wait in the region of `transport`.
     WRITE = 3
