@@ -10,7 +10,7 @@ HIREDIS := $(BUILD)/hiredis
 PREFIX ?= /usr/local
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 
-.PHONY: all demo test e2e memcheck clients tools install bench clean
+.PHONY: all demo test e2e memcheck sanitize soak clients tools install bench clean
 
 all: clients
 
@@ -47,6 +47,14 @@ memcheck: clients
 
 test: tools
 	tools/test.sh
+
+# Under sanitizers: the C programs and clients, Rust tests, the pool's threads. Half an hour, most of it building.
+sanitize: tools
+	tools/sanitize.sh
+
+# The long forms of all that draws at random; SECONDS_IN_ALL=1200 bounds it.
+soak:
+	tools/soak.sh
 
 bench:
 	$(CARGO) bench --locked --bench framer

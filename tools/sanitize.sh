@@ -10,7 +10,7 @@ out=$PWD/build/sanitize
 target=$(rustc -vV | sed -n 's/^host: //p')
 mkdir -p "$out"
 step() { printf '\n== %s\n' "$*"; }
-export ASAN_OPTIONS=exitcode=99:detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=exitcode=99
+export ASAN_OPTIONS=exitcode=99:detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS="exitcode=99 suppressions=$PWD/tests/sanitizers/thread.supp"
 
 must_report() { # must_report WHAT PROGRAM [ARGUMENT]: it fails, and says what
     local what=$1 said status=0
