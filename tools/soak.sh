@@ -12,7 +12,7 @@ bounded() { # bounded SECONDS WHAT COMMAND...: over the bound is no failure
     shift 2
     from=$(date +%s)
     timeout --signal=INT "$bound" nice "$@" || status=$?
-    [ $status = 0 ] || [ $status = 124 ] || { echo "FAILED: $what"; exit 1; }
+    [ $status = 0 ] || [ $status = 124 ] || { echo "FAILED: $what"; return 1; }
     ran+=("$what: $(($(date +%s) - from)) s$([ $status = 124 ] && echo ', cut off at its bound')")
 }
 
