@@ -4,6 +4,8 @@
 #![allow(unsafe_code, reason = "one of the targets calls the C ABI")]
 #![allow(clippy::disallowed_methods)] // reads files
 
+#[path = "../fuzz/bodies/draw.rs"]
+mod draw;
 #[path = "../fuzz/bodies/ffi.rs"]
 mod ffi;
 #[path = "../fuzz/bodies/framer.rs"]

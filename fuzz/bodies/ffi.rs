@@ -5,12 +5,9 @@
 //! Nothing panics, nothing that is lent cannot be read, a call that fails leaves its outputs untouched, what is given is never
 //! more than what there is, actions end. Under AddressSanitizer, nothing is touched that was freed, and nothing leaks.
 
-#[path = "draw.rs"]
-mod draw;
-
+use crate::draw::Draw;
 use core::ffi::{c_char, c_void};
 use core::ptr::{null, null_mut};
-use draw::Draw;
 use sch::ffi::action::*;
 use sch::ffi::config::*;
 use sch::ffi::conn::*;
@@ -586,7 +583,14 @@ impl Play<'_> {
             2 => sch_conn_leave(raw, now),
             3 => {
                 let host = if n == 9 { self.draw.bytes(9) } else { b"b" };
-                sch_pool_dial_result(pool, now, host.as_ptr().cast(), host.len(), n as u16, n % 3 == 0)
+                sch_pool_dial_result(
+                    pool,
+                    now,
+                    host.as_ptr().cast(),
+                    host.len(),
+                    n as u16,
+                    self.draw.below(2) == 0,
+                )
             }
             4 => {
                 let cap = self.draw.below(4) as usize;
