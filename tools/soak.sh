@@ -13,7 +13,9 @@ bounded() { # bounded SECONDS WHAT COMMAND...: over the bound is no failure
     from=$(date +%s)
     timeout --signal=INT "$bound" nice "$@" || status=$?
     [ $status = 0 ] || [ $status = 124 ] || { echo "FAILED: $what"; return 1; }
-    ran+=("$what: $(($(date +%s) - from)) s$([ $status = 124 ] && echo ', cut off at its bound')")
+    what+=": $(($(date +%s) - from)) s"
+    [ $status = 0 ] || what+=", cut off at its bound"
+    ran+=("$what")
 }
 
 if [ ! -x "$tools/bin/cargo-fuzz" ]; then cargo install --quiet --locked --root "$tools" cargo-fuzz; fi
