@@ -11,7 +11,7 @@ HIREDIS := $(BUILD)/hiredis
 PREFIX ?= /usr/local
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 
-.PHONY: all demo test e2e memcheck drivers clients tools install bench clean
+.PHONY: all demo test e2e memcheck drivers sanitize soak clients tools install bench clean
 
 all: clients
 
@@ -62,6 +62,14 @@ drivers:
 
 test: tools
 	tools/test.sh
+
+# Under sanitizers: the C programs and clients, Rust tests, the pool's threads. Half an hour, most of it building.
+sanitize: tools
+	tools/sanitize.sh
+
+# The long forms of all that draws at random; SECONDS_IN_ALL=1200 bounds it.
+soak:
+	tools/soak.sh
 
 # All figures of the design in one table, which is also written to docs/PERFORMANCE.md. Node's needs its addon (tools/test_node.sh).
 bench: $(LIB)/libsch.so $(BUILD)/pipeline

@@ -5,6 +5,8 @@
 #![allow(clippy::disallowed_methods)] // reads files
 #![allow(clippy::duplicate_mod)] // each target brings what it draws with
 
+#[path = "../fuzz/bodies/draw.rs"]
+mod draw;
 #[path = "../fuzz/bodies/ffi.rs"]
 mod ffi;
 #[path = "../fuzz/bodies/framer.rs"]

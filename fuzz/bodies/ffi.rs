@@ -5,12 +5,9 @@
 //! Nothing panics, nothing that is lent cannot be read, a call that fails leaves its outputs untouched, what is given is never
 //! more than what there is, actions end. Under AddressSanitizer, nothing is touched that was freed, and nothing leaks.
 
-#[path = "draw.rs"]
-mod draw;
-
+use crate::draw::Draw;
 use core::ffi::{c_char, c_void};
 use core::ptr::{null, null_mut};
-use draw::Draw;
 use sch::ffi::action::*;
 use sch::ffi::config::*;
 use sch::ffi::conn::*;
@@ -592,7 +589,7 @@ impl Play<'_> {
                     host.as_ptr().cast(),
                     host.len(),
                     n as u16,
-                    n.is_multiple_of(3),
+                    self.draw.below(2) == 0,
                 )
             }
             4 => {

@@ -6,10 +6,7 @@
 //! * where redis-protocol or the values end a frame, it ends;
 //! * what redis-protocol reads is refused for one of the reasons that [`stricter`] names, and for no other.
 
-#[path = "draw.rs"]
-mod draw;
-
-use draw::Draw;
+use crate::draw::Draw;
 use redis_protocol::resp3::decode;
 use sch::resp::framer::{FrameError, Framer, FramerLimits, Stop};
 use sch::resp::value::{ValueError, ValueLimits, parse};

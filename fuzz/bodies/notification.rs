@@ -5,10 +5,7 @@
 //! * as choices: one notification is written in two forms of those that servers use (N1), and both are read as the same,
 //!   without a defect; cut off anywhere it is still of the same type, or not yet known (N2).
 
-#[path = "draw.rs"]
-mod draw;
-
-use draw::Draw;
+use crate::draw::Draw;
 use sch::notification::{
     Kind, Notification, NotificationError, NotificationLimits, SNIFF_LIMIT, Sniff, from_elements, parse,
     sniff,

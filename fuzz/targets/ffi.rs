@@ -2,5 +2,7 @@
 
 #[path = "../bodies/ffi.rs"]
 mod body;
+#[path = "../bodies/draw.rs"]
+mod draw;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| body::run(data));
