@@ -58,7 +58,7 @@ def main():
     parser.add_argument("--sim", default=os.path.join(TOP, "target/release/sch-sim"))
     parser.add_argument("--workload", default=os.path.join(TOP, "build/workload"))
     parser.add_argument("--redis-server", action="store_true")
-    parser.add_argument("--seconds", type=float, default=5.5)
+    parser.add_argument("--seconds", type=float, default=4.5)
     parser.add_argument("--only", nargs="*", choices=SCENARIOS)
     args = parser.parse_args()
     bad, began = [], time.monotonic()

@@ -686,7 +686,8 @@
 #define SCH_ACTION_RELAX 1
 
 /**
- * Timeouts are as configured again. `reason`: SCH_RESTORE_*. Needs no answer.
+ * Timeouts are as configured again: of what waits now, from now on, as its reply may just be on its way. `reason`:
+ * SCH_RESTORE_*. Needs no answer.
  */
 #define SCH_ACTION_RESTORE 2
 

@@ -192,6 +192,9 @@ fn an_unasked_load_does_not_answer_what_was_not_polled() {
     host.cluster.tick(at(host.now));
     host.load(&THREE, None);
     assert_eq!(host.actions(), [format!("reload {} attempt=1 seq=-", reason::HOST)]);
+    // It is still awaited: if it fails, it is asked for again.
+    host.cluster.reload_failed(at(host.now));
+    assert_eq!(host.wait(), [format!("reload {} attempt=2 seq=-", reason::FAILED)]);
     host.load(&THREE, None);
     assert_eq!(host.cluster.next_deadline(), None);
 }

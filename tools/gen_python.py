@@ -38,10 +38,24 @@ ENUMS = {
     "SCH_WAITING_": "Waiting",
     "SCH_FENCE_": "Fence",
     "SCH_PHASE_": "Phase",
+    "SCH_EVENT_": "EventKind",
+    "SCH_NOTIFICATION_": "Notification",
+    "SCH_UNOWNED_": "Unowned",
+    "SCH_HEALTH_": "Health",
+    "SCH_RELOAD_": "ReloadReason",
+    "SCH_CLUSTER_": "ClusterActionKind",
+    "SCH_CLUSTER_TIME_": "ClusterTime",
 }
-STATUS = ("OK", "EMPTY", "ERR_")
-NUMBERS = ("SCH_ABI_VERSION", "SCH_VERSION_MAJOR", "SCH_VERSION_MINOR", "SCH_VERSION_PATCH")
+STATUS = ("OK", "EMPTY", "MORE", "ERR_")
+NUMBERS = ("SCH_ABI_VERSION", "SCH_VERSION_MAJOR", "SCH_VERSION_MINOR", "SCH_VERSION_PATCH", "SCH_HOST_SIZE")
 FLAGS = {"Waiting"}
+#: Struct of counters -> the class that shows them.
+COUNTERS = {
+    "sch_counters": ("Counters", "Counters of a connection since it was made."),
+    "sch_pool_counts": ("PoolCounters", "Counters of a pool since it was made."),
+    "sch_endpoint_counters": ("EndpointCounters", "Counters of one endpoint of a pool."),
+}
+OPAQUE = {"sch_config", "sch_conn", "sch_pool", "sch_cluster"}
 
 SCALARS = {
     "void": "None",
@@ -55,6 +69,9 @@ SCALARS = {
     "int64_t": "c_int64",
     "sch_status": "c_int32",
     "sch_log_fn": "sch_log_fn",
+    "sch_wake_fn": "sch_wake_fn",
+    "char": "c_char",
+    "int": "c_int",
 }
 
 
@@ -91,14 +108,15 @@ def enums(numbers):
     return groups
 
 
-def structs(code):
-    """name -> [(field, type, array length, doc)]"""
+def structs(code, sizes):
+    """name -> [(field, type, array length, doc)]; `sizes` are the numbers that a length may be named by."""
     out = {}
     for name, body in re.findall(r"typedef struct (sch_\w+) \{\n(.*?)\n\} \1;", code, re.S):
         fields = []
-        pattern = r"/\*\*(.*?)\*/\s*((?:const )?(?:struct )?\w+ \*?)\s*(\w+)(?:\[(\d+)\])?;"
+        pattern = r"/\*\*(.*?)\*/\s*((?:const )?(?:struct )?\w+ \*?)\s*(\w+)(?:\[(\w+)\])?;"
         for doc, kind, field, length in re.findall(pattern, body, re.S):
-            fields.append((field, kind.strip(), int(length or 0), sentence(doc)))
+            size = sizes.get(length) or int(length or 0)
+            fields.append((field, kind.strip(), size, sentence(doc)))
         if len(fields) != body.count(";\n") + 1:
             fail(f"not every field of {name} was understood")
         out[name] = fields
@@ -148,20 +166,27 @@ def parameter(kind, known, opaque):
     fail(f"unknown type {kind}")
 
 
-def callback(code):
-    found = re.search(r"typedef void \(\*sch_log_fn\)\(int32_t level, const char \*text, size_t len, void \*user_data\);", code)
-    if not found:
-        fail("sch_log_fn is not what it was")
-    return "sch_log_fn = CFUNCTYPE(None, c_int32, c_void_p, c_size_t, c_void_p)"
+CALLBACKS = {
+    "typedef void (*sch_log_fn)(int32_t level, const char *text, size_t len, void *user_data);":
+        "sch_log_fn = CFUNCTYPE(None, c_int32, c_void_p, c_size_t, c_void_p)",
+    "typedef void (*sch_wake_fn)(void *user_data);": "sch_wake_fn = CFUNCTYPE(None, c_void_p)",
+}  # fmt: skip
+
+
+def callbacks(code):
+    found = re.findall(r"typedef \w+ \(\*.*?;", code, re.S)
+    if set(found) != set(CALLBACKS):
+        fail(f"callbacks are not what they were: {found}")
+    return [CALLBACKS[line] for line in found]
 
 
 def generate(header):
     code = header[header.index("#ifndef SCH_H"):]
     numbers = constants(code)
-    known = structs(code)
+    known = structs(code, {name: value for name, value, _ in numbers})
     opaque = {name for name in re.findall(r"typedef struct (sch_\w+) \1;", code)}
     calls = functions(code)
-    if len(calls) < 90 or len(known) < 8 or opaque != {"sch_config", "sch_conn"}:
+    if len(calls) < 90 or len(known) < 8 or opaque != OPAQUE:
         fail("the header was not understood")
     exports = {n for n in (ROOT / "include" / "sch.symbols").read_text().split()}
     if exports != set(calls):
@@ -177,7 +202,9 @@ def generate(header):
         "    POINTER,",
         "    Structure,",
         "    c_bool,",
+        "    c_char,",
         "    c_char_p,",
+        "    c_int,",
         "    c_int32,",
         "    c_int64,",
         "    c_size_t,",
@@ -200,17 +227,18 @@ def generate(header):
         out += ["", "", f"class {enum_name}({base}):", f'    """{prefix}*"""', ""]
         for member, value, doc in members:
             out += [f"    #: {doc}", f"    {member} = {value}"]
-    out += ["", "", callback(code)]
+    out += ["", "", *callbacks(code)]
     for name, fields in known.items():
         out += ["", "", f"class {name}(Structure):", "    _fields_ = ["]
         for field, kind, length, _ in fields:
             ctype = struct_type(kind, known)
             out.append(f'        ("{field}", {ctype}{f" * {length}" if length else ""}),')
         out.append("    ]")
-    counters = [f for f in known["sch_counters"] if f[0] not in ("struct_size", "reserved")]
-    out += ["", "", "@dataclass(frozen=True)", "class Counters:", '    """Counters of a connection since it was made."""', ""]
-    for field, _, _, doc in counters:
-        out += [f"    #: {doc}", f"    {field}: int"]
+    for struct, (shown, doc_of) in COUNTERS.items():
+        out += ["", "", "@dataclass(frozen=True)", f"class {shown}:", f'    """{doc_of}"""', ""]
+        for field, _, _, doc in known[struct]:
+            if field not in ("struct_size", "reserved"):
+                out += [f"    #: {doc}", f"    {field}: int"]
     out += ["", "", "#: Every function: what it answers and what it takes.", "FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {"]
     for name, (result, params) in calls.items():
         answer = "c_char_p" if result == "const char *" else SCALARS.get(result) or fail(f"{name} answers {result}")

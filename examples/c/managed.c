@@ -32,6 +32,7 @@ struct managed {
     struct parser parser;
     struct stats stats;
     bool lost, never_written; /* the command that waits will have no reply */
+    uint64_t restored_at;     /* what waited then has the configured time from then on */
     const char *raw;          /* the last reply */
     size_t raw_len;
     void (*told)(void *user, const sch_conn *sch, const sch_action *action);
@@ -101,6 +102,7 @@ static void actions(struct managed *c) {
             break;
         case SCH_ACTION_RESTORE:
             c->stats.restored++;
+            c->restored_at = now_ns();
             break;
         case SCH_ACTION_HANDOFF_FINISHED:
             if (a.outcome == SCH_OUTCOME_SWAPPED) c->stats.handoffs++;
@@ -234,7 +236,7 @@ static sch_status submit(struct managed *c, const char *bytes, size_t len, uint6
 
 static enum result await_reply(struct managed *c, uint64_t began, int timeout_ms, int64_t *integer) {
     for (;;) {
-        uint64_t effective = (uint64_t)timeout_ms, now = now_ns();
+        uint64_t effective = (uint64_t)timeout_ms, now = now_ns(), from = began;
         bool infinite = false;
         enum reply_kind kind = parser_take(&c->parser, integer, &c->raw, &c->raw_len);
         if (kind == REPLY_ERROR) return RESULT_ERROR;
@@ -245,8 +247,9 @@ static enum result await_reply(struct managed *c, uint64_t began, int timeout_ms
         if (c->never_written) return RESULT_NOT_RUN;
         /* Relaxed windows cover commands that wait already: ask each time (R4). */
         sch_conn_effective_timeout_ms(c->sch, (uint64_t)timeout_ms, false, &effective, &infinite);
-        if (now >= began + effective * 1000000u) return RESULT_TIMEOUT;
-        turn(c, began + effective * 1000000u);
+        if (c->restored_at > from) from = c->restored_at;
+        if (now >= from + effective * 1000000u) return RESULT_TIMEOUT;
+        turn(c, from + effective * 1000000u);
     }
 }
 

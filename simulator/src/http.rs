@@ -96,13 +96,16 @@ async fn route(sim: &Arc<Sim>, method: &Method, path: &str, query: &str, body: &
             struct Cluster {
                 client_maint_notifications: Option<bool>,
                 replay_terminators: Option<bool>,
+                replay_starters: Option<bool>,
             }
             let r: Cluster = parse(body)?;
             let mut s = lock(&sim.settings);
             s.enabled = r.client_maint_notifications.unwrap_or(s.enabled);
             s.replay_terminators = r.replay_terminators.unwrap_or(s.replay_terminators);
+            s.replay_starters = r.replay_starters.unwrap_or(s.replay_starters);
             Ok(
-                json!({"ok": true, "client_maint_notifications": s.enabled, "replay_terminators": s.replay_terminators}),
+                json!({"ok": true, "client_maint_notifications": s.enabled, "replay_terminators": s.replay_terminators,
+                    "replay_starters": s.replay_starters}),
             )
         }
         (_, "/v1/move") if post => maint::start_move(sim, parse(body)?).await,

@@ -29,6 +29,8 @@ pub struct Maint {
     moving: Vec<Moving>,
     /// The last MIGRATED or FAILED_OVER of each endpoint.
     terminators: HashMap<String, Bytes>,
+    /// MIGRATING or FAILING_OVER whose terminator did not come yet.
+    starters: HashMap<String, Bytes>,
     /// SMIGRATING whose SMIGRATED did not come yet.
     slots: HashMap<String, Bytes>,
 }
@@ -42,6 +44,7 @@ impl Maint {
     /// Nothing is kept for those who opt in later, but a MOVING that is under way.
     pub fn forget_windows(&mut self) {
         self.slots.clear();
+        self.starters.clear();
         self.terminators.clear();
     }
 
@@ -152,12 +155,12 @@ pub fn opt_in(sim: &Sim, conn: &Conn, a: &[Bytes], out: &mut Vec<u8>) {
     if !TYPES.contains(&kind.as_str()) {
         return resp::error(out, "ERR syntax error");
     }
-    let replay = {
+    let (terminators, starters) = {
         let settings = lock(&sim.settings);
         if !settings.enabled {
             return resp::error(out, "ERR maintenance notifications are disabled on this server");
         }
-        settings.replay_terminators
+        (settings.replay_terminators, settings.replay_starters)
     };
     let maint = lock(&sim.maint);
     resp::simple(out, "OK");
@@ -176,8 +179,11 @@ pub fn opt_in(sim: &Sim, conn: &Conn, a: &[Bytes], out: &mut Vec<u8>) {
     }
     let name = &conn.endpoint.name;
     let mut frames: Vec<Bytes> = Vec::new();
-    if replay {
+    if terminators {
         frames.extend(maint.terminators.get(name).cloned());
+    }
+    if starters {
+        frames.extend(maint.starters.get(name).cloned());
     }
     frames.extend(maint.slots.get(name).cloned());
     frames.extend(
@@ -381,8 +387,11 @@ pub fn window(sim: &Arc<Sim>, kind: &'static str, r: &WindowRequest) -> Answer {
     }
     resp::bulk(&mut out, shards.as_bytes());
     let frame = Bytes::from(out);
-    if !starter {
-        for name in names(sim, r.endpoint.as_deref()) {
+    for name in names(sim, r.endpoint.as_deref()) {
+        if starter {
+            maint.starters.insert(name, frame.clone());
+        } else {
+            maint.starters.remove(&name);
             maint.terminators.insert(name, frame.clone());
         }
     }

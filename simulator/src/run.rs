@@ -38,6 +38,9 @@ pub struct Serve {
     /// The one name clients know the endpoints by, and those it stands for (all when none are given).
     #[arg(long, value_name = "NAME[=ENDPOINT,...]")]
     name: Option<String>,
+    /// Who opts in between a MIGRATING or FAILING_OVER and its terminator is sent it: newer servers do.
+    #[arg(long)]
+    replay_starters: bool,
     /// A name that resolves, for notifications of the *-fqdn types: localhost, say. Without it: NAME.sch.test.
     #[arg(long, value_name = "HOST")]
     fqdn: Option<String>,
@@ -195,6 +198,7 @@ async fn serve_until_stopped(o: Serve) -> Result<(), String> {
             kind: o.server,
             enabled: o.server != ServerKind::FeatureOff,
             replay_terminators: true,
+            replay_starters: o.replay_starters,
             cluster: o.cluster.is_some(),
         }),
         maint: Mutex::new(Maint::default()),

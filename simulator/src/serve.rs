@@ -194,7 +194,8 @@ async fn serve(sim: Arc<Sim>, conn: Arc<Conn>, tcp: Arc<TcpStream>) {
     conn.kill(Kill::Close);
     lock(&sim.pubsub).forget(id);
     lock(&sim.conns).remove(&id);
-    sim.event("disconnected", json!({"endpoint": ep.name, "connection": id}));
+    let commands = conn.commands.load(Ordering::Relaxed);
+    sim.event("disconnected", json!({"endpoint": ep.name, "connection": id, "commands": commands}));
 }
 
 /// Counts commands that get no reply; true when every connection was reset for it.

@@ -100,6 +100,8 @@ pub struct Settings {
     pub kind: ServerKind,
     pub enabled: bool,
     pub replay_terminators: bool,
+    /// Who opts in within a window is sent its starter: newer servers do.
+    pub replay_starters: bool,
     /// Several nodes, each with slots of its own.
     pub cluster: bool,
 }
@@ -216,6 +218,7 @@ impl Sim {
         let settings = lock(&self.settings);
         json!({"ok": true, "ms": self.ms(), "endpoints": endpoints, "connections": conns,
             "next_seq": lock(&self.maint).next_seq,
-            "client_maint_notifications": settings.enabled, "replay_terminators": settings.replay_terminators})
+            "client_maint_notifications": settings.enabled, "replay_terminators": settings.replay_terminators,
+            "replay_starters": settings.replay_starters})
     }
 }

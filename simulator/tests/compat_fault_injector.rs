@@ -446,3 +446,26 @@ fn failures_are_not_announced() {
         );
     }
 }
+
+/// Of older servers it is known that they do not; a newer suite expects it.
+#[test]
+fn a_starter_greets_who_opts_in_within_its_window_when_asked_for() {
+    for (options, on) in [(&[][..], false), (&["--replay-starters"][..], true)] {
+        let sim = Sim::start(options);
+        sim.post("/v1/migrating", "{}");
+        let mut c = sim.opted("a", "none");
+        sim.post("/v1/migrated", "{}");
+        let first = if on { starter("MIGRATING", 0) } else { terminator("MIGRATED", 1) };
+        assert_eq!(c.frame(), first, "{options:?}");
+        let mut late = sim.opted("a", "none");
+        assert_eq!(late.frame(), terminator("MIGRATED", 1));
+        assert_eq!(late.ask(&["PING"]), "+PONG\r\n", "the window is over");
+        let (status, _) = sim.http("PUT", "/v1/cluster", &json!({"replay_starters": !on}).to_string());
+        assert_eq!(status, 200);
+        sim.post("/v1/failing_over", "{}");
+        let mut c = sim.opted("b", "none");
+        c.frame();
+        let next = if on { c.ask(&["PING"]) } else { c.frame() };
+        assert_eq!(next, if on { "+PONG\r\n".into() } else { starter("FAILING_OVER", 2) });
+    }
+}

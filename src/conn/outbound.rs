@@ -215,6 +215,8 @@ impl Connection {
                     }
                     self.out.facts = Facts::UNKNOWN;
                     if self.phase == Phase::Ready && self.can_hold() {
+                        // What closed the fence goes where the rest of it went: EXEC behind a region with its MULTI (F1).
+                        self.release_hold();
                         self.progress(now);
                         direct = self.writes_directly();
                     }

@@ -11,7 +11,8 @@ use core::time::Duration;
 
 /// Timeouts are at least `timeout_ms` from now on, also of commands in flight. `reason`: SCH_WINDOW_*. Needs no answer.
 pub const SCH_ACTION_RELAX: i32 = 1;
-/// Timeouts are as configured again. `reason`: SCH_RESTORE_*. Needs no answer.
+/// Timeouts are as configured again: of what waits now, from now on, as its reply may just be on its way. `reason`:
+/// SCH_RESTORE_*. Needs no answer.
 pub const SCH_ACTION_RESTORE: i32 = 2;
 /// Bytes of libsch wait in the region of `transport`. Answer: `sch_conn_wrote`.
 pub const SCH_ACTION_WRITE: i32 = 3;

@@ -233,7 +233,10 @@ impl World {
             Kind::Select | Kind::ReplyOn if !self.plain => kind,
             _ if simple => Kind::Set,
             // Where replies are not counted, records give way to new commands (N7): nobody can tell what was lost.
-            Kind::Monitor if self.tight => Kind::Set,
+            Kind::Monitor | Kind::Subscribe(_) | Kind::Psubscribe | Kind::UnsubscribeAll if self.tight => {
+                Kind::Set
+            }
+            Kind::Unsubscribe(_) if self.tight => Kind::Set,
             _ => kind,
         };
         let id = self.next_id;
@@ -359,6 +362,8 @@ impl World {
         self.next_id += 1;
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let bytes = encode(&words);
+        // A prefix that is lost in part is told as never written, before what it was to prefix is submitted.
+        let cut = if is_prefix { 0 } else { cut };
         let at = bytes.len() * usize::from(cut.min(8)) / 8;
         let now = if cut == 0 { bytes.len() } else { at.max(1) };
         self.tail = bytes[now..].to_vec();

@@ -39,8 +39,10 @@ from ._declarations import (
     CloseReason,
     CommandClass,
     Counters,
+    EndpointCounters,
     EndpointPolicy,
     EndpointType,
+    EventKind,
     Fence,
     Handshake,
     Level,
@@ -48,12 +50,15 @@ from ._declarations import (
     LogLevel,
     LostOutcome,
     Mode,
+    Notification,
     OffReason,
     OnLoss,
     Outcome,
     Phase,
+    PoolCounters,
     RestoreReason,
     Status,
+    Unowned,
     Waiting,
     Window,
 )
@@ -68,6 +73,7 @@ from ._errors import (
     LibraryError,
     LimitError,
     NotAPushError,
+    NotASlotMapError,
     NotConnectedError,
     PanicError,
     PoisonedError,
@@ -78,6 +84,18 @@ from ._errors import (
     WroteTooMuchError,
 )
 from ._library import version
+from ._pool import Place, Places, Pool, Waiter
+from ._pool_events import (
+    BreakerClosed,
+    BreakerOpened,
+    EndpointRefused,
+    EventsDropped,
+    HandoffDue,
+    Late,
+    MaintenanceHeard,
+    PoolEvent,
+    Retire,
+)
 from ._steady import Submitted
 from ._version import __version__
 

@@ -24,6 +24,7 @@ from ._declarations import (
     LogLevel,
     Phase,
     Status,
+    Unowned,
     sch_action,
     sch_counters,
     sch_dial,
@@ -33,6 +34,7 @@ from ._declarations import (
 from ._errors import BusyError, FreedError, SchError, fail
 from ._library import lib, status_text
 from ._memory import Buffer, as_bytes
+from ._pool import Pool, Waiter
 from ._steady import Receive, Submit
 from ._steady import make as make_steady
 from ._time import deadline, to_ms, to_ns
@@ -123,7 +125,7 @@ def _refuse(finalizer: "weakref.finalize[Any, Any]") -> NoReturn:
 class Connection:
     """One logical connection, made without a transport. `free` it, or let `with` or the garbage collector do so."""
 
-    __slots__ = ("_idle", "_handle", "_finalizer", "_log", "level", "receive", "submit", "__weakref__")
+    __slots__ = ("_idle", "_handle", "_finalizer", "_log", "level", "receive", "submit", "_pool", "__weakref__")
 
     def __init__(self, config: Optional[Config] = None, *, log: Optional[LogFunction] = None) -> None:
         """`log` gets the log lines in place of the logger `sch`."""
@@ -142,6 +144,8 @@ class Connection:
         self._finalizer = weakref.finalize(self, _end, self._idle, self._handle)
         self._log: LogFunction = _to_logger if log is None else log
         self.level = Level(config.level)
+        #: Keeps the waiters of the pool for as long as they may be woken.
+        self._pool: Optional[Pool] = None
         self.receive: Receive
         self.submit: Submit
         self.receive, self.submit = make_steady(
@@ -225,11 +229,20 @@ class Connection:
 
     def dial(self, now: float, nth: int = 0) -> Optional[Dial]:
         """Where to dial, for the first connect and for reconnects: the choice number `nth`. None: there is no such."""
-        moment, index = to_ns(now), whole("nth", nth, 32)
+        return self._dial(lib.sch_conn_dial, to_ns(now), whole("nth", nth, 32))
+
+    def dial_to(self, now: float, host: str, port: int) -> Dial:
+        """As `dial`, to a place that you know from elsewhere: `Pool.where_to_dial` says where a pool's connections go."""
+        raw = _text("host", host)
+        dial = self._dial(lib.sch_conn_dial_to, to_ns(now), raw, len(raw), whole("port", port, 16))
+        assert dial is not None  # an error would have been raised
+        return dial
+
+    def _dial(self, function: Any, *arguments: Any) -> Optional[Dial]:
         out = sch_dial(struct_size=sizeof(sch_dial))
         self._enter()
         try:
-            status = lib.sch_conn_dial(self._handle, moment, index, byref(out))
+            status = function(self._handle, *arguments, byref(out))
             if status < 0:
                 _problem(self._handle, status)
             if status != Status.OK:
@@ -344,6 +357,50 @@ class Connection:
     def close(self, now: float) -> None:
         """Ends the connection: drain the actions after it, then `free`. The current transport is yours to close."""
         self._call(lib.sch_conn_close, to_ns(now))
+
+    # In a pool ----------------------------------------------------------------------------------------------------
+
+    def join(
+        self, now: float, pool: Pool, *, user: int = 0, unowned: Unowned = Unowned.RETIRE, node: Optional[str] = None
+    ) -> None:
+        """Becomes a member of `pool`, owned by a user. `user` is what you call it, for events; `unowned`: what becomes of
+        it when its node moves and nobody owns it; `node` is host:port where you know better than `connected` says."""
+        if not isinstance(pool, Pool):
+            raise TypeError(f"pool is a sch.Pool, not {type(pool).__name__}")
+        moment, name = to_ns(now), b"" if node is None else _text("node", node)
+        numbers = whole("unowned", unowned, 31), whole("user", user, 64)
+        with pool._used() as handle:
+            self._call(lib.sch_conn_join, moment, handle, *numbers, name, len(name))
+        self._pool = pool
+
+    def leave(self, now: float) -> None:
+        """Leaves its pool. A handoff that waited for its turn begins at once."""
+        self._call(lib.sch_conn_leave, to_ns(now))
+        self._pool = None
+
+    def take(self, now: float, waiter: Optional[Waiter] = None) -> None:
+        """A user owns it from here on; `waiter` is woken for its mail, None: ask `has_mail`. Drain the actions."""
+        pool = self._pool
+        which = 0 if pool is None else pool._number(waiter)
+        self._call(lib.sch_conn_take, to_ns(now), which)
+
+    def give(self, now: float) -> None:
+        """Nobody owns it: it rests, and its mail waits until it is taken."""
+        self._call(lib.sch_conn_give, to_ns(now))
+
+    @property
+    def has_mail(self) -> bool:
+        """Whether there is mail: then `tick` and drain the actions."""
+        out = c_bool()
+        self._look(lib.sch_conn_has_mail, byref(out))
+        return out.value
+
+    @property
+    def member(self) -> int:
+        """Its number in events, never 0 and never used again."""
+        out = c_uint64()
+        self._look(lib.sch_conn_member, byref(out))
+        return out.value
 
     # Pushes, at level 1 -------------------------------------------------------------------------------------------
 

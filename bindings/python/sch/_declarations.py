@@ -8,7 +8,9 @@ from ctypes import (
     POINTER,
     Structure,
     c_bool,
+    c_char,
     c_char_p,
+    c_int,
     c_int32,
     c_int64,
     c_size_t,
@@ -29,6 +31,8 @@ VERSION_MINOR = 1
 VERSION_PATCH = 0
 #: The number of this header, for `sch_conn_new`.
 ABI_VERSION = 1
+#: Room for a host and a NUL.
+HOST_SIZE = 256
 
 
 class Status(enum.IntEnum):
@@ -38,6 +42,8 @@ class Status(enum.IntEnum):
     OK = 0
     #: There is nothing to give: no action, no deadline, no further place to dial.
     EMPTY = 1
+    #: An array of yours is too small for what there is to give: it stays, and the lengths in the struct say how many it takes.
+    MORE = 2
     #: A pointer is NULL that must not be, or has a length and is NULL.
     ERR_NULL = -1
     #: A value is out of its range: an unknown number, a length above PTRDIFF_MAX, text that is not UTF-8 or has a NUL in it.
@@ -215,6 +221,39 @@ class Limit(enum.IntEnum):
     MAX_OVERLAP_BYTES = 20
     #: Log lines kept until they are read. 1,024.
     MAX_LINES = 21
+    #: Nodes of a cluster, replicas included. 4,096; at least 1.
+    MAX_CLUSTER_NODES = 61
+    #: Replicas of one shard; more are left out. 16.
+    MAX_CLUSTER_REPLICAS = 62
+    #: Bytes of a reply to CLUSTER SLOTS or SHARDS. 16 MiB, each slot apart with two replicas takes 4.
+    MAX_CLUSTER_REPLY_BYTES = 63
+    #: Elements of one. 1,000,000.
+    MAX_CLUSTER_REPLY_ELEMENTS = 64
+    #: Nesting of one. 8, servers send 4; at most 32.
+    MAX_CLUSTER_REPLY_DEPTH = 65
+    #: SMIGRATED remembered by a cluster, to know duplicates. 64; at least 1.
+    MAX_CLUSTER_MARKS = 66
+    #: SLOTS_MOVED that wait to be polled from a cluster; the oldest gives way. 64; at least 1.
+    MAX_CLUSTER_EVENTS = 67
+    #: SMIGRATED kept during a reload; beyond, the map is loaded once more. 16.
+    MAX_CLUSTER_REPLAY = 68
+    #: Entries of `sch_cluster_map_address`. 4,096.
+    MAX_CLUSTER_ADDRESSES = 69
+
+
+class ClusterTime(enum.IntEnum):
+    """SCH_CLUSTER_TIME_*"""
+
+    #: A reload that a cluster asks for waits for a random part of this. 200, so that clients do not ask together.
+    RELOAD_JITTER = 1
+    #: Reloads are at least this far apart. 1,000.
+    RELOAD_INTERVAL = 2
+    #: A reload that is not answered by then has failed. 10,000; above 0.
+    RELOAD_TIMEOUT = 3
+    #: First pause after a failed reload. 100; above 0.
+    BACKOFF_MIN = 4
+    #: Longest pause after failed reloads. 10,000.
+    BACKOFF_MAX = 5
 
 
 class ActionKind(enum.IntEnum):
@@ -222,7 +261,7 @@ class ActionKind(enum.IntEnum):
 
     #: Timeouts are at least `timeout_ms` from now on, also of commands in flight.
     RELAX = 1
-    #: Timeouts are as configured again.
+    #: Timeouts are as configured again: of what waits now, from now on, as its reply may just be on its way.
     RESTORE = 2
     #: Bytes of libsch wait in the region of `transport`.
     WRITE = 3
@@ -438,7 +477,98 @@ class Phase(enum.IntEnum):
     CLOSED = 11
 
 
+class EventKind(enum.IntEnum):
+    """SCH_EVENT_*"""
+
+    #: A notification was read: once for each, however many connections read it.
+    MAINTENANCE = 1
+    #: `member` has no owner and its node moves: close it, and open one when you need it.
+    RETIRE = 2
+    #: `member` has no owner and its node moves: take it, drive it as any connection until HANDOFF_FINISHED, give it back.
+    HANDOFF = 3
+    #: `host`, `port` refused several times: one connection at a time tries it from now on.
+    BREAKER_OPENED = 4
+    #: `host`, `port` answered again.
+    BREAKER_CLOSED = 5
+    #: A MOVING names `host`, `port`, which the endpoint policy does not allow: it is not followed.
+    ENDPOINT_REFUSED = 6
+    #: The deadline of MOVING `seq` has come, and `count` members are not handed off.
+    LATE = 7
+    #: Nobody polled: `count` events were dropped.
+    DROPPED = 8
+
+
+class Notification(enum.IntEnum):
+    """SCH_NOTIFICATION_*"""
+
+    #: MOVING.
+    MOVING = 1
+    #: MIGRATING.
+    MIGRATING = 2
+    #: MIGRATED.
+    MIGRATED = 3
+    #: FAILING_OVER.
+    FAILING_OVER = 4
+    #: FAILED_OVER.
+    FAILED_OVER = 5
+    #: SMIGRATING.
+    SMIGRATING = 6
+    #: SMIGRATED.
+    SMIGRATED = 7
+
+
+class Unowned(enum.IntEnum):
+    """SCH_UNOWNED_*"""
+
+    #: Members that nobody owns are closed when their node moves (RETIRE).
+    RETIRE = 1
+    #: Members that nobody owns are handed off when their node moves (HANDOFF).
+    HANDOFF = 2
+
+
+class ClusterActionKind(enum.IntEnum):
+    """SCH_CLUSTER_*"""
+
+    #: An SMIGRATED was read: once for each `seq`, whichever connection read it.
+    SLOTS_MOVED = 1
+    #: `node` at `host`, `port` owns slots and did not before: it will be needed.
+    DIAL_NODE = 2
+    #: Subscribe to your shard channels in the `ranges_len` ranges on `node` now; they were on `old_node` (0: nowhere).
+    MOVE_SUBSCRIPTIONS = 3
+    #: `node` at `host`, `port` owns no slot any more: give it no new command for its slots, close its connections when nothing is owed there, and not before the effective timeouts.
+    DRAIN_NODE = 4
+    #: Ask for the map, of `node` at `host`, `port` (0: no node is known, take a configured address).
+    RELOAD_SLOTS = 5
+
+
+class ReloadReason(enum.IntEnum):
+    """SCH_RELOAD_*"""
+
+    #: An SMIGRATED does not fit the map.
+    UNFIT = 1
+    #: An SMIGRATED could not be read in full.
+    MALFORMED = 2
+    #: A command was answered with MOVED.
+    REDIRECTED = 4
+    #: You asked.
+    HOST = 8
+    #: The last one failed, or was not answered in time.
+    FAILED = 16
+
+
+class Health(enum.IntEnum):
+    """SCH_HEALTH_*"""
+
+    #: It serves, or nothing is said.
+    ONLINE = 1
+    #: It loads its data.
+    LOADING = 2
+    #: It has failed.
+    FAILED = 3
+
+
 sch_log_fn = CFUNCTYPE(None, c_int32, c_void_p, c_size_t, c_void_p)
+sch_wake_fn = CFUNCTYPE(None, c_void_p)
 
 
 class sch_dial(Structure):
@@ -584,6 +714,170 @@ class sch_counters(Structure):
     ]
 
 
+class sch_pool_event(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("kind", c_int32),
+        ("member", c_uint64),
+        ("user", c_uint64),
+        ("count", c_uint64),
+        ("seq", c_uint64),
+        ("has_seq", c_uint8),
+        ("notification", c_uint8),
+        ("port", c_uint16),
+        ("host_len", c_uint32),
+        ("host", c_char * 256),
+    ]
+
+
+class sch_place(Structure):
+    _fields_ = [
+        ("host", c_char * 256),
+        ("host_len", c_uint32),
+        ("port", c_uint16),
+        ("is_probe", c_uint8),
+        ("optin_refused", c_uint8),
+        ("optin_refused_until_ns", c_uint64),
+    ]
+
+
+class sch_pool_counts(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("members", c_uint64),
+        ("members_joined", c_uint64),
+        ("members_refused", c_uint64),
+        ("members_ejected", c_uint64),
+        ("nodes", c_uint64),
+        ("notifications", c_uint64),
+        ("notifications_duplicate", c_uint64),
+        ("notifications_stale", c_uint64),
+        ("notifications_told", c_uint64),
+        ("facts_dropped", c_uint64),
+        ("events_dropped", c_uint64),
+        ("waves", c_uint64),
+        ("waves_evicted", c_uint64),
+        ("handoffs_asked", c_uint64),
+        ("handoffs_swapped", c_uint64),
+        ("handoffs_failed", c_uint64),
+        ("handoffs_refused", c_uint64),
+        ("handoffs_superseded", c_uint64),
+        ("handoffs_closed", c_uint64),
+        ("handoffs_late", c_uint64),
+        ("retired", c_uint64),
+        ("grants", c_uint64),
+        ("grants_lapsed", c_uint64),
+        ("endpoints_refused", c_uint64),
+        ("optins_refused", c_uint64),
+        ("dials", c_uint64),
+        ("dials_blocked", c_uint64),
+        ("breakers_opened", c_uint64),
+        ("breakers_closed", c_uint64),
+        ("clock_steps_back", c_uint64),
+    ]
+
+
+class sch_endpoint_counters(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("attempts", c_uint64),
+        ("attempts_failed", c_uint64),
+        ("dials", c_uint64),
+        ("dials_failed", c_uint64),
+        ("probes", c_uint64),
+        ("breaker_opened", c_uint64),
+        ("breaker_open", c_uint64),
+    ]
+
+
+class sch_redirection(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("slot", c_uint16),
+        ("port", c_uint16),
+        ("node", c_uint64),
+        ("host_len", c_uint32),
+        ("is_ask", c_uint8),
+        ("reserved", c_uint8 * 3),
+        ("host", c_char * 256),
+    ]
+
+
+class sch_cluster_action(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("kind", c_int32),
+        ("node", c_uint64),
+        ("old_node", c_uint64),
+        ("seq", c_uint64),
+        ("reasons", c_uint32),
+        ("attempt", c_uint32),
+        ("moves_len", c_uint32),
+        ("ranges_len", c_uint32),
+        ("host_len", c_uint32),
+        ("port", c_uint16),
+        ("has_seq", c_uint8),
+        ("gone", c_uint8),
+        ("host", c_char * 256),
+    ]
+
+
+class sch_cluster_move(Structure):
+    _fields_ = [
+        ("source", c_uint64),
+        ("destination", c_uint64),
+        ("first_range", c_uint32),
+        ("ranges_len", c_uint32),
+    ]
+
+
+class sch_node(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("health", c_int32),
+        ("slots", c_uint32),
+        ("replicas", c_uint32),
+        ("host_len", c_uint32),
+        ("port", c_uint16),
+        ("is_listed", c_uint8),
+        ("reserved", c_uint8),
+        ("host", c_char * 256),
+    ]
+
+
+class sch_cluster_counts(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("smigrated", c_uint64),
+        ("duplicate", c_uint64),
+        ("old", c_uint64),
+        ("malformed", c_uint64),
+        ("slots_patched", c_uint64),
+        ("slots_settled", c_uint64),
+        ("slots_superseded", c_uint64),
+        ("slots_unfit", c_uint64),
+        ("moved", c_uint64),
+        ("asked", c_uint64),
+        ("reloads", c_uint64),
+        ("reloads_coalesced", c_uint64),
+        ("reloads_failed", c_uint64),
+        ("loads", c_uint64),
+        ("loads_refused", c_uint64),
+        ("overlaps", c_uint64),
+        ("unreadable", c_uint64),
+        ("replicas_left_out", c_uint64),
+        ("nodes_left_out", c_uint64),
+        ("nodes_dialled", c_uint64),
+        ("nodes_drained", c_uint64),
+        ("subscriptions_moved", c_uint64),
+        ("events_dropped", c_uint64),
+        ("clock_steps_back", c_uint64),
+    ]
+
+
 @dataclass(frozen=True)
 class Counters:
     """Counters of a connection since it was made."""
@@ -658,6 +952,92 @@ class Counters:
     notifications_told: int
 
 
+@dataclass(frozen=True)
+class PoolCounters:
+    """Counters of a pool since it was made."""
+
+    #: Members now.
+    members: int
+    #: Members that joined.
+    members_joined: int
+    #: Joins refused at the limit.
+    members_refused: int
+    #: Members that a defect of libsch made leave.
+    members_ejected: int
+    #: Nodes known now.
+    nodes: int
+    #: Notifications read by members.
+    notifications: int
+    #: Of them, read before by another member.
+    notifications_duplicate: int
+    #: Of them, older than one read before.
+    notifications_stale: int
+    #: Times that a member was told what another had read.
+    notifications_told: int
+    #: Facts that gave way at the limit before all had read them.
+    facts_dropped: int
+    #: Events dropped because nobody polled.
+    events_dropped: int
+    #: MOVINGs that members were handed off for.
+    waves: int
+    #: Of them, given up at the limit: their members went on at once.
+    waves_evicted: int
+    #: Handoffs asked of members.
+    handoffs_asked: int
+    #: Of them, ended with a swap.
+    handoffs_swapped: int
+    #: Of them, failed.
+    handoffs_failed: int
+    #: Of them, refused by you.
+    handoffs_refused: int
+    #: Of them, replaced by a newer MOVING.
+    handoffs_superseded: int
+    #: Of them, ended by a close.
+    handoffs_closed: int
+    #: Members not handed off at the deadline.
+    handoffs_late: int
+    #: RETIRE told.
+    retired: int
+    #: Attempts granted.
+    grants: int
+    #: Of them, not taken up in time: their place went to another.
+    grants_lapsed: int
+    #: Targets that the policy does not allow.
+    endpoints_refused: int
+    #: Servers that refused the opt-in.
+    optins_refused: int
+    #: Dials reported.
+    dials: int
+    #: Times that there was nothing to dial yet.
+    dials_blocked: int
+    #: Endpoints that began to refuse.
+    breakers_opened: int
+    #: Endpoints that answered again.
+    breakers_closed: int
+    #: Calls whose `now_ns` was before that of an earlier one.
+    clock_steps_back: int
+
+
+@dataclass(frozen=True)
+class EndpointCounters:
+    """Counters of one endpoint of a pool."""
+
+    #: Candidates tried there.
+    attempts: int
+    #: Of them, failed.
+    attempts_failed: int
+    #: Dials reported.
+    dials: int
+    #: Of them, failed.
+    dials_failed: int
+    #: Tries by one connection while it refused.
+    probes: int
+    #: Times that it began to refuse.
+    breaker_opened: int
+    #: 1: it refuses now.
+    breaker_open: int
+
+
 #: Every function: what it answers and what it takes.
 FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "sch_status_str": (c_char_p, [c_int32]),
@@ -707,11 +1087,13 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "sch_config_set_log_level": (c_int32, [c_void_p, c_int32]),
     "sch_config_set_trace": (c_int32, [c_void_p, c_bool]),
     "sch_config_set_limit": (c_int32, [c_void_p, c_int32, c_uint64]),
+    "sch_config_set_cluster_time_ms": (c_int32, [c_void_p, c_int32, c_uint64]),
     "sch_conn_new": (c_int32, [c_uint32, c_void_p, POINTER(c_void_p)]),
     "sch_conn_free": (c_int32, [c_void_p]),
     "sch_conn_last_error": (c_int32, [c_void_p, POINTER(c_void_p), POINTER(c_size_t)]),
     "sch_conn_salvage": (c_int32, [c_void_p, POINTER(c_void_p), POINTER(c_size_t)]),
     "sch_conn_dial": (c_int32, [c_void_p, c_uint64, c_size_t, POINTER(sch_dial)]),
+    "sch_conn_dial_to": (c_int32, [c_void_p, c_uint64, c_char_p, c_size_t, c_uint16, POINTER(sch_dial)]),
     "sch_conn_connected": (c_int32, [c_void_p, c_uint64, c_uint64, c_char_p, c_size_t]),
     "sch_conn_connect_failed": (c_int32, [c_void_p, c_uint64, c_uint64]),
     "sch_conn_closed": (c_int32, [c_void_p, c_uint64, c_uint64, c_char_p, c_size_t]),
@@ -753,4 +1135,51 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "sch_conn_push_null": (c_int32, [c_void_p]),
     "sch_conn_push_array": (c_int32, [c_void_p, c_uint64]),
     "sch_conn_push_end": (c_int32, [c_void_p, c_uint64, c_uint64, POINTER(c_bool)]),
+    "sch_pool_new": (c_int32, [c_uint32, c_void_p, POINTER(c_void_p)]),
+    "sch_pool_free": (c_int32, [c_void_p]),
+    "sch_pool_add_waiter_fd": (c_int32, [c_void_p, c_int, POINTER(c_uint32)]),
+    "sch_pool_add_waiter": (c_int32, [c_void_p, sch_wake_fn, c_void_p, POINTER(c_uint32)]),
+    "sch_pool_remove_waiter": (c_int32, [c_void_p, c_uint32]),
+    "sch_pool_watch": (c_int32, [c_void_p, c_uint32]),
+    "sch_pool_poll_event": (c_int32, [c_void_p, POINTER(sch_pool_event)]),
+    "sch_pool_tick": (c_int32, [c_void_p, c_uint64]),
+    "sch_pool_next_deadline": (c_int32, [c_void_p, POINTER(c_bool), POINTER(c_uint64)]),
+    "sch_pool_where_to_dial": (c_int32, [c_void_p, c_uint64, POINTER(sch_place), c_size_t, POINTER(c_size_t), POINTER(c_uint64)]),
+    "sch_pool_dial_result": (c_int32, [c_void_p, c_uint64, c_char_p, c_size_t, c_uint16, c_bool]),
+    "sch_pool_optin_refused": (c_int32, [c_void_p, c_uint64, c_char_p, c_size_t, c_uint16]),
+    "sch_pool_counters": (c_int32, [c_void_p, POINTER(sch_pool_counts)]),
+    "sch_pool_endpoints": (c_int32, [c_void_p, POINTER(sch_place), c_size_t, POINTER(c_size_t)]),
+    "sch_pool_endpoint_counters": (c_int32, [c_void_p, c_char_p, c_size_t, c_uint16, POINTER(sch_endpoint_counters)]),
+    "sch_conn_join": (c_int32, [c_void_p, c_uint64, c_void_p, c_int32, c_uint64, c_char_p, c_size_t]),
+    "sch_conn_leave": (c_int32, [c_void_p, c_uint64]),
+    "sch_conn_take": (c_int32, [c_void_p, c_uint64, c_uint32]),
+    "sch_conn_give": (c_int32, [c_void_p, c_uint64]),
+    "sch_conn_has_mail": (c_int32, [c_void_p, POINTER(c_bool)]),
+    "sch_conn_member": (c_int32, [c_void_p, POINTER(c_uint64)]),
+    "sch_cluster_new": (c_int32, [c_uint32, c_void_p, POINTER(c_void_p)]),
+    "sch_cluster_free": (c_int32, [c_void_p]),
+    "sch_cluster_last_error": (c_int32, [c_void_p, c_void_p, c_size_t, POINTER(c_size_t)]),
+    "sch_cluster_map_address": (c_int32, [c_void_p, c_char_p, c_size_t, c_char_p, c_size_t]),
+    "sch_cluster_load_slots": (c_int32, [c_void_p, c_uint64, c_char_p, c_size_t, c_char_p, c_size_t, c_uint16, c_bool, c_uint64]),
+    "sch_cluster_load_shards": (c_int32, [c_void_p, c_uint64, c_char_p, c_size_t, c_char_p, c_size_t, c_uint16, c_bool, c_uint64]),
+    "sch_cluster_reload_started": (c_int32, [c_void_p, c_uint64, POINTER(c_bool), POINTER(c_uint64)]),
+    "sch_cluster_reload_failed": (c_int32, [c_void_p, c_uint64]),
+    "sch_cluster_ask_reload": (c_int32, [c_void_p, c_uint64]),
+    "sch_cluster_slots_moved": (c_int32, [c_void_p, c_uint64, c_void_p]),
+    "sch_cluster_reload_asked": (c_int32, [c_void_p, c_uint64, c_bool, c_uint64]),
+    "sch_cluster_push": (c_int32, [c_void_p, c_uint64, c_char_p, c_size_t, POINTER(c_bool)]),
+    "sch_cluster_redirected": (c_int32, [c_void_p, c_uint64, c_char_p, c_size_t, c_char_p, c_size_t, c_uint16, POINTER(sch_redirection)]),
+    "sch_cluster_moved": (c_int32, [c_void_p, c_uint64, c_uint16, c_char_p, c_size_t, c_uint16, POINTER(c_uint64)]),
+    "sch_cluster_subscribe": (c_int32, [c_void_p, c_char_p, c_size_t, POINTER(c_uint16), POINTER(c_uint64)]),
+    "sch_cluster_unsubscribe": (c_int32, [c_void_p, c_char_p, c_size_t]),
+    "sch_cluster_tick": (c_int32, [c_void_p, c_uint64]),
+    "sch_cluster_next_deadline": (c_int32, [c_void_p, POINTER(c_bool), POINTER(c_uint64)]),
+    "sch_cluster_poll_action": (c_int32, [c_void_p, POINTER(sch_cluster_action), POINTER(sch_cluster_move), c_size_t, POINTER(sch_slot_range), c_size_t]),
+    "sch_key_slot": (c_int32, [c_char_p, c_size_t, POINTER(c_uint16)]),
+    "sch_cluster_owner": (c_int32, [c_void_p, c_uint16, POINTER(c_uint64)]),
+    "sch_cluster_owner_of_key": (c_int32, [c_void_p, c_char_p, c_size_t, POINTER(c_uint64)]),
+    "sch_cluster_replica": (c_int32, [c_void_p, c_uint16, c_size_t, POINTER(c_uint64)]),
+    "sch_cluster_node": (c_int32, [c_void_p, c_uint64, POINTER(sch_node)]),
+    "sch_cluster_find_node": (c_int32, [c_void_p, c_char_p, c_size_t, c_uint16, POINTER(c_uint64)]),
+    "sch_cluster_counters": (c_int32, [c_void_p, POINTER(sch_cluster_counts)]),
 }

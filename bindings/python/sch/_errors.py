@@ -75,6 +75,10 @@ class NotAPushError(SchError, ValueError):
     """The bytes are not one whole RESP3 push."""
 
 
+class NotASlotMapError(SchError, ValueError):
+    """The bytes are no reply to CLUSTER SLOTS or CLUSTER SHARDS."""
+
+
 class FatalError(SchError):
     """The end of the handle: it can only be salvaged and freed."""
 
@@ -102,6 +106,7 @@ BY_STATUS: Dict[int, Type[SchError]] = {
     Status.ERR_LIMIT: LimitError,
     Status.ERR_NOT_A_PUSH: NotAPushError,
     Status.ERR_BUSY: BusyError,
+    Status.ERR_NOT_A_SLOT_MAP: NotASlotMapError,
     Status.ERR_FATAL: FatalError,
     Status.ERR_PANIC: PanicError,
     Status.ERR_POISONED: PoisonedError,

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import ctypes
+from ctypes import c_size_t
 from dataclasses import replace
 from typing import Any, Callable, Dict, List, Tuple
 
 import sch
+from sch._declarations import sch_span
+from sch._library import lib
+
+#: Words that Rust knows and no file of tests/scenarios/ may use (those of tests/scenarios/pool/ are Rust's), and why.
+RUST_ONLY = {
+    "push_head": "a push cut at a limit: in C the element builder cuts it itself, no call takes the cut bytes",
+    "joined": "the core's side of a pool; in C sch_conn_join does it",
+    "left": "the core's side of a pool; in C sch_conn_leave does it",
+    "told": "what a pool tells a member; in C the pool does so itself",
+    "heard": "what a member tells its pool; in C the pool listens itself",
+}
 
 HELLO3 = b"%2\r\n$6\r\nserver\r\n$5\r\nredis\r\n$5\r\nproto\r\n:3\r\n"
 HELLO2 = b"*4\r\n$6\r\nserver\r\n$5\r\nredis\r\n$5\r\nproto\r\n:2\r\n"
@@ -38,6 +51,10 @@ def unescape(text: str) -> bytes:
         if kind == b"x":
             out.append(int(raw[at : at + 2], 16))
             at += 2
+        elif kind == b"f":
+            end = raw.index(b";", at)
+            out += b"x" * int(raw[at:end])
+            at = end + 1
         else:
             out += {b"r": b"\r", b"n": b"\n", b"s": b" "}.get(kind, kind)
     return bytes(out)
@@ -112,10 +129,12 @@ SETTINGS: Dict[str, Tuple[str, Callable[[str], Any]]] = {
     "blocking": ("blocking", lambda v: sch.Blocking.SWAP if v == "swap" else sch.Blocking.WAIT_FOR_CLOSE),
     "reset-parser": ("can_reset_parser", lambda v: v == "yes"),
     "keep-credentials": ("keep_credentials", lambda v: v == "yes"),
-    "username": ("username", str),
-    "password": ("password", str),
-    "name": ("client_name", str),
-    "lib": ("lib_info", lambda v: tuple(v.split("/", 1))),
+    "username": ("username", lambda v: unescape(v).decode()),
+    "password": ("password", unescape),
+    "name": ("client_name", unescape),
+    "lib": ("lib_info", lambda v: tuple(unescape(v).decode().split("/", 1))),
+    "tls-name": ("tls_server_name", str),
+    "seed": ("seed", int),
     "db": ("database", int),
     "log": ("log_level", lambda v: LOGS.get(v, sch.LogLevel.DEBUG)),
     "relaxed": ("relaxed_timeout", duration),
@@ -123,8 +142,20 @@ SETTINGS: Dict[str, Tuple[str, Callable[[str], Any]]] = {
 for key in ("post-handoff",):
     SETTINGS[key] = ("post_handoff_relaxed", duration)
 for key in ("migration-window", "failover-window", "handoff-timeout", "drain-grace", "hold-timeout", "keep-trying",
-            "overlap", "connect-budget"):  # fmt: skip
+            "overlap", "connect-budget", "mark-age", "moving-extra", "backoff-min", "backoff-max", "attempt-min",
+            "refusal-memory", "optin-retry"):  # fmt: skip
     SETTINGS[key] = (key.replace("-", "_"), duration)
+#: Limits whose key is not their name.
+LIMITS = {
+    "max-depth": sch.Limit.MAX_REPLY_DEPTH,
+    "max-bulk-len": sch.Limit.MAX_REPLY_BULK,
+    "max-line-len": sch.Limit.MAX_REPLY_LINE,
+    "max-elements": sch.Limit.MAX_REPLY_ELEMENTS,
+    "max-args": sch.Limit.MAX_COMMAND_ARGS,
+    "max-command-bulk-len": sch.Limit.MAX_COMMAND_BULK,
+    "max-inline-len": sch.Limit.MAX_COMMAND_INLINE,
+    "max-kept-len": sch.Limit.MAX_COMMAND_KEPT,
+}
 POLICIES = {"any": sch.EndpointPolicy.ANY, "domain": sch.EndpointPolicy.CONFIGURED_DOMAIN}
 FENCES = {"transaction": sch.Fence.TRANSACTION, "blocking": sch.Fence.BLOCKING, "other": sch.Fence.OTHER}
 
@@ -136,6 +167,10 @@ class Runner:
         self.made: Any = None
         self.config = sch.Config(host="a", port=1, log_level=sch.LogLevel.NONE)
         self.now, self.step, self.buffer, self.auto_wrote = 0.0, step, buffer, True
+        #: Only actions are said, as a trace says them.
+        self.only_actions = False
+        #: What `take` left.
+        self.left = b""
         self.out: List[str] = []
         self.lines: List[str] = []
         #: How often all of it passed, and how often that was the same object.
@@ -153,67 +188,94 @@ class Runner:
             key, value = pair.split("=", 1)
             if key == "wrote":
                 self.auto_wrote = value == "auto"
+            elif key == "say":
+                self.only_actions = value == "actions"
             elif key == "policy" and value not in POLICIES:
+                value = value.replace("suffix:", ".")
                 self.config = replace(self.config, allowed_endpoints=value.split(","))
             elif key == "policy":
                 self.config = replace(self.config, endpoint_policy=POLICIES[value])
             elif key.startswith("max-"):
-                limits = {**self.config.limits, sch.Limit[key.upper().replace("-", "_")]: int(value)}
+                limits = {**self.config.limits, LIMITS.get(key) or sch.Limit[key.upper().replace("-", "_")]: int(value)}
                 self.config = replace(self.config, limits=limits)
             else:
                 name, read = SETTINGS[key]
                 self.config = replace(self.config, **{name: read(value)})
 
+    def say(self, line: str) -> None:
+        if not self.only_actions:
+            self.out.append(line)
+
     def answer(self, call: Callable[..., Any], *args: Any) -> Any:
         try:
             return call(*args)
         except sch.SchError as error:
-            self.out.append(f"error {error}")
+            self.say(f"error {error}")
             return None
 
     def actions(self) -> None:
         for action in self.conn.actions():
             line = str(action)
+            if self.only_actions:
+                self.out.append(line)
+                continue
             if isinstance(action, (sch.Write, sch.Flush)):
                 data = self.conn.region(action.transport)
-                self.out.append(f'{line} "{escaped(data)}"')
+                self.say(f'{line} "{escaped(data)}"')
                 if self.auto_wrote and data:
                     self.answer(self.conn.wrote, self.now, action.transport, len(data))
                 continue
             if isinstance(action, (sch.SendOptin, sch.HandBack)) or isinstance(action, sch.Lost) and action.data:
                 line += f' "{escaped(action.data)}"'
-            self.out.append(line)
+            self.say(line)
 
     def receive(self, transport: int, data: bytes) -> None:
         passed = b""
         step = self.step or max(len(data), 1)
-        at = 0
+        at, start = 0, len(self.out)
         while at < len(data) or not data:
+            if any(line.startswith(f"close {transport} ") for line in self.out[start:]):
+                break  # a host that has closed it reads no more
             end = min(at + step, len(data))
             piece = self.buffer(data[at:end])
             try:
                 span, consumed = self.conn.receive(self.now, transport, piece)
             except sch.SchError as error:
-                self.out.append(f"error {error}")
+                self.say(f"error {error}")
                 break
             if len(span) == end - at and consumed == end - at and data:
                 self.whole += 1
                 self.same += span is piece
             passed += bytes(span)
             if passed and (consumed < end - at or end == len(data)):
-                self.out.append(f'pass "{escaped(passed)}"')
+                self.say(f'pass "{escaped(passed)}"')
                 passed = b""
             before = len(self.out)
             self.actions()
             if consumed == 0 and len(span) == 0 and len(self.out) == before:
                 if end > at:
-                    self.out.append(f"left {len(data) - at}")
+                    self.say(f"left {len(data) - at}")
                 break
             at += consumed
             if not data:
                 break
         if passed:
-            self.out.append(f'pass "{escaped(passed)}"')
+            self.say(f'pass "{escaped(passed)}"')
+
+    def take(self, transport: int, room: int, data: bytes) -> None:
+        """One call with an array of `room` spans. Connection always has room for 16: this asks the library itself."""
+        spans, taken, count = (sch_span * room)(), c_size_t(), c_size_t()
+        given = ctypes.create_string_buffer(data, len(data))
+        at = ctypes.addressof(given)
+        pointers = ctypes.cast(at, ctypes.c_char_p), len(data), spans, room, taken, count
+        if self.answer(self.conn._call, lib.sch_conn_receive, round(self.now * 1e9), transport, *pointers) is None:
+            return
+        for span in spans[: count.value]:
+            of_input = at <= (span.data or 0) <= at + len(data)
+            passed = ctypes.string_at(span.data, span.len)
+            self.say(f'span {"input" if of_input else "owned"} "{escaped(passed)}"')
+        self.say(f"took {taken.value} of {len(data)}")
+        self.left = data[taken.value :]
 
     def submit(self, data: bytes) -> None:
         s = self.answer(self.conn.submit, self.now, self.buffer(data))
@@ -226,7 +288,7 @@ class Runner:
             line += f" held={s.held}"
         if len(data) > s.write_now + s.held:
             line += f" not-taken={len(data) - s.write_now - s.held}"
-        self.out.append(line)
+        self.say(line)
 
     def input(self, line: str) -> None:
         name, _, rest = line.partition(" ")
@@ -254,11 +316,26 @@ class Runner:
         before = len(self.out)
         d = self.answer(conn.dial, self.now, int(args[0]) if args else 0)
         if d:
-            host = f"[{d.host}]" if ":" in d.host else d.host
-            tls = f" tls={d.tls_server_name}" if d.tls_server_name is not None else ""
-            self.out.append(f"transport {d.transport} {host}:{d.port}{tls}")
+            self.dialled(d)
         elif len(self.out) == before:
-            self.out.append("no more")
+            self.say("no more")
+
+    def dialled(self, d: sch.Dial) -> None:
+        host = f"[{d.host}]" if ":" in d.host else d.host
+        tls = f" tls={d.tls_server_name}" if d.tls_server_name is not None else ""
+        self.say(f"transport {d.transport} {host}:{d.port}{tls}")
+
+    def on_dial_to(self, conn: Any, args: List[str], rest: str) -> None:
+        host, _, port = args[0].rpartition(":")
+        d = self.answer(conn.dial_to, self.now, host.strip("[]"), int(port))
+        if d:
+            self.dialled(d)
+
+    def on_take(self, conn: Any, args: List[str], rest: str) -> None:
+        self.take(int(args[0]), int(args[1]), b"".join(token(t) for t in args[2:]))
+
+    def on_rest(self, conn: Any, args: List[str], rest: str) -> None:
+        self.take(int(args[0]), int(args[1]), self.left)
 
     def on_connected(self, conn: Any, args: List[str], rest: str) -> None:
         self.answer(conn.connected, self.now, int(args[0]), args[1] if len(args) > 1 else None)
@@ -281,7 +358,7 @@ class Runner:
     def on_push(self, conn: Any, args: List[str], rest: str) -> None:
         swallowed = self.answer(conn.push, self.now, int(args[0]), self.buffer(token(args[1])))
         if swallowed is not None:
-            self.out.append("swallowed" if swallowed else "yours")
+            self.say("swallowed" if swallowed else "yours")
 
     def on_optin_reply(self, conn: Any, args: List[str], rest: str) -> None:
         self.answer(conn.optin_reply, self.now, int(args[0]), self.buffer(token(" ".join(args[1:]))))
@@ -289,7 +366,7 @@ class Runner:
     def on_cancel(self, conn: Any, args: List[str], rest: str) -> None:
         withdrawn = self.answer(conn.cancel, self.now, int(args[0]))
         if withdrawn is not None:
-            self.out.append("withdrawn" if withdrawn else "toolate")
+            self.say("withdrawn" if withdrawn else "toolate")
 
     def on_owe(self, conn: Any, args: List[str], rest: str) -> None:
         self.answer(conn.owe, self.now, int(args[1]), int(args[0]))
@@ -298,7 +375,8 @@ class Runner:
         self.answer(conn.fence, self.now, FENCES.get(args[0], sch.Fence.NO_HANDOFF), args[1] == "open")
 
     def on_credentials(self, conn: Any, args: List[str], rest: str) -> None:
-        self.answer(conn.credentials, self.now, args[0], args[1])
+        user = "" if args[0] == "-" else unescape(args[0]).decode()
+        self.answer(conn.credentials, self.now, user, unescape(args[1]) if len(args) > 1 else b"")
 
     def __getattr__(self, name: str) -> Any:
         """All other inputs: the method of that name, and numbers."""
@@ -311,27 +389,29 @@ class Runner:
 
     def ask_timeout(self, args: List[str]) -> None:
         effective = self.conn.effective_timeout(None if args[0] == "infinite" else duration(args[0]))
-        self.out.append("infinite" if effective is None else shown(effective))
+        self.say("infinite" if effective is None else shown(effective))
 
     def ask_deadline(self, args: List[str]) -> None:
         at = self.conn.next_deadline()
-        self.out.append("none" if at is None else shown(at))
+        self.say("none" if at is None else shown(at))
 
     def ask_wait_on(self, args: List[str]) -> None:
         for w in self.conn.wait_on():
             names = [name for name in ("connecting", "read", "write") if getattr(w, name)]
-            self.out.append(f"{w.transport} {' '.join(names)}")
+            self.say(f"{w.transport} {' '.join(names)}")
 
     def ask_log(self, args: List[str]) -> None:
-        self.out += self.lines
+        for line in self.lines:
+            self.say(line)
         self.lines.clear()
 
     def ask_phase(self, args: List[str]) -> None:
-        self.out.append(word(self.conn.phase))
+        self.say(word(self.conn.phase))
 
     def ask_counter(self, args: List[str]) -> None:
         counters = self.conn.counters()
-        self.out += [f"{name} {getattr(counters, name)}" for name in args]
+        for name in args:
+            self.say(f"{name} {getattr(counters, name)}")
 
 
 def replay(text: str, runner: Runner) -> str:

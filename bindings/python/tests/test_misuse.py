@@ -47,6 +47,8 @@ def active(**more: Any) -> sch.Connection:
 
 #: Every public method and property, with arguments that would be right.
 USES: List[Callable[[Any], Any]] = [
+    lambda c: c.join(0.0, sch.Pool()), lambda c: c.leave(0.0), lambda c: c.take(0.0), lambda c: c.give(0.0),
+    lambda c: c.has_mail, lambda c: c.member, lambda c: c.dial_to(0.0, "a", 1),
     lambda c: c.dial(0.0), lambda c: c.connected(0.0, 1), lambda c: c.connect_failed(0.0, 1), lambda c: c.closed(0.0, 1),
     lambda c: c.receive(0.0, 1, b"+OK\r\n"), lambda c: c.receive(0.0, 9, bytearray(b"+OK\r\n")),
     lambda c: c.submit(0.0, HELLO), lambda c: c.region(1), lambda c: c.region_len(1), lambda c: c.wrote(0.0, 1, 0),

@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict
 
 import pytest
 
-from scenario import Runner, replay
+from scenario import RUST_ONLY, Runner, replay
 
 FOLDER = pathlib.Path(__file__).resolve().parents[3] / "tests" / "scenarios"
 FILES = sorted(FOLDER.glob("*.txt"))
@@ -24,6 +24,13 @@ BUFFERS: Dict[str, Callable[[bytes], Any]] = {
 
 def test_there_are_scenarios() -> None:
     assert len(FILES) > 100
+
+
+def test_what_c_has_no_call_for_is_in_no_file() -> None:
+    blocks = [block.split("\n----")[0] for path in FILES for block in path.read_text().split("\n\n")]
+    words = {line.split(" ")[0] for block in blocks for line in block.splitlines() if line}
+    assert not words & set(RUST_ONLY)
+    assert {"take", "rest", "closed"} <= words
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)

@@ -56,8 +56,8 @@ fn rladmin_text(sim: &Arc<Sim>, body: &[u8]) -> Answer {
     actions::start(sim, "execute_rladmin_command", step)
 }
 
-/// From a starter to its terminator: what the server waits before the operation.
-const WINDOW_MS: u64 = 2000;
+/// From a starter to its terminator: shards take their time to move, and the suites look around meanwhile.
+const WINDOW_MS: u64 = 5000;
 /// How long a restarted proxy is away, and how long a network fails, when nothing is said.
 const AWAY_MS: u64 = 1000;
 

@@ -3,7 +3,9 @@
 use super::databases;
 use super::reset;
 use super::rladmin;
+use super::triggers::ADD;
 use crate::cluster::moves::{self, MoveSlots};
+use crate::cluster::nodes::{self, AddNode};
 use crate::cluster::{plan, topology};
 use crate::conn::Kill;
 use crate::maint::{self, Refused};
@@ -90,10 +92,21 @@ impl Step {
                 let node = |n: &Option<String>| n.as_ref().and_then(|n| sim.endpoint(n));
                 let scale = *ms as f64 / 2000.0;
                 let (of, mut to) = (node(of), node(to));
-                if to.is_none() && matches!(*name, "node-replace" | "slot-migrate-new-node") {
+                if to.is_none() && matches!(*name, "node-replace" | ADD) {
                     to = left(sim);
                 }
-                let played = plan::play(sim, name, of.as_ref(), to.as_ref(), scale, |_| {}).await;
+                let mut played = *name;
+                if played == ADD {
+                    let member = |e: &Arc<Endpoint>| {
+                        lock(&sim.data).slots.as_ref().is_some_and(|t| t.members.contains(&e.index))
+                    };
+                    if !to.as_ref().is_some_and(member) {
+                        let r = AddNode { name: to.map(|e| e.name.clone()), ..AddNode::default() };
+                        to = Some(nodes::add(sim, r).await.map_err(told)?);
+                    }
+                    played = "slot-migrate-existing";
+                }
+                let played = plan::play(sim, played, of.as_ref(), to.as_ref(), scale, |_| {}).await;
                 played.map_err(told)?;
                 Ok(json!({"plan": name}))
             }

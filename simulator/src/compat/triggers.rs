@@ -8,9 +8,12 @@ use serde_json::{Value, json};
 pub const SLOT_MIGRATE: [(&str, &str, &[&str]); 4] = [
     ("remove-add", "node-replace", &["migrate", "maintenance_mode", "failover"]),
     ("remove", "node-remove", &["migrate", "maintenance_mode", "failover"]),
-    ("add", "slot-migrate-new-node", &["migrate", "failover"]),
-    ("slot-shuffle", "slot-shuffle", &["migrate", "failover"]),
+    ("add", ADD, &["migrate", "failover"]),
+    ("slot-shuffle", "slot-migrate-existing", &["migrate", "failover"]),
 ];
+
+/// One shard of one node goes to a new one; the plans of the cluster would take from all.
+pub const ADD: &str = "one-shard-to-new-node";
 
 /// Effect, names of its triggers: those are ours.
 pub const TOPOLOGY_CHANGE: [(&str, &[&str]); 4] = [

@@ -54,7 +54,10 @@ def settings(options):
 
 def in_threads(options, counts, stopped):
     client = redis.Redis(**settings(options))
-    client.ping()
+    # A connection for each thread from the start: one that is made while replies are held is not relaxed, and fails.
+    pool = client.connection_pool
+    for connection in [pool.get_connection() for _ in range(options.workers)]:
+        pool.release(connection)
 
     def load(key):
         while not stopped.is_set():
@@ -85,7 +88,9 @@ def in_tasks(options, counts, stopped):
 
     async def all_of_it():
         client = redis.asyncio.Redis(**settings(options))
-        await client.ping()
+        pool = client.connection_pool
+        for connection in [await pool.get_connection() for _ in range(options.workers)]:
+            await pool.release(connection)
         started.set()
         await asyncio.gather(*(load(client, f"k{i}") for i in range(options.workers)))
 
