@@ -3,7 +3,6 @@
 
 #![allow(unsafe_code, reason = "one of the targets calls the C ABI")]
 #![allow(clippy::disallowed_methods)] // reads files
-#![allow(clippy::duplicate_mod)] // each target brings what it draws with
 
 #[path = "../fuzz/bodies/draw.rs"]
 mod draw;
