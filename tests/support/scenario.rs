@@ -14,6 +14,8 @@ use std::time::Duration;
 pub enum Split {
     Whole,
     ByteByByte,
+    /// Every token brings the first byte of the one behind it, and lacks its own first.
+    Trailing,
 }
 
 pub struct Runner {
@@ -345,9 +347,13 @@ impl Runner {
         }
     }
 
-    fn receive(&mut self, id: u64, data: &[u8]) {
-        let mut passed = Vec::new();
-        let step = if self.split == Split::Whole { data.len().max(1) } else { 1 };
+    fn receive(&mut self, id: u64, tokens: &[Vec<u8>]) {
+        let (mut passed, mut ends, mut len) = (Vec::new(), Vec::new(), 0);
+        for token in tokens {
+            len += token.len();
+            ends.push(len + 1);
+        }
+        let data = &tokens.concat()[..];
         let mut at = 0;
         let now = self.now;
         let (start, closed) = (self.out.len(), format!("close {id} "));
@@ -355,7 +361,11 @@ impl Runner {
             if self.out[start..].lines().any(|line| line.starts_with(&closed)) {
                 break; // a host that has closed it reads no more
             }
-            let end = (at + step).min(data.len());
+            let end = match self.split {
+                Split::Whole => data.len(),
+                Split::ByteByByte => (at + 1).min(data.len()),
+                Split::Trailing => ends.iter().find(|end| **end > at).map_or(data.len(), |end| (*end).min(data.len())),
+            };
             let mut spans = [Span::EMPTY; 16];
             let received = match self.conn().handle_receive(now, id, &data[at..end], &mut spans) {
                 Ok(received) => received,
@@ -494,8 +504,8 @@ impl Runner {
             "submit" => self.submit(&commands(rest)),
             "submit-raw" => self.submit(&unescape(rest)),
             "receive" => {
-                let data: Vec<u8> = args[1..].iter().flat_map(|t| token(t)).collect();
-                self.receive(id(0), &data);
+                let tokens: Vec<Vec<u8>> = args[1..].iter().map(|t| token(t)).collect();
+                self.receive(id(0), &tokens);
             }
             "take" => {
                 let data: Vec<u8> = args[2..].iter().flat_map(|t| token(t)).collect();
