@@ -250,8 +250,11 @@ impl Connection {
     }
 
     fn set_phase(&mut self, to: Phase) {
-        debug_assert!(self.phase.may_become(to), "{:?} -> {to:?}", self.phase);
-        self.phase = to;
+        let from = core::mem::replace(&mut self.phase, to);
+        debug_assert!(from.may_become(to), "{from:?} -> {to:?}");
+        if from != to {
+            self.log(Level::Debug, || format!("event=phase from={} to={}", Word(from), Word(to)));
+        }
         self.stirred = true;
     }
 

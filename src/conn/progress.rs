@@ -387,12 +387,7 @@ impl Connection {
                 self.hand_back();
                 self.set_phase(Phase::Detached);
             } else {
-                let serving = if self.out.handshaken || self.phase == Phase::Failed {
-                    Phase::Serving
-                } else {
-                    Phase::Handshaking
-                };
-                self.set_phase(serving);
+                self.set_phase(if self.out.handshaken { Phase::Serving } else { Phase::Handshaking });
                 if was_holding {
                     self.end_hold(now);
                 }

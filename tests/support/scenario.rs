@@ -29,6 +29,8 @@ pub struct Runner {
     /// What `take` left.
     rest: Vec<u8>,
     out: String,
+    /// Lines of the log are kept here instead of being said.
+    watched: Option<Vec<String>>,
 }
 
 pub fn duration(text: &str) -> Duration {
@@ -161,7 +163,20 @@ impl Runner {
             only_actions: false,
             rest: Vec::new(),
             out: String::new(),
+            watched: None,
         }
+    }
+
+    /// The phases that the connection goes through are kept.
+    pub fn watch_phases(&mut self) {
+        self.watched = Some(Vec::new());
+    }
+
+    /// From where to where it went.
+    pub fn transitions(&mut self) -> std::collections::BTreeSet<(String, String)> {
+        let lines = self.watched.take().unwrap_or_default();
+        let pairs = lines.iter().filter_map(|l| l.strip_prefix("event=phase from=")?.split_once(" to="));
+        pairs.map(|(from, to)| (from.to_owned(), to.to_owned())).collect()
     }
 
     /// The connection keeps a trace.
@@ -171,6 +186,9 @@ impl Runner {
 
     fn conn(&mut self) -> &mut Connection {
         if self.conn.is_none() {
+            if self.watched.is_some() {
+                self.config.log_level = Some(sch::log::Level::Debug);
+            }
             self.conn = Some(Connection::new(self.config.clone()).expect("config"));
         }
         self.conn.as_mut().unwrap()
@@ -315,6 +333,9 @@ impl Runner {
     }
 
     fn actions(&mut self) {
+        if let (Some(watched), Some(conn)) = (&mut self.watched, &mut self.conn) {
+            watched.extend(std::iter::from_fn(|| conn.poll_log()).map(|(_, line)| line));
+        }
         loop {
             let Some(action) = self.conn().poll_action() else { return };
             let mut line = action.to_string();
@@ -364,7 +385,9 @@ impl Runner {
             let end = match self.split {
                 Split::Whole => data.len(),
                 Split::ByteByByte => (at + 1).min(data.len()),
-                Split::Trailing => ends.iter().find(|end| **end > at).map_or(data.len(), |end| (*end).min(data.len())),
+                Split::Trailing => {
+                    ends.iter().find(|end| **end > at).map_or(data.len(), |end| (*end).min(data.len()))
+                }
             };
             let mut spans = [Span::EMPTY; 16];
             let received = match self.conn().handle_receive(now, id, &data[at..end], &mut spans) {
