@@ -146,6 +146,15 @@ impl Inbound {
         self.attribute = 0;
     }
 
+    /// `data` is one whole reply, and would pass as it is.
+    pub(super) fn takes_plain(&self, data: &[u8]) -> bool {
+        self.at_boundary()
+            && !self.raw
+            && !self.uncounted
+            && !self.partly_passed
+            && self.framer.is_whole(data)
+    }
+
     /// Looks at the next bytes. `data` is not empty.
     pub(super) fn next(&mut self, data: &[u8], owed: &mut InFlight, limits: &Limits) -> Next {
         if self.raw {

@@ -214,6 +214,14 @@ impl InFlight {
         self.skip_silent();
     }
 
+    /// Counts off one plain reply; `plain_run` is not 0.
+    pub(super) fn pop_one_plain(&mut self) {
+        self.entries.pop_front();
+        self.front += 1;
+        self.number += 1;
+        self.skip_silent();
+    }
+
     /// Counts off about as many as `n` frames answer, where it cannot be told (N7).
     pub(super) fn pop_about(&mut self, n: u64) {
         for _ in 0..n {

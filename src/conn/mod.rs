@@ -23,6 +23,7 @@ mod receive;
 mod relax;
 mod session;
 mod state;
+mod steady;
 mod timers;
 mod trace;
 mod transport;

@@ -61,6 +61,9 @@ impl Connection {
         data: &[u8],
         spans: &mut [Span],
     ) -> Result<Received> {
+        if let Some(received) = self.receive_plain(now, id, data, spans) {
+            return Ok(received);
+        }
         let now = self.begin(now)?;
         self.level("receive", 2, self.config.level_in == LevelIn::Tapped)?;
         let mut slot = self.slot(id)?;
