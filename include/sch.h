@@ -1269,7 +1269,8 @@
 typedef struct sch_cluster sch_cluster;
 
 /**
- * Settings of connections to be made. They are copied by `sch_conn_new`: one may serve many, and may be freed after it.
+ * Settings of connections to be made. One may serve many, which share them: they take 1 KiB once, not for each. A change
+ * concerns connections that are made after it; it may be freed at any time.
  */
 typedef struct sch_config sch_config;
 
@@ -2680,7 +2681,8 @@ sch_status sch_config_set_cluster_time_ms(struct sch_config *config,
 /**
  * Makes a connection without a transport.
  *
- * `abi` is SCH_ABI_VERSION of your header; NULL for `config` means the defaults. The settings are copied.
+ * `abi` is SCH_ABI_VERSION of your header; NULL for `config` means the defaults. The settings may change, and be freed,
+ * without a change here.
  *
  * Returns SCH_OK: `*conn_out` is yours, for `sch_conn_free`; SCH_ERR_ABI: the library is older than your header;
  * SCH_ERR_CONFIG: `sch_config_problem` says why; SCH_ERR_BUSY: another thread uses `config`; SCH_ERR_NULL.

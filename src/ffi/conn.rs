@@ -19,6 +19,7 @@ use core::cell::Cell;
 use core::ffi::{c_char, c_void};
 use core::time::Duration;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 /// MULTI .. EXEC, or WATCH.
 pub const SCH_FENCE_TRANSACTION: i32 = 1;
@@ -435,7 +436,8 @@ impl From<Counters> for sch_counters {
 
 /// Makes a connection without a transport.
 ///
-/// `abi` is SCH_ABI_VERSION of your header; NULL for `config` means the defaults. The settings are copied.
+/// `abi` is SCH_ABI_VERSION of your header; NULL for `config` means the defaults. The settings may change, and be freed,
+/// without a change here.
 ///
 /// Returns SCH_OK: `*conn_out` is yours, for `sch_conn_free`; SCH_ERR_ABI: the library is older than your header;
 /// SCH_ERR_CONFIG: `sch_config_problem` says why; SCH_ERR_BUSY: another thread uses `config`; SCH_ERR_NULL.
@@ -453,14 +455,14 @@ pub unsafe extern "C" fn sch_conn_new(
         if abi == 0 || abi > SCH_ABI_VERSION {
             return Err(Failure::new(SCH_ERR_ABI, "the header is newer than the library"));
         }
-        let mut settings = crate::config::Config::default();
+        let mut settings = Arc::<crate::config::Config>::default();
         if !config.is_null() {
-            let copy = |c: &super::config::Settings| -> Outcome {
-                settings.clone_from(c);
+            let share = |c: &super::config::Settings| -> Outcome {
+                settings = c.share();
                 Ok(SCH_OK)
             };
             // SAFETY: as the caller promises.
-            let status = unsafe { peek(config, copy) };
+            let status = unsafe { peek(config, share) };
             if status != SCH_OK {
                 return Err(Failure::new(status, "the settings cannot be read"));
             }
