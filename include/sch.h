@@ -2986,7 +2986,8 @@ sch_status sch_conn_poll_action(struct sch_conn *conn, struct sch_action *action
  * The move number `index`, from 0, of the SCH_ACTION_SLOTS_MOVED that was polled last.
  *
  * Returns SCH_OK: `move_out` is filled, what it points to lives until the next call that is not const; SCH_EMPTY:
- * there is no such move, or another action was polled since; SCH_ERR_STRUCT_SIZE; and what every call answers.
+ * there is no such move, or another action was polled since, or `sch_conn_tick` called; SCH_ERR_STRUCT_SIZE; and what
+ * every call answers.
  */
 sch_status sch_conn_slot_move(const struct sch_conn *conn,
                               size_t index,
@@ -2998,7 +2999,7 @@ sch_status sch_conn_slot_move(const struct sch_conn *conn,
  * for `cap` bytes: as much as fits, and a NUL.
  *
  * Returns SCH_OK: the whole line has `*len_out` bytes; if that is not below `cap`, it was cut. SCH_EMPTY: no action was
- * polled; and what every call answers.
+ * polled, or `sch_conn_tick` called since; and what every call answers.
  */
 sch_status sch_conn_action_text(const struct sch_conn *conn,
                                 char *text,

@@ -125,8 +125,8 @@ pub struct Connection {
     /// How many of `actions` the trace has.
     traced: usize,
     counters: Counters,
-    /// `counters.commands` at the last tick.
-    commands_at_tick: u64,
+    /// Ticks since the last other input, up to `REST`.
+    quiet_ticks: u8,
     owned: Vec<u8>,
     wake: Option<Timestamp>,
     /// Something happened that `progress` must look at.
@@ -183,7 +183,7 @@ impl Connection {
             trace: Trace::new(&config),
             traced: 0,
             counters: Counters::default(),
-            commands_at_tick: 0,
+            quiet_ticks: 0,
             owned: Vec::new(),
             wake: None,
             stirred: false,
@@ -198,6 +198,7 @@ impl Connection {
         if self.phase == Phase::Closed {
             return Err(Error::Closed);
         }
+        self.quiet_ticks = 0;
         let now = self.clock.advance(now);
         self.trace.at(now);
         if self.wake.is_some_and(|wake| wake <= now) {
@@ -214,6 +215,7 @@ impl Connection {
         if self.phase == Phase::Closed {
             return Err(Error::Closed);
         }
+        self.quiet_ticks = 0;
         let now = self.clock.advance(now);
         self.trace.at(now);
         Ok(now)
@@ -664,8 +666,12 @@ impl Connection {
 
     /// Time has passed.
     pub fn handle_tick(&mut self, now: Timestamp) -> Result<()> {
+        let quiet = self.quiet_ticks;
         let now = self.begin(now)?;
-        self.give_memory_back();
+        self.quiet_ticks = timers::REST.min(quiet + 1);
+        if self.is_resting() {
+            self.give_memory_back();
+        }
         self.finish(now);
         Ok(())
     }
@@ -771,6 +777,15 @@ impl Connection {
     /// Where the connection is.
     pub fn phase(&self) -> Phase {
         self.phase
+    }
+
+    /// The address of the transport in use, where known.
+    pub(crate) fn peer(&self) -> Option<PeerAddr> {
+        self.current.as_ref().and_then(|t| t.peer)
+    }
+
+    pub(crate) fn limits(&self) -> &crate::config::Limits {
+        &self.config.limits
     }
 
     /// The transport in use.

@@ -3,6 +3,9 @@
 use super::*;
 use crate::action::RestoreReason;
 
+/// So many ticks with nothing between them, and the connection rests.
+pub(super) const REST: u8 = 2;
+
 impl Connection {
     /// The earliest deadline.
     pub(super) fn earliest(&self) -> Option<Timestamp> {
@@ -101,27 +104,24 @@ impl Connection {
         }
     }
 
-    /// Memory that a burst took goes back when nothing is going on: no command between two ticks. A busy connection keeps
-    /// its own, and allocates nothing.
+    /// Nothing is going on: no input between the last two ticks, nothing owed, no handoff.
+    pub(crate) fn is_resting(&self) -> bool {
+        let owes_nothing = |t: &Transport| t.owed.is_empty() && t.region.is_empty();
+        self.quiet_ticks == REST
+            && self.handoff.is_none()
+            && self.actions.is_empty()
+            && self.current.as_deref().is_none_or(owes_nothing)
+    }
+
+    /// Memory that a burst took goes back when the connection rests. One that is in use keeps its own, and allocates nothing.
     pub(super) fn give_memory_back(&mut self) {
-        let quiet = self.counters.commands == self.commands_at_tick;
-        self.commands_at_tick = self.counters.commands;
-        if self.handoff.is_some() || !quiet {
-            return;
-        }
-        if self.actions.is_empty() {
-            self.actions = VecDeque::new();
-        }
+        self.actions = VecDeque::new();
         if let Some(t) = &mut self.current {
             t.owed.shrink();
-            if t.region.is_empty() && t.region.capacity() > 0 {
-                t.region = bytes::BytesMut::new();
-            }
+            t.region = bytes::BytesMut::new();
         }
-        if self.owned.capacity() > 0 {
-            self.owned = Vec::new();
-        }
-        if self.hold.is_empty() && self.hold.bytes.capacity() > 0 {
+        self.owned = Vec::new();
+        if self.hold.is_empty() {
             self.hold = Hold::default();
         }
     }
