@@ -1,0 +1,195 @@
+//! Transports of the host's own dialling: where to, their ids, when they are connected and when they are not. Knows no pool.
+
+use super::*;
+
+impl Connection {
+    /// Where to dial: the `nth` choice, from 0, and an id for it; `None` when there are no more (H10). For the first
+    /// connect and for reconnects; candidates come with OPEN.
+    pub fn dial(&mut self, now: Timestamp, nth: usize) -> Result<Option<Dial>> {
+        let now = self.begin(now)?;
+        let choices = self.where_to_dial(now);
+        let Some(endpoint) = choices.into_iter().nth(nth) else { return Ok(None) };
+        let dial = self.lend_dial(endpoint)?;
+        self.trace.input(format_args!("dial {nth}"));
+        self.finish(now);
+        Ok(Some(dial))
+    }
+
+    /// As `dial`, to a place that the host knows from elsewhere: a pool says where all its connections go (P2).
+    pub fn dial_to(&mut self, now: Timestamp, endpoint: Endpoint) -> Result<Dial> {
+        let now = self.begin(now)?;
+        let line = format!("dial-to {endpoint}");
+        let dial = self.lend_dial(endpoint)?;
+        self.trace.input(format_args!("{line}"));
+        self.finish(now);
+        Ok(dial)
+    }
+
+    /// Lends a transport for `endpoint`, up to `MAX_DIALS`.
+    fn lend_dial(&mut self, endpoint: Endpoint) -> Result<Dial> {
+        if self.dialing.len() >= MAX_DIALS {
+            return Err(Error::Limit {
+                limit: "max_dials",
+                value: MAX_DIALS as u64,
+                hint: "report connected or connect_failed for those asked for",
+            });
+        }
+        let transport = self.lend_id();
+        self.dialing.push((transport, endpoint.clone()));
+        let tls_server_name = self.server_name(&endpoint);
+        Ok(Dial { transport, endpoint, tls_server_name })
+    }
+
+    pub(super) fn configured(&self) -> Endpoint {
+        Endpoint { host: self.config.host.clone(), port: self.config.port }
+    }
+
+    pub(super) fn server_name(&self, endpoint: &Endpoint) -> Option<String> {
+        let name = || match &self.config.tls_server_name {
+            Some(name) => name.clone(),
+            None => crate::endpoint::tls_server_name(endpoint, &self.config.host).to_owned(),
+        };
+        self.config.tls.then(name)
+    }
+
+    /// The choices of `dial`, best first.
+    fn where_to_dial(&self, now: Timestamp) -> Vec<Endpoint> {
+        let configured = self.configured();
+        let mut out = Vec::new();
+        let mut add = |e: Endpoint| {
+            if !out.contains(&e) {
+                out.push(e);
+            }
+        };
+        if let Some(moved) = &self.moved {
+            if now < moved.until {
+                add(moved.to.clone());
+                add(moved.from.clone());
+            } else {
+                add(configured.clone());
+                add(moved.to.clone());
+            }
+        }
+        add(configured);
+        out
+    }
+
+    /// The socket `id` is connected, TLS included. `peer` is its address where known: it decides the endpoint type (O4).
+    pub fn handle_connected(
+        &mut self,
+        now: Timestamp,
+        id: TransportId,
+        peer: Option<PeerAddr>,
+    ) -> Result<()> {
+        let now = self.begin(now)?;
+        if let Some(index) = self.dialing.iter().position(|(dialed, _)| *dialed == id) {
+            if self.current.is_some() {
+                return Err(Error::Unexpected {
+                    call: "connected",
+                    hint: "a transport is in use: report `closed` for it first",
+                });
+            }
+            if self.handoff.is_some() {
+                return Err(Error::Unexpected {
+                    call: "connected",
+                    hint: "a handoff is opening transports: close this one and wait for its end",
+                });
+            }
+            self.trace.input(format_args!("connected {id}{}", trace::Peer(peer)));
+            let (_, endpoint) = self.dialing.swap_remove(index);
+            self.attach(now, id, endpoint, peer);
+        } else if self.candidate.as_ref().is_some_and(|c| c.id == id && !c.connected) {
+            self.trace.input(format_args!("connected {id}{}", trace::Peer(peer)));
+            self.candidate_connected(now, peer);
+        } else {
+            return Err(Error::UnknownTransport(id));
+        }
+        self.stirred = true;
+        self.finish(now);
+        Ok(())
+    }
+
+    /// A transport of the host's own dialling is in use from here on.
+    fn attach(&mut self, now: Timestamp, id: TransportId, endpoint: Endpoint, peer: Option<PeerAddr>) {
+        if self.moved.as_ref().is_some_and(|m| now >= m.until) && endpoint == self.configured() {
+            self.moved = None;
+        }
+        let mut transport = Transport::new(id, endpoint, &self.config.limits);
+        transport.peer = peer;
+        transport.connected = true;
+        self.set_phase(Phase::Handshaking);
+        // Messages of an earlier stream are no part of this one.
+        self.stash.clear();
+        self.stash_bytes = 0;
+        if self.out.open.is_some() {
+            self.lose_half_submitted();
+        }
+        self.out.attach();
+        self.trace.commands_restart();
+        self.no_handoff = self.host_fences[3].then_some(OffReason::Stream);
+        // What was off was so on the last transport; a refusal is remembered by address.
+        self.off = self.config.mode == crate::optin::Mode::Disabled;
+        let asks = self.may_opt_in(now, &transport.endpoint);
+        self.told_off &= if asks { 0 } else { 1 << OffReason::Refused as u32 };
+        transport.inbound.uninterested = self.off;
+        match self.config.handshake {
+            Handshake::ByLibsch => {
+                self.session.begin_anew(&self.config);
+                self.session.resp3 = true;
+                self.write_session(now, &mut transport);
+                self.current = Some(transport);
+                self.emit(Action::Write { transport: id });
+            }
+            Handshake::Seen => {
+                // RESUME would bring what was not taken before the host's own HELLO.
+                self.want_resume = false;
+                self.session = Session::default();
+                self.current = Some(transport);
+            }
+        }
+    }
+
+    /// The socket `id` could not be connected.
+    pub fn handle_connect_failed(&mut self, now: Timestamp, id: TransportId) -> Result<()> {
+        let now = self.begin_first(now)?;
+        if let Some(index) = self.dialing.iter().position(|(dialed, _)| *dialed == id) {
+            self.trace.input(format_args!("connect_failed {id}"));
+            self.dialing.swap_remove(index);
+        } else if self.candidate.as_ref().is_some_and(|c| c.id == id) {
+            self.trace.input(format_args!("connect_failed {id}"));
+            self.candidate = None;
+            self.attempt_failed(now, "connect failed");
+        } else {
+            return Err(Error::UnknownTransport(id));
+        }
+        self.finish_late(now);
+        Ok(())
+    }
+
+    /// The socket `id` is closed. `unwritten`: the bytes that `submit` gave to write and that were not written, in
+    /// order (not those of a region). They are copied.
+    pub fn handle_closed(&mut self, now: Timestamp, id: TransportId, unwritten: &[u8]) -> Result<()> {
+        let now = self.begin_first(now)?;
+        if self.dialing.iter().any(|(dialed, _)| *dialed == id) {
+            return self.handle_connect_failed(now, id);
+        }
+        let slot = self.slot(id)?;
+        self.trace.closed(id, unwritten);
+        match slot {
+            Slot::Current => self.current_closed(now, unwritten),
+            Slot::Candidate => {
+                if let Some(t) = self.candidate.take() {
+                    self.optin_lost(now, &t, slot);
+                }
+                self.attempt_failed(now, "candidate closed");
+            }
+            Slot::Retired => {
+                self.retired = None;
+                self.retired_until = None;
+                self.end_overlap(overlap::Side::Old);
+            }
+        }
+        self.finish_late(now);
+        Ok(())
+    }
+}
