@@ -21,8 +21,8 @@ impl<T> Rare<T> {
     }
 
     /// Gives the memory back if nothing is in it that has to stay.
-    pub(crate) fn give_back_if(&mut self, is_empty: impl FnOnce(&T) -> bool) {
-        if self.get().is_some_and(is_empty) {
+    pub(crate) fn give_back_if(&mut self, is_empty: impl FnOnce(&mut T) -> bool) {
+        if self.0.as_deref_mut().is_some_and(is_empty) {
             self.0 = None;
         }
     }
@@ -45,10 +45,10 @@ mod tests {
         let mut list = Rare::<Vec<u8>>::default();
         assert_eq!((size_of_val(&list), list.get()), (size_of::<usize>(), None));
         list.make().push(1);
-        list.give_back_if(Vec::is_empty);
+        list.give_back_if(|list| list.is_empty());
         assert_eq!(list.get(), Some(&vec![1]));
         list.make().clear();
-        list.give_back_if(Vec::is_empty);
+        list.give_back_if(|list| list.is_empty());
         assert_eq!(list.get(), None);
     }
 }

@@ -7,7 +7,8 @@ impl Connection {
     /// connect and for reconnects; candidates come with OPEN.
     pub fn dial(&mut self, now: Timestamp, nth: usize) -> Result<Option<Dial>> {
         let now = self.begin(now)?;
-        let choices = self.where_to_dial(now);
+        let moved = self.places.get().and_then(|places| places.moved.as_ref());
+        let choices = places::choices(moved, now, &self.configured());
         let Some(endpoint) = choices.into_iter().nth(nth) else { return Ok(None) };
         let dial = self.lend_dial(endpoint)?;
         self.trace.input(format_args!("dial {nth}"));
@@ -27,21 +28,34 @@ impl Connection {
 
     /// Lends a transport for `endpoint`, up to `MAX_DIALS`.
     fn lend_dial(&mut self, endpoint: Endpoint) -> Result<Dial> {
-        if self.dialing.len() >= MAX_DIALS {
+        if self.places.get().is_some_and(Places::is_full) {
             return Err(Error::Limit {
                 limit: "max_dials",
-                value: MAX_DIALS as u64,
+                value: places::MAX_DIALS as u64,
                 hint: "report connected or connect_failed for those asked for",
             });
         }
         let transport = self.lend_id();
-        self.dialing.push((transport, endpoint.clone()));
+        self.places.make().dial(transport, endpoint.clone());
         let tls_server_name = self.server_name(&endpoint);
         Ok(Dial { transport, endpoint, tls_server_name })
     }
 
     pub(super) fn configured(&self) -> Endpoint {
         Endpoint { host: self.config.host.clone(), port: self.config.port }
+    }
+
+    pub(super) fn endpoint_of(&self, t: &Transport) -> Endpoint {
+        t.endpoint.as_deref().cloned().unwrap_or_else(|| self.configured())
+    }
+
+    pub(super) fn new_transport(&self, id: TransportId, endpoint: Endpoint) -> Box<Transport> {
+        let configured = endpoint == self.configured();
+        Transport::new(id, (!configured).then(|| Box::new(endpoint)), &self.config.limits)
+    }
+
+    fn is_dialing(&self, id: TransportId) -> bool {
+        self.places.get().is_some_and(|places| places.is_dialing(id))
     }
 
     pub(super) fn server_name(&self, endpoint: &Endpoint) -> Option<String> {
@@ -52,28 +66,6 @@ impl Connection {
         self.config.tls.then(name)
     }
 
-    /// The choices of `dial`, best first.
-    fn where_to_dial(&self, now: Timestamp) -> Vec<Endpoint> {
-        let configured = self.configured();
-        let mut out = Vec::new();
-        let mut add = |e: Endpoint| {
-            if !out.contains(&e) {
-                out.push(e);
-            }
-        };
-        if let Some(moved) = &self.moved {
-            if now < moved.until {
-                add(moved.to.clone());
-                add(moved.from.clone());
-            } else {
-                add(configured.clone());
-                add(moved.to.clone());
-            }
-        }
-        add(configured);
-        out
-    }
-
     /// The socket `id` is connected, TLS included. `peer` is its address where known: it decides the endpoint type (O4).
     pub fn handle_connected(
         &mut self,
@@ -82,7 +74,7 @@ impl Connection {
         peer: Option<PeerAddr>,
     ) -> Result<()> {
         let now = self.begin(now)?;
-        if let Some(index) = self.dialing.iter().position(|(dialed, _)| *dialed == id) {
+        if self.is_dialing(id) {
             if self.current.is_some() {
                 return Err(Error::Unexpected {
                     call: "connected",
@@ -96,7 +88,9 @@ impl Connection {
                 });
             }
             self.trace.input(format_args!("connected {id}{}", trace::Peer(peer)));
-            let (_, endpoint) = self.dialing.swap_remove(index);
+            let Some(endpoint) = self.places.make().dialed(id) else {
+                return Err(Error::UnknownTransport(id));
+            };
             self.attach(now, id, endpoint, peer);
         } else if self.candidate.as_ref().is_some_and(|c| c.id == id && !c.connected) {
             self.trace.input(format_args!("connected {id}{}", trace::Peer(peer)));
@@ -111,10 +105,11 @@ impl Connection {
 
     /// A transport of the host's own dialling is in use from here on.
     fn attach(&mut self, now: Timestamp, id: TransportId, endpoint: Endpoint, peer: Option<PeerAddr>) {
-        if self.moved.as_ref().is_some_and(|m| now >= m.until) && endpoint == self.configured() {
-            self.moved = None;
+        let mut transport = self.new_transport(id, endpoint);
+        let ended = |places: &Places| places.moved.as_ref().is_some_and(|moved| now >= moved.until);
+        if transport.endpoint.is_none() && self.places.get().is_some_and(ended) {
+            self.places.make().moved = None;
         }
-        let mut transport = Transport::new(id, endpoint, &self.config.limits);
         transport.peer = peer;
         transport.connected = true;
         self.set_phase(Phase::Handshaking);
@@ -129,7 +124,7 @@ impl Connection {
         self.no_handoff = self.host_fences[3].then_some(OffReason::Stream);
         // What was off was so on the last transport; a refusal is remembered by address.
         self.off = self.config.mode == crate::optin::Mode::Disabled;
-        let asks = self.may_opt_in(now, &transport.endpoint);
+        let asks = self.may_opt_in(now, &transport);
         self.told_off &= if asks { 0 } else { 1 << OffReason::Refused as u32 };
         transport.inbound.uninterested = self.off;
         match self.config.handshake {
@@ -152,9 +147,9 @@ impl Connection {
     /// The socket `id` could not be connected.
     pub fn handle_connect_failed(&mut self, now: Timestamp, id: TransportId) -> Result<()> {
         let now = self.begin_first(now)?;
-        if let Some(index) = self.dialing.iter().position(|(dialed, _)| *dialed == id) {
+        if self.is_dialing(id) {
             self.trace.input(format_args!("connect_failed {id}"));
-            self.dialing.swap_remove(index);
+            self.places.make().dialed(id);
         } else if self.candidate.as_ref().is_some_and(|c| c.id == id) {
             self.trace.input(format_args!("connect_failed {id}"));
             self.candidate = None;
@@ -170,7 +165,7 @@ impl Connection {
     /// order (not those of a region). They are copied.
     pub fn handle_closed(&mut self, now: Timestamp, id: TransportId, unwritten: &[u8]) -> Result<()> {
         let now = self.begin_first(now)?;
-        if self.dialing.iter().any(|(dialed, _)| *dialed == id) {
+        if self.is_dialing(id) {
             return self.handle_connect_failed(now, id);
         }
         let slot = self.slot(id)?;

@@ -17,6 +17,7 @@ mod notice;
 mod optin;
 mod outbound;
 mod overlap;
+mod places;
 mod pooled;
 mod progress;
 mod rebuild;
@@ -39,6 +40,7 @@ use crate::config::{Config, Handshake, LevelIn, LevelOut};
 use crate::endpoint::{Endpoint, PeerAddr};
 use crate::error::{Error, Result};
 use crate::log::{Level, Lines};
+use crate::rare::Rare;
 use crate::resp::command::CommandReader;
 use crate::time::{Clock, Timestamp};
 use core::time::Duration;
@@ -47,6 +49,7 @@ use hold::Hold;
 use marks::Marks;
 use outbound::Outbound;
 use overlap::Overlap;
+use places::{Moved, Places};
 use relax::Windows;
 use session::Session;
 use std::collections::VecDeque;
@@ -54,23 +57,12 @@ use std::sync::Arc;
 use trace::Trace;
 use transport::{Optin, Transport};
 
-/// Transports that the host may have asked for at once.
-const MAX_DIALS: usize = 8;
-
 /// Which of the transports of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Slot {
     Current,
     Candidate,
     Retired,
-}
-
-/// Where the last MOVING leads, for "where to dial" (H10).
-#[derive(Clone, Debug)]
-struct Moved {
-    to: Endpoint,
-    from: Endpoint,
-    until: Timestamp,
 }
 
 /// One logical connection.
@@ -82,7 +74,7 @@ pub struct Connection {
     clock: Clock,
     phase: Phase,
     next_id: TransportId,
-    dialing: Vec<(TransportId, Endpoint)>,
+    places: Rare<Places>,
     current: Option<Box<Transport>>,
     candidate: Option<Box<Transport>>,
     /// The old transport after a swap, while both deliver subscriptions.
@@ -101,7 +93,6 @@ pub struct Connection {
     told_relaxed: bool,
     marks: Marks,
     handoff: Option<Box<Handoff>>,
-    moved: Option<Box<Moved>>,
     /// Bits of the reasons told by SCH_OFF.
     told_off: u32,
     no_handoff: Option<OffReason>,
@@ -114,7 +105,6 @@ pub struct Connection {
     want_resume: bool,
     /// The host answered HOLD.
     held: bool,
-    refused_until: Vec<(Endpoint, Timestamp)>,
     optin_closed: u8,
     optin_retry_at: Option<Timestamp>,
     random: u64,
@@ -149,7 +139,7 @@ impl Connection {
             clock: Clock::new(),
             phase: Phase::Detached,
             next_id: 1,
-            dialing: Vec::new(),
+            places: Rare::default(),
             current: None,
             candidate: None,
             retired: None,
@@ -165,7 +155,6 @@ impl Connection {
             told_relaxed: false,
             marks: Marks::default(),
             handoff: None,
-            moved: None,
             told_off: 0,
             no_handoff: None,
             off: config.mode == crate::optin::Mode::Disabled,
@@ -174,7 +163,6 @@ impl Connection {
             unsettled: false,
             want_resume: false,
             held: false,
-            refused_until: Vec::new(),
             optin_closed: 0,
             optin_retry_at: None,
             random: config.seed,
@@ -296,6 +284,18 @@ impl Connection {
             Slot::Candidate => self.candidate.as_deref_mut(),
             Slot::Retired => self.retired.as_deref_mut(),
         }
+    }
+
+    fn in_slot(&self, slot: Slot) -> Option<&Transport> {
+        match slot {
+            Slot::Current => self.current.as_deref(),
+            Slot::Candidate => self.candidate.as_deref(),
+            Slot::Retired => self.retired.as_deref(),
+        }
+    }
+
+    fn endpoint_in(&self, slot: Slot) -> Option<Endpoint> {
+        self.in_slot(slot).map(|t| self.endpoint_of(t))
     }
 
     fn lend_id(&mut self) -> TransportId {

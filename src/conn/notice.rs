@@ -195,9 +195,9 @@ impl Connection {
             wanted.deadline(),
             self.config.limits.max_marks,
         );
-        if let (Some(to), Some(t)) = (&wanted.endpoint, self.transport(slot)) {
-            let from = t.endpoint.clone();
-            self.moved = Some(Box::new(Moved { to: to.clone(), from, until: wanted.deadline() }));
+        if let (Some(to), Some(from)) = (&wanted.endpoint, self.endpoint_in(slot)) {
+            let until = wanted.deadline();
+            self.places.make().moved = Some(Moved { to: to.clone(), from, until });
         }
         if self.no_handoff.is_some() || self.off || self.session.overflow {
             self.relax_for_move(&wanted, false);

@@ -65,7 +65,7 @@ impl Connection {
         match told {
             Told::Notice { notification, arrived } => self.told_notice(now, &notification, arrived),
             Told::Grant => self.granted(now),
-            Told::OptinRefused { endpoint, until } => self.remember_refusal_until(until, endpoint),
+            Told::OptinRefused { endpoint, until } => self.remember_refusal_until(now, endpoint, until),
         }
         self.stirred = true;
         self.finish(now);

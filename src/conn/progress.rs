@@ -126,7 +126,7 @@ impl Connection {
         let attempt = handoff.attempts;
         let endpoint = handoff.wanted.endpoint.clone().unwrap_or(configured);
         self.counters.attempts += 1;
-        self.candidate = Some(Transport::new(transport, endpoint.clone(), &self.config.limits));
+        self.candidate = Some(self.new_transport(transport, endpoint.clone()));
         self.set_phase(Phase::Opening);
         let tls_server_name = self.server_name(&endpoint);
         self.hear_attempt_began(now);
@@ -228,8 +228,9 @@ impl Connection {
         // A MOVING without an endpoint leads to the configured address, which was not known to move.
         if self.handoff.as_ref().is_some_and(|h| h.is_null() && h.newer.is_none()) {
             let until = self.handoff.as_deref().map_or(now, Handoff::deadline);
-            let from = old.as_ref().map(|t| t.endpoint.clone()).filter(|from| *from != new.endpoint);
-            self.moved = from.map(|from| Box::new(Moved { to: new.endpoint.clone(), from, until }));
+            let to = self.endpoint_of(&new);
+            let from = old.as_ref().map(|t| self.endpoint_of(t)).filter(|from| *from != to);
+            self.places.make().moved = from.map(|from| Moved { to, from, until });
         }
         let id = new.id;
         self.current = Some(new);
@@ -623,7 +624,7 @@ impl Connection {
         self.hand_back();
         self.end_handoff(now, Outcome::Closed);
         self.close_retired();
-        self.dialing.clear();
+        self.places.make().forget_dials();
         self.retired_until = None;
         self.unsettled = false;
     }

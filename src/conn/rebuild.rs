@@ -31,7 +31,7 @@ impl Connection {
 
     /// The commands that make the session, into the region of `t`.
     pub(super) fn write_session(&mut self, now: Timestamp, t: &mut Transport) {
-        let optin = self.may_opt_in(now, &t.endpoint).then(|| self.optin_command(t.peer));
+        let optin = self.may_opt_in(now, t).then(|| self.optin_command(t.peer));
         if optin.is_some() {
             t.optin = Optin::Asked;
         }

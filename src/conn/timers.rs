@@ -121,6 +121,7 @@ impl Connection {
             t.region = bytes::BytesMut::new();
         }
         self.owned = Vec::new();
+        self.places.give_back_if(Places::rests);
         if self.hold.is_empty() {
             self.hold = Hold::default();
         }

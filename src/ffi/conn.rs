@@ -184,7 +184,7 @@ impl Inner {
         if self.conn.is_resting() {
             self.spans = Vec::new();
             self.loan = Rare::default();
-            self.push.give_back_if(Builder::is_empty);
+            self.push.give_back_if(|push| push.is_empty());
         }
         Ok(SCH_OK)
     }
