@@ -20,6 +20,12 @@ impl<T> Rare<T> {
         self.0.as_deref()
     }
 
+    /// What there is, to be changed.
+    #[inline]
+    pub(crate) fn get_mut(&mut self) -> Option<&mut T> {
+        self.0.as_deref_mut()
+    }
+
     /// Gives the memory back if nothing is in it that has to stay.
     pub(crate) fn give_back_if(&mut self, is_empty: impl FnOnce(&mut T) -> bool) {
         if self.0.as_deref_mut().is_some_and(is_empty) {

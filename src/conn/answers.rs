@@ -147,7 +147,6 @@ impl Connection {
             }
         }
         self.trace.input(format_args!("owe {id} {replies}"));
-        self.counters.commands += next - self.out.next_number;
         self.out.next_number = next;
         self.finish(now);
         Ok(())

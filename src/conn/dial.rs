@@ -114,8 +114,9 @@ impl Connection {
         transport.connected = true;
         self.set_phase(Phase::Handshaking);
         // Messages of an earlier stream are no part of this one.
-        self.stash.clear();
-        self.stash_bytes = 0;
+        if let Some(overlap) = self.overlap.get_mut() {
+            overlap.forget_stash();
+        }
         if self.out.open.is_some() {
             self.lose_half_submitted();
         }

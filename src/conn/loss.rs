@@ -32,7 +32,7 @@ impl Connection {
     }
 
     fn lose(&mut self, number: CommandNumber, outcome: LostOutcome, class: Class) {
-        self.counters.commands_lost += 1;
+        self.counters.make().commands_lost += 1;
         if let Some(handoff) = &mut self.handoff {
             handoff.lost += 1;
         }
@@ -170,7 +170,9 @@ impl Connection {
         if let Some(handoff) = &mut self.handoff {
             handoff.held += held;
         }
-        self.counters.commands_held += held;
+        if held > 0 {
+            self.counters.make().commands_held += held;
+        }
     }
 
     /// CLIENT REPLY SKIP ended with the lost transport and the command it prefixes did not: they stay together (F5), else
@@ -257,7 +259,7 @@ impl Connection {
     }
 
     fn emit_hand_back(&mut self, first: CommandNumber, count: u64, data: Vec<u8>) {
-        self.counters.commands_handed_back += count;
+        self.counters.make().commands_handed_back += count;
         self.emit(Action::HandBack { first, count, data });
     }
 

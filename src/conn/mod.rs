@@ -80,18 +80,15 @@ pub struct Connection {
     /// The old transport after a swap, while both deliver subscriptions.
     retired: Option<Box<Transport>>,
     retired_until: Option<Timestamp>,
-    overlap: Overlap,
+    overlap: Rare<Overlap>,
     /// PING is to be written to the current transport, to align the two.
     want_ping: bool,
-    /// Messages of another transport, waiting for a frame boundary of the current one.
-    stash: VecDeque<Vec<u8>>,
-    stash_bytes: usize,
     out: Outbound,
     hold: Hold,
     session: Session,
-    windows: Windows,
+    windows: Rare<Windows>,
     told_relaxed: bool,
-    marks: Marks,
+    marks: Rare<Marks>,
     handoff: Option<Box<Handoff>>,
     /// Bits of the reasons told by SCH_OFF.
     told_off: u32,
@@ -109,13 +106,13 @@ pub struct Connection {
     optin_retry_at: Option<Timestamp>,
     random: u64,
     actions: VecDeque<Action>,
-    lines: Lines,
+    lines: Rare<Lines>,
     /// Of the member of a pool.
     pooled: Option<Box<pooled::Pooled>>,
     trace: Trace,
     /// How many of `actions` the trace has.
     traced: usize,
-    counters: Counters,
+    counters: Rare<Counters>,
     /// Ticks since the last other input, up to `REST`.
     quiet_ticks: u8,
     owned: Vec<u8>,
@@ -144,16 +141,14 @@ impl Connection {
             candidate: None,
             retired: None,
             retired_until: None,
-            overlap: Overlap::default(),
+            overlap: Rare::default(),
             want_ping: false,
-            stash: VecDeque::new(),
-            stash_bytes: 0,
             out: Outbound::new(CommandReader::new(config.limits.command)),
             hold: Hold::default(),
             session,
-            windows: Windows::default(),
+            windows: Rare::default(),
             told_relaxed: false,
-            marks: Marks::default(),
+            marks: Rare::default(),
             handoff: None,
             told_off: 0,
             no_handoff: None,
@@ -167,11 +162,11 @@ impl Connection {
             optin_retry_at: None,
             random: config.seed,
             actions: VecDeque::new(),
-            lines: Lines::default(),
+            lines: Rare::default(),
             pooled: None,
             trace: Trace::new(&config),
             traced: 0,
-            counters: Counters::default(),
+            counters: Rare::default(),
             quiet_ticks: 0,
             owned: Vec::new(),
             wake: None,
@@ -252,7 +247,7 @@ impl Connection {
 
     fn log(&mut self, level: Level, line: impl FnOnce() -> String) {
         if self.log_level.is_some_and(|wanted| level <= wanted) {
-            self.lines.push(self.config.limits.max_lines, level, line());
+            self.lines.make().push(self.config.limits.max_lines, level, line());
         }
     }
 
@@ -335,7 +330,7 @@ impl Connection {
         if self.out.discarding {
             self.lose_half_submitted();
         }
-        self.windows.clear();
+        self.windows = Rare::default();
         self.update_relax(crate::action::RestoreReason::Ended);
         self.current = None;
         self.set_phase(Phase::Closed);
@@ -355,7 +350,7 @@ impl Connection {
 
     /// The next log line.
     pub fn poll_log(&mut self) -> Option<(Level, String)> {
-        self.lines.pop()
+        self.lines.get_mut()?.pop()
     }
 
     /// From now on lines are logged up to `level`; `None` is no log.
@@ -418,9 +413,10 @@ impl Connection {
     /// Counters since the connection was made.
     pub fn counters(&self) -> Counters {
         Counters {
+            commands: self.out.next_number - 1,
             clock_steps_back: self.clock.steps_back(),
-            log_lines_dropped: self.lines.dropped + self.trace.dropped(),
-            ..self.counters
+            log_lines_dropped: self.lines.get().map_or(0, |lines| lines.dropped) + self.trace.dropped(),
+            ..self.counters.get().copied().unwrap_or_default()
         }
     }
 

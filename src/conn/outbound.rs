@@ -200,7 +200,6 @@ impl Connection {
                 self.out.open = Some(self.out.next_number);
                 self.out.next_number += 1;
                 answer.count += 1;
-                self.counters.commands += 1;
             }
             match read.step {
                 Step::Command => {
@@ -350,7 +349,7 @@ impl Connection {
         self.hold.partial = 0;
         self.hold.commands.push_back(HeldCommand { number, entry, special });
         if self.is_holding() {
-            self.counters.commands_held += 1;
+            self.counters.make().commands_held += 1;
             if let Some(handoff) = &mut self.handoff {
                 handoff.held += 1;
             }
@@ -594,7 +593,7 @@ impl Connection {
         if !self.hold.withdraw(number) {
             return Cancelled::TooLate;
         }
-        self.counters.commands_cancelled += 1;
+        self.counters.make().commands_cancelled += 1;
         self.stirred = true;
         Cancelled::Withdrawn
     }

@@ -101,7 +101,7 @@ impl Connection {
             self.hear_no_handoff(notification);
             return;
         }
-        self.counters.notifications_told += 1;
+        self.counters.make().notifications_told += 1;
         self.log(Level::Info, || format!("event=told type={notification}"));
         self.act_on(now, Slot::Current, notification, false, Read::Elsewhere(arrived));
     }

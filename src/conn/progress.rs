@@ -26,7 +26,7 @@ impl Connection {
     }
 
     fn start(&mut self, wanted: Move) {
-        self.counters.handoffs_started += 1;
+        self.counters.make().handoffs_started += 1;
         let line = format!(
             "event=handoff-started{} conn={} endpoint={} ttl_ms={}",
             Seq(wanted.seq),
@@ -125,7 +125,7 @@ impl Connection {
         let by = handoff.begin_attempt(now, alive, &self.config);
         let attempt = handoff.attempts;
         let endpoint = handoff.wanted.endpoint.clone().unwrap_or(configured);
-        self.counters.attempts += 1;
+        self.counters.make().attempts += 1;
         self.candidate = Some(self.new_transport(transport, endpoint.clone()));
         self.set_phase(Phase::Opening);
         let tls_server_name = self.server_name(&endpoint);
@@ -236,7 +236,7 @@ impl Connection {
         self.current = Some(new);
         // The session of the candidate was made by libsch, and is complete.
         self.out.handshaken |= self.config.handshake == Handshake::ByLibsch;
-        self.windows.open(
+        self.windows.make().open(
             WindowKind::PostHandoff,
             &[],
             None,
@@ -299,7 +299,7 @@ impl Connection {
         let jitter = self.jitter();
         let alive = self.current.is_some();
         self.end_overlap(Side::New);
-        self.counters.attempts_failed += 1;
+        self.counters.make().attempts_failed += 1;
         self.hear_attempt(now, false);
         let Some(handoff) = &mut self.handoff else { return };
         handoff.waits_for_credentials = false;
@@ -399,7 +399,7 @@ impl Connection {
                 }
             }
         }
-        let c = &mut self.counters;
+        let c = self.counters.make();
         *match outcome {
             Outcome::Swapped => &mut c.handoffs_swapped,
             Outcome::Failed => &mut c.handoffs_failed,
@@ -408,8 +408,10 @@ impl Connection {
             Outcome::Closed => &mut c.handoffs_closed,
         } += 1;
         let window_end = handoff.deadline() + self.config.moving_extra;
-        self.windows.set_end(handoff::WINDOW, window_end);
-        self.counters.windows_expired += self.windows.expire(now) as u64;
+        if let Some(windows) = self.windows.get_mut() {
+            windows.set_end(handoff::WINDOW, window_end);
+        }
+        self.expire_windows(now);
         let seq = handoff.wanted.seq;
         let duration = now.since(handoff.wanted.arrived);
         self.log(Level::Info, || {
@@ -581,7 +583,7 @@ impl Connection {
             t.optin = Optin::Refused;
         }
         self.end_handoff(now, Outcome::Closed);
-        self.windows.clear();
+        self.windows = Rare::default();
         self.update_relax(crate::action::RestoreReason::Ended);
         self.tell_off(reason, fatal);
         if fatal && let Some(t) = &self.current {
@@ -604,7 +606,7 @@ impl Connection {
         }
         self.end_handoff(now, Outcome::Closed);
         self.off = true;
-        self.windows.clear();
+        self.windows = Rare::default();
         self.update_relax(crate::action::RestoreReason::Ended);
         self.tell_off(OffReason::Broken, false);
         self.set_phase(Phase::Failed);

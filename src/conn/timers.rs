@@ -9,7 +9,14 @@ pub(super) const REST: u8 = 2;
 impl Connection {
     /// The earliest deadline.
     pub(super) fn earliest(&self) -> Option<Timestamp> {
-        let mut times = [self.windows.deadline(), self.retired_until, self.optin_retry_at, None, None, None];
+        let mut times = [
+            self.windows.get().and_then(Windows::deadline),
+            self.retired_until,
+            self.optin_retry_at,
+            None,
+            None,
+            None,
+        ];
         if let Some(h) = &self.handoff {
             times[3] = h.next_at.filter(|_| self.phase == Phase::Waiting);
             times[4] = h.attempt_by.filter(|_| self.attempt_is_timed());
@@ -52,9 +59,7 @@ impl Connection {
     /// Fires everything that is due.
     pub(super) fn fire_timers(&mut self, now: Timestamp) {
         self.stirred = true;
-        let expired = self.windows.expire(now);
-        if expired > 0 {
-            self.counters.windows_expired += expired as u64;
+        if self.expire_windows(now) {
             self.update_relax(RestoreReason::Expired);
         }
         if self.retired_until.is_some_and(|at| at <= now) {
@@ -66,6 +71,15 @@ impl Connection {
         self.fire_handoff(now);
         self.progress(now);
         self.wake = self.earliest();
+    }
+
+    /// True if any came to its own end.
+    pub(super) fn expire_windows(&mut self, now: Timestamp) -> bool {
+        let expired = self.windows.get_mut().map_or(0, |windows| windows.expire(now));
+        if expired > 0 {
+            self.counters.make().windows_expired += expired as u64;
+        }
+        expired > 0
     }
 
     fn fire_handoff(&mut self, now: Timestamp) {
@@ -122,6 +136,9 @@ impl Connection {
         }
         self.owned = Vec::new();
         self.places.give_back_if(Places::rests);
+        self.windows.give_back_if(|windows| !windows.is_open());
+        self.overlap.give_back_if(|overlap| overlap.is_empty());
+        self.lines.give_back_if(Lines::rests);
         if self.hold.is_empty() {
             self.hold = Hold::default();
         }
