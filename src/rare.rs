@@ -34,6 +34,12 @@ impl<T> Rare<T> {
     }
 }
 
+impl<T> From<T> for Rare<T> {
+    fn from(all: T) -> Self {
+        Self(Some(Box::new(all)))
+    }
+}
+
 impl<T: Default> Rare<T> {
     /// For something to be put in.
     #[inline]

@@ -18,7 +18,7 @@ use std::mem::MaybeUninit;
 use std::sync::Arc;
 
 /// On the way to 1,024.
-const MOST: usize = 1520;
+const MOST: usize = 1248;
 /// An allocator keeps a word beside each block, and rounds up to this.
 const STEP: usize = 16;
 /// Blocks of more steps are counted as of so many.

@@ -135,6 +135,7 @@ impl Connection {
             t.region = bytes::BytesMut::new();
         }
         self.owned = Vec::new();
+        self.session.rest();
         self.places.give_back_if(Places::rests);
         self.windows.give_back_if(|windows| !windows.is_open());
         self.overlap.give_back_if(|overlap| overlap.is_empty());
