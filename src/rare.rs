@@ -46,6 +46,11 @@ impl<T: Default> Rare<T> {
     pub(crate) fn make(&mut self) -> &mut T {
         self.0.get_or_insert_default()
     }
+
+    /// All of it, and nothing stays.
+    pub(crate) fn take(&mut self) -> T {
+        self.0.take().map_or_else(T::default, |all| *all)
+    }
 }
 
 #[cfg(test)]
@@ -62,5 +67,6 @@ mod tests {
         list.make().clear();
         list.give_back_if(|list| list.is_empty());
         assert_eq!(list.get(), None);
+        assert_eq!(list.take(), vec![]);
     }
 }

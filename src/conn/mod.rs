@@ -84,7 +84,7 @@ pub struct Connection {
     /// PING is to be written to the current transport, to align the two.
     want_ping: bool,
     out: Outbound,
-    hold: Hold,
+    hold: Rare<Hold>,
     session: Session,
     windows: Rare<Windows>,
     told_relaxed: bool,
@@ -144,7 +144,7 @@ impl Connection {
             overlap: Rare::default(),
             want_ping: false,
             out: Outbound::new(CommandReader::new(config.limits.command)),
-            hold: Hold::default(),
+            hold: Rare::default(),
             session,
             windows: Rare::default(),
             told_relaxed: false,

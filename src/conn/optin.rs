@@ -69,9 +69,8 @@ impl Connection {
     pub(super) fn insert_own(&mut self, _now: Timestamp) {
         let out = &self.out;
         let place = out.at_boundary()
-            && out.tx.multi.is_none()
-            && !out.tx.broken
-            && !out.tx.watch_broken
+            && out.multi().is_none()
+            && !out.is_tx_broken()
             && !out.prefix
             && !out.reply_off
             && !out.broken

@@ -165,8 +165,7 @@ impl Connection {
     /// Reasons why the hold cannot begin, as bits of [`waiting`].
     fn fences(&self) -> u32 {
         let mut bits = 0;
-        let tx = &self.out.tx;
-        if tx.multi.is_some() || tx.watch.is_some() || tx.watch_broken || tx.broken || self.host_fences[0] {
+        if self.out.has_tx() || self.host_fences[0] {
             bits |= waiting::TRANSACTION;
         }
         if !self.out.at_boundary() || self.out.prefix {
@@ -484,7 +483,7 @@ impl Connection {
         if self.out.open.is_some() {
             self.lose_half_submitted();
         }
-        self.hold = Hold::default();
+        self.hold = Rare::default();
         self.set_phase(Phase::Detached);
     }
 

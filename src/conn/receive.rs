@@ -395,8 +395,8 @@ impl Connection {
     fn confirmed(&mut self, now: Timestamp, number: CommandNumber, change: Watched, ok: bool, reply: &[u8]) {
         match change {
             Watched::Multi => {
-                if !ok && self.out.tx.multi == Some(number) {
-                    self.out.tx.multi = None;
+                if !ok && self.out.multi() == Some(number) {
+                    self.out.tx.make().multi = None;
                 }
             }
             Watched::Exec { changes, .. } => {

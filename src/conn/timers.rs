@@ -140,8 +140,7 @@ impl Connection {
         self.windows.give_back_if(|windows| !windows.is_open());
         self.overlap.give_back_if(|overlap| overlap.is_empty());
         self.lines.give_back_if(Lines::rests);
-        if self.hold.is_empty() {
-            self.hold = Hold::default();
-        }
+        self.hold.give_back_if(|hold| hold.is_empty());
+        self.out.rest();
     }
 }
