@@ -362,7 +362,7 @@ impl Connection {
     /// The reply to a special command has come. Answers bytes that go to the host instead of it.
     fn special_reply(&mut self, now: Timestamp, slot: Slot) -> Option<&'static [u8]> {
         let t = self.transport(slot)?;
-        let reply = core::mem::take(&mut t.inbound.capture);
+        let reply = t.inbound.take_capture();
         let (owed, special) = t.owed.pop()?;
         let ok = reply.first().is_some_and(|b| !matches!(b, b'-' | b'!'));
         let mut instead: Option<&'static [u8]> = None;
@@ -384,7 +384,7 @@ impl Connection {
             _ => {}
         }
         if let Some(t) = self.transport(slot) {
-            t.inbound.capture = reply;
+            t.inbound.put_back(reply);
         }
         self.answer_refused();
         self.stirred = true;

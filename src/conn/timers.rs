@@ -132,6 +132,7 @@ impl Connection {
         self.actions = VecDeque::new();
         if let Some(t) = &mut self.current {
             t.owed.shrink();
+            t.inbound.rest();
             t.region = bytes::BytesMut::new();
         }
         self.owned = Vec::new();
