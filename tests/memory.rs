@@ -259,6 +259,23 @@ fn settings_are_shared() {
     assert!(shared + size_of::<Config>() < own, "{shared}, {own} bytes");
 }
 
+/// What is remembered of maintenance (marks, counters) stays: told, and bounded by what it is.
+#[test]
+fn maintenance_leaves_little() {
+    fn over<T: Driven>(mut conn: T) -> T {
+        conn.connect();
+        conn.receive(b">4\r\n$9\r\nMIGRATING\r\n:1\r\n:30\r\n*1\r\n$1\r\n1\r\n");
+        conn.receive(b">3\r\n$8\r\nMIGRATED\r\n:2\r\n*1\r\n$1\r\n1\r\n");
+        conn.tick();
+        conn.tick();
+        conn
+    }
+    let (new, settings) = (rust(), Settings::new());
+    let rust = bytes_of_one("Rust, after a migration", || over(new()));
+    let c = bytes_of_one("C, after a migration", || over(settings.conn()));
+    assert!(rust <= MOST + 512 && c <= MOST + 512, "{rust}, {c} bytes");
+}
+
 #[test]
 fn what_a_burst_took_comes_back() {
     let (new, settings) = (rust(), Settings::new());
