@@ -1269,7 +1269,8 @@
 typedef struct sch_cluster sch_cluster;
 
 /**
- * Settings of connections to be made. They are copied by `sch_conn_new`: one may serve many, and may be freed after it.
+ * Settings of connections to be made. One may serve many, which share them: they take 1 KiB once, not for each. A change
+ * concerns connections that are made after it; it may be freed at any time.
  */
 typedef struct sch_config sch_config;
 
@@ -2680,7 +2681,8 @@ sch_status sch_config_set_cluster_time_ms(struct sch_config *config,
 /**
  * Makes a connection without a transport.
  *
- * `abi` is SCH_ABI_VERSION of your header; NULL for `config` means the defaults. The settings are copied.
+ * `abi` is SCH_ABI_VERSION of your header; NULL for `config` means the defaults. The settings may change, and be freed,
+ * without a change here.
  *
  * Returns SCH_OK: `*conn_out` is yours, for `sch_conn_free`; SCH_ERR_ABI: the library is older than your header;
  * SCH_ERR_CONFIG: `sch_config_problem` says why; SCH_ERR_BUSY: another thread uses `config`; SCH_ERR_NULL.
@@ -2984,7 +2986,8 @@ sch_status sch_conn_poll_action(struct sch_conn *conn, struct sch_action *action
  * The move number `index`, from 0, of the SCH_ACTION_SLOTS_MOVED that was polled last.
  *
  * Returns SCH_OK: `move_out` is filled, what it points to lives until the next call that is not const; SCH_EMPTY:
- * there is no such move, or another action was polled since; SCH_ERR_STRUCT_SIZE; and what every call answers.
+ * there is no such move, or another action was polled since, or `sch_conn_tick` called; SCH_ERR_STRUCT_SIZE; and what
+ * every call answers.
  */
 sch_status sch_conn_slot_move(const struct sch_conn *conn,
                               size_t index,
@@ -2996,7 +2999,7 @@ sch_status sch_conn_slot_move(const struct sch_conn *conn,
  * for `cap` bytes: as much as fits, and a NUL.
  *
  * Returns SCH_OK: the whole line has `*len_out` bytes; if that is not below `cap`, it was cut. SCH_EMPTY: no action was
- * polled; and what every call answers.
+ * polled, or `sch_conn_tick` called since; and what every call answers.
  */
 sch_status sch_conn_action_text(const struct sch_conn *conn,
                                 char *text,

@@ -32,7 +32,7 @@ impl Connection {
     }
 
     fn lose(&mut self, number: CommandNumber, outcome: LostOutcome, class: Class) {
-        self.counters.commands_lost += 1;
+        self.counters.make().commands_lost += 1;
         if let Some(handoff) = &mut self.handoff {
             handoff.lost += 1;
         }
@@ -101,7 +101,8 @@ impl Connection {
         let mut tail = Unwritten::default();
         let mut cut = Vec::new();
         // The command that is still being submitted is the last on the wire, unless its beginning is held.
-        if self.out.open.is_some() && self.hold.partial == 0 && !self.out.discarding && !self.out.broken {
+        let held_part = self.hold.get().map_or(0, |hold| hold.partial);
+        if self.out.open.is_some() && held_part == 0 && !self.out.discarding && !self.out.broken {
             let passed = self.out.reader.len() as usize;
             if passed <= left {
                 tail.partial = passed;
@@ -147,7 +148,9 @@ impl Connection {
             self.put_back(tail, false, false);
         }
         let mut out = Vec::new();
-        self.hold.copy_to(&mut out);
+        if let Some(hold) = self.hold.get() {
+            hold.copy_to(&mut out);
+        }
         out
     }
 
@@ -158,19 +161,22 @@ impl Connection {
             self.break_transaction(&mut tail, open);
         }
         let mut bytes = bytes::BytesMut::from(&tail.bytes[..]);
-        bytes.unsplit(core::mem::take(&mut self.hold.bytes));
-        self.hold.bytes = bytes;
-        if self.hold.partial == 0 {
-            self.hold.partial = tail.partial;
+        let hold = self.hold.make();
+        bytes.unsplit(core::mem::take(&mut hold.bytes));
+        hold.bytes = bytes;
+        if hold.partial == 0 {
+            hold.partial = tail.partial;
         }
         let held = tail.commands.len() as u64;
         for command in tail.commands.into_iter().rev() {
-            self.hold.commands.push_front(command);
+            hold.commands.push_front(command);
         }
         if let Some(handoff) = &mut self.handoff {
             handoff.held += held;
         }
-        self.counters.commands_held += held;
+        if held > 0 {
+            self.counters.make().commands_held += held;
+        }
     }
 
     /// CLIENT REPLY SKIP ended with the lost transport and the command it prefixes did not: they stay together (F5), else
@@ -213,7 +219,7 @@ impl Connection {
         }
         rebuilt.extend_from_slice(&tail.bytes[at..]);
         tail.bytes = rebuilt;
-        let tx = &mut self.out.tx;
+        let tx = self.out.tx.make();
         if tx.multi.is_some_and(|m| m < first) {
             *tx = Default::default();
             tx.broken = true;
@@ -226,8 +232,8 @@ impl Connection {
 
     /// Held commands come back as never written; those of a broken transaction are not executed.
     pub(super) fn hand_back(&mut self) {
-        self.hold.compact();
-        let mut hold = core::mem::take(&mut self.hold);
+        let mut hold = self.hold.take();
+        hold.compact();
         if hold.partial > 0 {
             let whole = hold.bytes.len() - hold.partial;
             hold.bytes.truncate(whole);
@@ -257,7 +263,7 @@ impl Connection {
     }
 
     fn emit_hand_back(&mut self, first: CommandNumber, count: u64, data: Vec<u8>) {
-        self.counters.commands_handed_back += count;
+        self.counters.make().commands_handed_back += count;
         self.emit(Action::HandBack { first, count, data });
     }
 
@@ -293,7 +299,7 @@ fn open_transaction(
     let goes_on = tail.commands.front().is_some_and(|c| queued(&c.entry)) && !begins_anew;
     let open = match tail.commands.front() {
         Some(_) => goes_on,
-        None => out.tx.multi.is_some(),
+        None => out.multi().is_some(),
     };
     if !open || ended {
         return None;

@@ -84,7 +84,7 @@ impl Connection {
         let mut out = Spans { out: spans, len: 0 };
         let mut at = 0;
         while out.has_room() {
-            if self.deliver_stash(slot, &mut out) {
+            if self.deliver_stash(&mut out) {
                 continue;
             }
             if at == data.len() || self.actions.len() >= MAX_ACTIONS || self.waits_for_host(slot) {
@@ -124,7 +124,8 @@ impl Connection {
 
     /// `slot` is not to be read now: until SWAP is answered, or the current transport is between frames again.
     pub(super) fn waits_for_another(&self, slot: Slot) -> bool {
-        let stashed = self.stash_bytes > self.config.limits.max_overlap_bytes && !self.main_at_boundary();
+        let stash = self.overlap.get().map_or(0, Overlap::stashed_bytes);
+        let stashed = stash > self.config.limits.max_overlap_bytes && !self.main_at_boundary();
         match slot {
             Slot::Current => false,
             Slot::Candidate => self.phase == Phase::Swapping || stashed,
@@ -133,13 +134,11 @@ impl Connection {
     }
 
     /// Messages of another transport go out where the current one is between frames.
-    fn deliver_stash(&mut self, slot: Slot, out: &mut Spans<'_>) -> bool {
-        if self.stash.is_empty() || !self.main_at_boundary() {
+    fn deliver_stash(&mut self, out: &mut Spans<'_>) -> bool {
+        if self.overlap.get().is_none_or(|overlap| overlap.stashed_bytes() == 0) || !self.main_at_boundary() {
             return false;
         }
-        let _ = slot;
-        let Some(message) = self.stash.pop_front() else { return false };
-        self.stash_bytes -= message.len();
+        let Some(message) = self.overlap.make().unstash() else { return false };
         out.owned(&mut self.owned, &message);
         true
     }
@@ -244,7 +243,7 @@ impl Connection {
                 if confirmation && slot == Slot::Current {
                     self.uncounted(now);
                 } else {
-                    self.counters.overlap_doubtful += 1;
+                    self.counters.make().overlap_doubtful += 1;
                 }
             }
             Event::Unexpected => match slot {
@@ -346,16 +345,17 @@ impl Connection {
             (Slot::Candidate, _) | (Slot::Current, true) => Side::New,
         };
         let limits = &self.config.limits;
-        match self.overlap.judge(side, push, limits.max_overlap_messages, limits.max_overlap_bytes) {
+        match self.overlap.make().judge(side, push, limits.max_overlap_messages, limits.max_overlap_bytes) {
             Verdict::Duplicate => {
-                self.counters.overlap_duplicates += 1;
+                self.counters.make().overlap_duplicates += 1;
                 false
             }
             verdict => {
-                self.counters.overlap_doubtful += u64::from(verdict == Verdict::Doubtful);
+                if verdict == Verdict::Doubtful {
+                    self.counters.make().overlap_doubtful += 1;
+                }
                 if slot != Slot::Current {
-                    self.stash_bytes += push.len();
-                    self.stash.push_back(push.to_vec());
+                    self.overlap.make().stash(push);
                 }
                 slot == Slot::Current
             }
@@ -365,7 +365,7 @@ impl Connection {
     /// The reply to a special command has come. Answers bytes that go to the host instead of it.
     fn special_reply(&mut self, now: Timestamp, slot: Slot) -> Option<&'static [u8]> {
         let t = self.transport(slot)?;
-        let reply = core::mem::take(&mut t.inbound.capture);
+        let reply = t.inbound.take_capture();
         let (owed, special) = t.owed.pop()?;
         let ok = reply.first().is_some_and(|b| !matches!(b, b'-' | b'!'));
         let mut instead: Option<&'static [u8]> = None;
@@ -387,7 +387,7 @@ impl Connection {
             _ => {}
         }
         if let Some(t) = self.transport(slot) {
-            t.inbound.capture = reply;
+            t.inbound.put_back(reply);
         }
         self.answer_refused();
         self.stirred = true;
@@ -398,8 +398,8 @@ impl Connection {
     fn confirmed(&mut self, now: Timestamp, number: CommandNumber, change: Watched, ok: bool, reply: &[u8]) {
         match change {
             Watched::Multi => {
-                if !ok && self.out.tx.multi == Some(number) {
-                    self.out.tx.multi = None;
+                if !ok && self.out.multi() == Some(number) {
+                    self.out.tx.make().multi = None;
                 }
             }
             Watched::Exec { changes, .. } => {

@@ -7,7 +7,7 @@ use super::pool::{self, SCH_UNOWNED_HANDOFF, SCH_UNOWNED_RETIRE, sch_pool};
 use super::shared::shared;
 use super::status::{Failure, SCH_ERR_LIMIT, SCH_ERR_UNEXPECTED, SCH_OK, sch_status};
 use crate::conn::{Connection, Phase};
-use crate::endpoint::{Endpoint, PeerAddr};
+use crate::endpoint::Endpoint;
 use crate::exchange::Told;
 use crate::pool::{JoinOptions, Member, Unowned, Wakes};
 use crate::time::Timestamp;
@@ -20,22 +20,6 @@ const ROUNDS: usize = 4;
 
 const NOT_JOINED: Failure =
     Failure::new(SCH_ERR_UNEXPECTED, "it is no member of a pool: call sch_conn_join first");
-
-/// The peers of the transports that are or may become current.
-#[derive(Debug, Default)]
-pub(super) struct Peers([(u64, Option<PeerAddr>); 3], usize);
-
-impl Peers {
-    /// Of a current, a candidate and one dialled too early, the newest are kept.
-    pub(super) fn note(&mut self, transport: u64, peer: Option<PeerAddr>) {
-        self.0[self.1] = (transport, peer);
-        self.1 = (self.1 + 1) % self.0.len();
-    }
-
-    fn of(&self, transport: u64) -> Option<PeerAddr> {
-        self.0.iter().find(|(id, _)| *id == transport).and_then(|(_, peer)| *peer)
-    }
-}
 
 /// The pool's side of a connection; leaves the pool when dropped.
 #[derive(Debug)]
@@ -68,21 +52,20 @@ impl Joined {
     }
 
     /// After what was heard: the end of a handoff is that of the node it led away from.
-    fn follow(&mut self, conn: &Connection, peers: &Peers, now: Timestamp, wakes: &mut Wakes) {
+    fn follow(&mut self, conn: &Connection, now: Timestamp, wakes: &mut Wakes) {
         let current = conn.current();
         if current.is_some() && current != self.current {
             self.current = current;
-            let peer = current.and_then(|id| peers.of(id));
-            wakes.merge(self.pool.pool.moved(now, &self.member, peer, None));
+            wakes.merge(self.pool.pool.moved(now, &self.member, conn.peer(), None));
         }
     }
 
-    fn exchange(&mut self, conn: &mut Connection, peers: &Peers, now: Timestamp) -> Wakes {
+    fn exchange(&mut self, conn: &mut Connection, now: Timestamp) -> Wakes {
         let mut wakes = Wakes::default();
         self.now = now;
         for _ in 0..ROUNDS {
             self.report(conn, now, &mut wakes);
-            self.follow(conn, peers, now, &mut wakes);
+            self.follow(conn, now, &mut wakes);
             if !self.member.has_mail() {
                 break;
             }
@@ -111,7 +94,7 @@ impl Inner {
     pub(super) fn exchange(&mut self) -> Option<Due> {
         let now = self.now.take()?;
         let joined = self.joined.as_mut()?;
-        let wakes = joined.exchange(&mut self.conn, &self.peers, now);
+        let wakes = joined.exchange(&mut self.conn, now);
         let pool = Arc::clone(&joined.pool);
         if self.conn.phase() == Phase::Closed {
             self.joined = None;
@@ -133,15 +116,15 @@ impl Inner {
             return Err(TWICE);
         }
         self.conn.handle_joined(now)?;
-        let current = self.conn.current();
-        let peer = current.and_then(|id| self.peers.of(id));
+        let (current, peer) = (self.conn.current(), self.conn.peer());
         let (member, wakes) = pool.pool.join(now, JoinOptions { peer, ..options });
         pool.waitings.wake(&wakes);
         let Some(member) = member else {
             self.conn.handle_left(now)?;
             return Err(FULL);
         };
-        self.joined = Some(Joined { pool: Arc::clone(pool), member, current, mail: Vec::new(), now });
+        let joined = Joined { pool: Arc::clone(pool), member, current, mail: Vec::new(), now };
+        self.joined = Some(Box::new(joined));
         Ok(SCH_OK)
     }
 }
@@ -210,7 +193,7 @@ pub unsafe extern "C" fn sch_conn_leave(conn: *mut sch_conn, now_ns: u64) -> sch
     let work = |c: &mut Inner| -> Outcome {
         let now = Timestamp::from_nanos(now_ns);
         let mut joined = c.joined.take().ok_or(NOT_JOINED)?;
-        let wakes = joined.exchange(&mut c.conn, &c.peers, now);
+        let wakes = joined.exchange(&mut c.conn, now);
         joined.pool.waitings.wake(&wakes);
         c.conn.handle_left(now)?;
         Ok(SCH_OK)
