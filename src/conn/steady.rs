@@ -20,7 +20,7 @@ impl Connection {
             && self.retired.is_none()
             && !(self.stirred || self.unsettled || self.want_resume || self.trace.is_on())
             && self.config.level_in == LevelIn::Tapped
-            && self.stash.is_empty()
+            && self.overlap.get().is_none_or(|overlap| overlap.stashed_bytes() == 0)
             && self.actions.is_empty()
             && self.handoff.is_none()
             && self.wake.is_none_or(|wake| at < wake);
@@ -28,6 +28,7 @@ impl Connection {
             return None;
         }
         self.clock.advance(now);
+        self.quiet_ticks = 0;
         self.owned.clear();
         t.owed.pop_one_plain();
         *spans.first_mut()? = Span { source: Source::Input, start: 0, len: data.len() };
