@@ -714,6 +714,23 @@ class sch_counters(Structure):
     ]
 
 
+class sch_receive_call(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("passes", c_uint8),
+        ("has_action", c_uint8),
+        ("has_deadline", c_uint8),
+        ("reserved", c_uint8),
+        ("now_ns", c_uint64),
+        ("transport", c_uint64),
+        ("spans", c_void_p),
+        ("cap", c_size_t),
+        ("consumed", c_size_t),
+        ("count", c_size_t),
+        ("deadline_ns", c_uint64),
+    ]
+
+
 class sch_pool_event(Structure):
     _fields_ = [
         ("struct_size", c_uint32),
@@ -1128,6 +1145,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "sch_conn_is_active": (c_int32, [c_void_p, POINTER(c_bool)]),
     "sch_conn_poll_trace": (c_int32, [c_void_p, POINTER(c_void_p), POINTER(c_size_t)]),
     "sch_conn_set_log": (c_int32, [c_void_p, c_int32, sch_log_fn, c_void_p]),
+    "sch_conn_receive_with": (c_int32, [c_void_p, c_char_p, c_size_t, POINTER(sch_receive_call)]),
     "sch_conn_push": (c_int32, [c_void_p, c_uint64, c_uint64, c_char_p, c_size_t, POINTER(c_bool)]),
     "sch_conn_push_begin": (c_int32, [c_void_p, c_uint64]),
     "sch_conn_push_text": (c_int32, [c_void_p, c_char_p, c_size_t]),
