@@ -541,7 +541,7 @@ class ClusterActionKind(enum.IntEnum):
     RELOAD_SLOTS = 5
 
 
-class ReloadReason(enum.IntEnum):
+class ReloadReason(enum.IntFlag):
     """SCH_RELOAD_*"""
 
     #: An SMIGRATED does not fit the map.
@@ -1053,6 +1053,60 @@ class EndpointCounters:
     breaker_opened: int
     #: 1: it refuses now.
     breaker_open: int
+
+
+@dataclass(frozen=True)
+class ClusterCounters:
+    """Counters of a cluster since it was made."""
+
+    #: SMIGRATED handed over.
+    smigrated: int
+    #: Of them, seen before.
+    duplicate: int
+    #: Of them, not above the seq of the load: in the map already.
+    old: int
+    #: Of them, not understood in full.
+    malformed: int
+    #: Slots patched by SMIGRATED.
+    slots_patched: int
+    #: Slots named that were where they belong.
+    slots_settled: int
+    #: Slots named that a later SMIGRATED had named before.
+    slots_superseded: int
+    #: Slots named that did not fit the map.
+    slots_unfit: int
+    #: MOVED reported.
+    moved: int
+    #: ASK reported.
+    asked: int
+    #: RELOAD_SLOTS told.
+    reloads: int
+    #: Wishes for a reload that one under way or due took in.
+    reloads_coalesced: int
+    #: Reloads that failed or were not answered.
+    reloads_failed: int
+    #: Maps loaded.
+    loads: int
+    #: Replies that were no map, or over a limit.
+    loads_refused: int
+    #: Slots that two owners claimed in one reply.
+    overlaps: int
+    #: Nodes and ranges of replies that could not be read.
+    unreadable: int
+    #: Replicas beyond the limit.
+    replicas_left_out: int
+    #: Nodes beyond the limit that SMIGRATED or MOVED named.
+    nodes_left_out: int
+    #: DIAL_NODE told.
+    nodes_dialled: int
+    #: DRAIN_NODE told.
+    nodes_drained: int
+    #: Slots whose subscriptions were told to move.
+    subscriptions_moved: int
+    #: SLOTS_MOVED that nobody polled.
+    events_dropped: int
+    #: Calls whose `now_ns` was before that of an earlier one.
+    clock_steps_back: int
 
 
 #: Every function: what it answers and what it takes.
