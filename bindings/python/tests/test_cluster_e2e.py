@@ -92,7 +92,7 @@ def test_a_slot_migration_of_the_simulator(name: str, sim: Any, client: Client) 
     if comes:
         work.until(lambda: client.seen(sch.DialNode), "the new node is told")
     if goes:
-        work.until(lambda: [a for a in client.seen(sch.DrainNode) if a.gone], "the old node is forgotten")
+        work.until(lambda: client.seen(sch.DrainNode), "the old node is let go")
     work.round()
 
     after = owners(client)
