@@ -53,7 +53,8 @@
  *         sch_conn_tick(c, now());
  *         // 4. what was read: until all is consumed, draining the actions in between
  *         //      sch_conn_receive(c, now(), transport, data, len, spans, 16, &consumed, &count)
- *         //      and give the spans to the parser;
+ *         //      and give the spans to the parser (sch_conn_receive_with: one struct, for languages where arguments and calls
+ *         //      are costly; it says whether to drain, and the deadline);
  *         //    what was closed: sch_conn_closed, with the submitted bytes that were not written;
  *         //    new commands: sch_conn_submit(c, now(), data, len, &s), then write s.write_now bytes to s.transport.
  *     }
@@ -100,7 +101,7 @@
  * | `connected` | 1 2 3 | a transport of `dial` or OPEN is up | as `connect_failed` |
  * | `connect_failed` | 1 2 3 | it could not be connected | the attempt fails at its time; eight dials are the limit |
  * | `closed` | 1 2 3 | a socket is closed by the peer or by an error | replies are awaited that never come |
- * | `receive` | 2 3 | bytes came in | nothing happens |
+ * | `receive`, `receive_with` | 2 3 | bytes came in | nothing happens |
  * | `push`, `push_begin` .. `push_end` | 1 | the parser met a push | nothing happens |
  * | `submit` | 3 | commands are to be sent | a command behind its back cannot be counted: never do it |
  * | `wrote` | 1 2 3 | bytes of a region were written | the same bytes are offered again |
@@ -185,7 +186,7 @@
  * OWNERSHIP AND LIFETIMES
  *
  * sch_config, sch_conn, sch_pool and sch_cluster are the only things that you free. What goes in is copied before the call returns, except the data
- * of sch_conn_receive, into which the spans point. What comes out (action, dial, region, span, text) is borrowed until the
+ * of sch_conn_receive and sch_conn_receive_with, into which the spans point. What comes out (action, dial, region, span, text) is borrowed until the
  * next call on that handle that takes a pointer without const; calls that take a const handle change nothing. Text from libsch
  * is UTF-8 with a length, and has a NUL after it. A call that fails leaves its outputs untouched, and the connection as it was.
  *
@@ -1759,6 +1760,60 @@ typedef struct sch_counters {
 typedef void (*sch_log_fn)(int32_t level, const char *text, size_t len, void *user_data);
 
 /**
+ * What `sch_conn_receive_with` is given and what it answers. Made once for each connection and kept from call to call.
+ */
+typedef struct sch_receive_call {
+    /**
+     * Set it to `sizeof(sch_receive_call)`.
+     */
+    uint32_t struct_size;
+    /**
+     * Answer. 1: all of the data was taken, and is what to give to the parser, as it is: `spans` need no look.
+     */
+    uint8_t passes;
+    /**
+     * Answer. 1: poll the actions. 0: there is none before the next call that is not const.
+     */
+    uint8_t has_action;
+    /**
+     * Answer. 1: there is a deadline.
+     */
+    uint8_t has_deadline;
+    /**
+     * 0.
+     */
+    uint8_t reserved;
+    /**
+     * Set it: the time.
+     */
+    uint64_t now_ns;
+    /**
+     * Set it: which transport received.
+     */
+    uint64_t transport;
+    /**
+     * Set it: room for spans.
+     */
+    struct sch_span *spans;
+    /**
+     * Set it: how many there is room for, 2 at least, 16 is good.
+     */
+    size_t cap;
+    /**
+     * Answer: bytes taken.
+     */
+    size_t consumed;
+    /**
+     * Answer: spans filled.
+     */
+    size_t count;
+    /**
+     * Answer: when `sch_conn_tick` is due, or 0.
+     */
+    uint64_t deadline_ns;
+} sch_receive_call;
+
+/**
  * Wakes a thread or an event loop, from whatever thread made the call that has news. No lock is held; it must not
  * block, throw nor longjmp, and does best to do nothing but signal. It may come once too often.
  */
@@ -3091,6 +3146,19 @@ sch_status sch_conn_set_log(struct sch_conn *conn,
                             int32_t level,
                             sch_log_fn callback,
                             void *user_data);
+
+/**
+ * As `sch_conn_receive`, for hosts where each argument and each call has its price, such as other languages: what changes
+ * little stands in `call`, which also says whether to poll, and the deadline. So where `call->passes` is 1 and
+ * `call->has_action` is 0, nothing else is to be asked. `len` bytes of `data` were received.
+ *
+ * Returns SCH_OK: the answers in `call` and as many spans as it says are filled, which live as those of `sch_conn_receive`
+ * do; SCH_ERR_STRUCT_SIZE; the errors of `sch_conn_receive`; and what every call answers.
+ */
+sch_status sch_conn_receive_with(struct sch_conn *conn,
+                                 const uint8_t *data,
+                                 size_t len,
+                                 struct sch_receive_call *call);
 
 /**
  * Level 1: a push that your parser met, the whole frame from `>` to its end.

@@ -352,6 +352,11 @@ impl Connection {
         self.actions.pop_front()
     }
 
+    /// Whether `poll_action` has one.
+    pub fn has_action(&self) -> bool {
+        !self.actions.is_empty()
+    }
+
     /// The next log line.
     pub fn poll_log(&mut self) -> Option<(Level, String)> {
         self.lines.get_mut()?.pop()

@@ -7,12 +7,13 @@ use super::boundary::{
 };
 use super::config::sch_config;
 use super::handle::{Handle, Text};
-use super::join::Joined;
+use super::join::{Due, Joined};
 use super::log::{self, SCH_LOG_ERROR, Sink, sch_log_fn};
 use super::push::Builder;
+use super::receive::Came;
 use super::status::{Failure, SCH_EMPTY, SCH_ERR_ABI, SCH_ERR_NULL, SCH_ERR_UNEXPECTED, SCH_OK, sch_status};
 use super::version::SCH_ABI_VERSION;
-use crate::conn::{Cancelled, Connection, Counters, Dial, HostFence, Phase, Source, Span, Wait};
+use crate::conn::{Cancelled, Connection, Counters, Dial, HostFence, Phase, Span, Wait};
 use crate::endpoint::{Endpoint, PeerAddr};
 use crate::rare::Rare;
 use crate::time::Timestamp;
@@ -73,7 +74,7 @@ const _: () = {
 };
 
 /// A call of `receive` fills no more spans than this; it takes less of the data instead.
-const MAX_SPANS: usize = 1024;
+pub(super) const MAX_SPANS: usize = 1024;
 
 /// One logical connection.
 #[derive(Debug)]
@@ -84,12 +85,14 @@ pub struct sch_conn(Handle<Inner>);
 pub struct Inner {
     pub(super) conn: Connection,
     pub(super) joined: Option<Box<Joined>>,
+    /// Wake-ups of an exchange that was made within a call.
+    pub(super) due: Option<Due>,
     /// The time of the input that this call is, for what follows it.
     pub(super) now: Cell<Option<Timestamp>>,
     sink: Option<Sink>,
     error: Text,
     loan: Rare<Loan>,
-    spans: Vec<Span>,
+    pub(super) spans: Vec<Span>,
     pub(super) push: Rare<Builder>,
 }
 
@@ -170,6 +173,7 @@ impl Inner {
         Self {
             conn,
             joined: None,
+            due: None,
             now: Cell::new(None),
             sink: None,
             error: Text::default(),
@@ -729,24 +733,8 @@ pub unsafe extern "C" fn sch_conn_receive(
         let given = unsafe { bytes(data, len) }?;
         // SAFETY: as the caller promises.
         let (consumed_out, count_out) = unsafe { (Out::new(consumed_out)?, Out::new(count_out)?) };
-        if spans.is_null() && cap > 0 {
-            return Err(Failure::new(SCH_ERR_NULL, "spans is NULL"));
-        }
-        let cap = cap.min(MAX_SPANS);
-        if c.spans.len() < cap {
-            c.spans.resize(cap, Span::EMPTY);
-        }
-        let received = c.conn.handle_receive(c.at(now_ns), transport, given, &mut c.spans[..cap])?;
-        let owned = c.conn.owned();
-        for (i, span) in c.spans[..received.spans].iter().enumerate() {
-            let from = match span.source {
-                Source::Input => given,
-                Source::Owned => owned,
-            };
-            let part = &from[span.start..span.start + span.len];
-            // SAFETY: `i` is below `cap`, so the caller's array reaches there.
-            unsafe { spans.add(i).write_unaligned(sch_span { data: part.as_ptr(), len: part.len() }) };
-        }
+        // SAFETY: as the caller promises.
+        let received = unsafe { c.receive(&Came { now_ns, transport, data: given, spans, cap }) }?;
         consumed_out.put(received.consumed);
         count_out.put(received.spans);
         Ok(SCH_OK)

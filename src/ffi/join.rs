@@ -81,6 +81,7 @@ impl Joined {
 }
 
 /// Wake-ups that are due, for when nothing behind the handle is borrowed.
+#[derive(Debug)]
 pub(super) struct Due(Arc<pool::Inner>, Wakes);
 
 impl Due {
@@ -90,8 +91,16 @@ impl Due {
 }
 
 impl Inner {
+    /// The exchange at once, for a call that answers what comes of it.
+    pub(super) fn settle(&mut self) {
+        self.due = self.exchange();
+    }
+
     /// After an input: both sides say what they have to say.
     pub(super) fn exchange(&mut self) -> Option<Due> {
+        if let Some(due) = self.due.take() {
+            return Some(due);
+        }
         let now = self.now.take()?;
         let joined = self.joined.as_mut()?;
         let wakes = joined.exchange(&mut self.conn, now);

@@ -30,6 +30,16 @@ from ._actions import (
     TransactionBroken,
     Write,
 )
+from ._cluster import Cluster, Node, Redirection, Subscription, key_slot
+from ._cluster_actions import (
+    ClusterAction,
+    ClusterMove,
+    ClusterReloadSlots,
+    ClusterSlotsMoved,
+    DialNode,
+    DrainNode,
+    MoveSubscriptions,
+)
 from ._config import Config
 from ._connection import Connection, Dial, Wait
 from ._declarations import (
@@ -37,6 +47,9 @@ from ._declarations import (
     ActionKind,
     Blocking,
     CloseReason,
+    ClusterActionKind,
+    ClusterCounters,
+    ClusterTime,
     CommandClass,
     Counters,
     EndpointCounters,
@@ -45,6 +58,7 @@ from ._declarations import (
     EventKind,
     Fence,
     Handshake,
+    Health,
     Level,
     Limit,
     LogLevel,
@@ -56,6 +70,7 @@ from ._declarations import (
     Outcome,
     Phase,
     PoolCounters,
+    ReloadReason,
     RestoreReason,
     Status,
     Unowned,

@@ -35,7 +35,7 @@ from ._errors import BusyError, FreedError, SchError, fail
 from ._library import lib, status_text
 from ._memory import Buffer, as_bytes
 from ._pool import Pool, Waiter
-from ._steady import Receive, Submit
+from ._steady import Answers, Idle, Receive, Submit
 from ._steady import make as make_steady
 from ._time import deadline, to_ms, to_ns
 
@@ -86,7 +86,7 @@ def _hear(level: int, text: int, length: int, key: int) -> None:
 _HEAR = sch_log_fn(_hear)
 
 
-def _end(idle: List[None], handle: int) -> None:
+def _end(idle: Idle, handle: int) -> None:
     """For the garbage collector and for the end of the interpreter, where a daemon thread may still be inside: then the
     handle goes with the process. The token is kept, so that whoever comes later is refused."""
     try:
@@ -125,11 +125,23 @@ def _refuse(finalizer: "weakref.finalize[Any, Any]") -> NoReturn:
 class Connection:
     """One logical connection, made without a transport. `free` it, or let `with` or the garbage collector do so."""
 
-    __slots__ = ("_idle", "_handle", "_finalizer", "_log", "level", "receive", "submit", "_pool", "__weakref__")
+    __slots__ = (
+        "_idle",
+        "_handle",
+        "_finalizer",
+        "_log",
+        "level",
+        "receive",
+        "submit",
+        "_pool",
+        "_answers",
+        "__weakref__",
+    )
 
     def __init__(self, config: Optional[Config] = None, *, log: Optional[LogFunction] = None) -> None:
         """`log` gets the log lines in place of the logger `sch`."""
-        self._idle: List[None] = []
+        self._idle: Idle = []
+        self._answers = Answers()
         config = Config() if config is None else config
         if not isinstance(config, Config):
             raise TypeError(f"config is a sch.Config, not {type(config).__name__}")
@@ -149,7 +161,12 @@ class Connection:
         self.receive: Receive
         self.submit: Submit
         self.receive, self.submit = make_steady(
-            self._handle, self._idle, partial(_refuse, self._finalizer), _problem, partial(whole, "transport", bits=64)
+            self._handle,
+            self._idle,
+            self._answers,
+            partial(_refuse, self._finalizer),
+            _problem,
+            partial(whole, "transport", bits=64),
         )
         self._idle.append(None)
         if config.log_level is not None:
@@ -197,9 +214,10 @@ class Connection:
 
     # The one door -------------------------------------------------------------------------------------------------
 
-    def _enter(self) -> None:
+    def _enter(self) -> Optional[bool]:
+        """The token; whoever changes something puts None in its place."""
         try:
-            self._idle.pop()
+            return self._idle.pop()
         except IndexError:
             _refuse(self._finalizer)
 
@@ -216,11 +234,11 @@ class Connection:
 
     def _look(self, function: Any, *arguments: Any) -> int:
         """A call that changes nothing: its failures leave no text."""
-        self._enter()
+        known = self._enter()
         try:
             status: int = function(self._handle, *arguments)
         finally:
-            self._idle.append(None)
+            self._idle.append(known)
         if status < 0:
             fail(status, status_text(status))
         return status
@@ -441,9 +459,12 @@ class Connection:
 
     def poll_action(self) -> Optional[Action]:
         """The next thing to do, or None. Call it until there is none after every input, also after one that failed."""
-        out = sch_action(struct_size=sizeof(sch_action))
-        self._enter()
+        known = self._enter()
         try:
+            if known and not self._answers.has_action():
+                return None
+            known = None
+            out = sch_action(struct_size=sizeof(sch_action))
             status = lib.sch_conn_poll_action(self._handle, byref(out))
             if status == Status.EMPTY:
                 return None
@@ -451,7 +472,7 @@ class Connection:
                 _problem(self._handle, status)
             return make(out, self._handle)
         finally:
-            self._idle.append(None)
+            self._idle.append(known)
 
     def actions(self) -> Iterator[Action]:
         """All there is to do now, in order; what your answers bring is part of it."""
@@ -460,7 +481,16 @@ class Connection:
     def next_deadline(self) -> Optional[float]:
         """When `tick` is due, on your clock."""
         has, at = c_bool(), c_uint64()
-        self._look(lib.sch_conn_next_deadline, byref(has), byref(at))
+        known = self._enter()
+        try:
+            if known:
+                ns = self._answers.deadline_ns()
+                return None if ns is None else deadline(ns)
+            status = lib.sch_conn_next_deadline(self._handle, byref(has), byref(at))
+        finally:
+            self._idle.append(known)
+        if status < 0:
+            fail(status, status_text(status))
         return deadline(at.value) if has.value else None
 
     def effective_timeout(self, configured: Optional[float]) -> Optional[float]:
