@@ -5,12 +5,18 @@ use super::instance::Instance;
 use super::value::Value;
 use super::{MAX_ARGS, check};
 use crate::clock;
+use crate::cluster::Cluster;
 use crate::conn::Conn;
+use crate::pool::Pool;
 use core::ptr::{null, null_mut};
 use napi_sys as sys;
 
 /// Whole numbers are exact in a double below this.
 const EXACT: f64 = 9_007_199_254_740_992.0;
+const HANDLE: &str = "a handle is a number";
+const CONN: &str = "this connection was released, or belongs to another thread: make a new one";
+const CLUSTER: &str = "this cluster was released, or belongs to another thread: make a new one";
+const POOL: &str = "this pool was released, or belongs to another thread: make a new one";
 
 /// One call from JavaScript. Node fills missing arguments with `undefined`.
 pub struct Call {
@@ -30,8 +36,30 @@ impl Call {
 
     /// The connection that argument 0 names.
     pub fn conn(&self) -> Result<&mut Conn, Fault> {
-        let number = self.whole(0, "a handle is a number")?;
-        self.instance().conns.get(number).ok_or(Fault::Released)
+        self.conn_at(0)
+    }
+
+    /// The connection that an argument names.
+    pub fn conn_at(&self, at: usize) -> Result<&mut Conn, Fault> {
+        let number = self.whole(at, HANDLE)?;
+        self.instance().conns.get(number).ok_or(Fault::Released(CONN))
+    }
+
+    /// The cluster that argument 0 names.
+    pub fn cluster(&self) -> Result<&mut Cluster, Fault> {
+        let number = self.whole(0, HANDLE)?;
+        self.instance().clusters.get(number).ok_or(Fault::Released(CLUSTER))
+    }
+
+    /// The pool that argument 0 names.
+    pub fn pool(&self) -> Result<&mut Pool, Fault> {
+        self.pool_at(0)
+    }
+
+    /// The pool that an argument names.
+    pub fn pool_at(&self, at: usize) -> Result<&mut Pool, Fault> {
+        let number = self.whole(at, HANDLE)?;
+        self.instance().pools.get(number).ok_or(Fault::Released(POOL))
     }
 
     pub fn number(&self, at: usize, wrong: &'static str) -> Result<f64, Fault> {
@@ -50,6 +78,17 @@ impl Call {
         let whole = value as u64;
         #[allow(clippy::cast_precision_loss, reason = "below 2^53")]
         if value < EXACT && whole as f64 == value { Ok(whole) } else { Err(Fault::Argument(wrong)) }
+    }
+
+    /// A whole number of 32 bits.
+    pub fn small(&self, at: usize, wrong: &'static str) -> Result<u32, Fault> {
+        u32::try_from(self.whole(at, wrong)?).map_err(|_| Fault::Argument(wrong))
+    }
+
+    /// A port.
+    pub fn port(&self, at: usize) -> Result<u16, Fault> {
+        const PORT: &str = "a port is a whole number below 65536";
+        u16::try_from(self.whole(at, PORT)?).map_err(|_| Fault::Argument(PORT))
     }
 
     /// Argument 1, the time in nanoseconds: below 0 is the addon's own clock.

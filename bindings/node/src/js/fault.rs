@@ -9,7 +9,7 @@ pub enum Fault {
     /// The caller's mistake.
     Argument(&'static str),
     /// The handle names nothing.
-    Released,
+    Released(&'static str),
     /// There are no more handles.
     Full,
     /// A defect of the addon showed.
@@ -25,7 +25,7 @@ impl Fault {
     pub unsafe fn throw(self, env: sys::napi_env) {
         let (code, text, is_type) = match self {
             Self::Argument(text) => (c"SCH_ERR_ARGUMENT", text, true),
-            Self::Released => (c"SCH_ERR_CLOSED", "this connection was released: make a new one", false),
+            Self::Released(text) => (c"SCH_ERR_CLOSED", text, false),
             Self::Full => (c"SCH_ERR_LIMIT", "there are no more handles in this process", false),
             Self::Panic => {
                 (c"SCH_ERR_PANIC", "a defect of the addon of libsch showed: please report it", false)
