@@ -5,10 +5,12 @@
 
 import { Duplex } from 'node:stream';
 import type { Action } from './action.js';
-import { Connection, Todo, dispose } from './connection.js';
+import { Connection } from './connection.js';
 import { SchError, mistake } from './errors.js';
 import { type SchEventName, type SchEvents, publish } from './events.js';
+import { dispose } from './handle.js';
 import { type Settings, isSetting } from './settings.js';
+import { Todo } from './todo.js';
 import { type SocketOptions, type Target, Transport } from './transport.js';
 import { COUNTERS, type CloseReason, type Counters, type Phase } from './words.js';
 
