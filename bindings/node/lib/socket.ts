@@ -5,6 +5,7 @@
 
 import { Duplex } from 'node:stream';
 import type { Action } from './action.js';
+import { Cluster } from './cluster.js';
 import { Connection } from './connection.js';
 import { SchError, mistake } from './errors.js';
 import { type SchEventName, type SchEvents, publish } from './events.js';
@@ -32,6 +33,8 @@ export interface ConnectOptions extends Omit<Settings, Settled>, SocketOptions {
    * moved is to be found. Settings of libsch are those of the first.
    */
   after?: SchSocket;
+  /** Told first of what concerns the slot map: then `slots-moved` and `reload-slots` come, and you `poll` it. */
+  cluster?: Cluster;
   /** Asked when the server does not take those it knows, in a handoff. */
   credentials?: () => Credentials | Promise<Credentials>;
 }
@@ -48,7 +51,7 @@ const REGION = 65536;
 const CONNECT_TIMEOUT_MS = 10_000;
 /** Not settings of libsch. */
 const OWN = new Set([
-  'after', 'tls', 'net', 'connectTimeoutMs', 'noDelay', 'keepAliveMs', 'signal', 'highWaterMark', 'credentials',
+  'after', 'cluster', 'tls', 'net', 'connectTimeoutMs', 'noDelay', 'keepAliveMs', 'signal', 'highWaterMark', 'credentials',
 ]);
 const SETTLED = new Set(['level', 'onLoss', 'canResetParser']);
 /** A transport that is closed for these takes the stream with it. */
@@ -107,6 +110,9 @@ export class SchSocket extends Duplex {
     if (typeof options.host !== 'string') throw mistake('connect: host: a string was expected');
     if (options.after !== undefined && !(options.after instanceof SchSocket && options.after.destroyed)) {
       throw mistake('connect: after: a stream of this package that has ended was expected');
+    }
+    if (options.cluster !== undefined && !(options.cluster instanceof Cluster)) {
+      throw mistake('connect: cluster: a Cluster was expected');
     }
     const settings = settingsOf(options);
     const { highWaterMark, signal } = options;
@@ -349,9 +355,26 @@ export class SchSocket extends Duplex {
         if (action.fatal) this.destroy(new SchError('SCH_ERR_NOT_CONNECTED', `the connection is not to be used: ${action.reason}`));
         break;
       }
-      case 'slots-moved': return this.#tell('slots-moved', fieldsOf(action));
-      case 'reload-slots': return this.#tell('reload-slots', fieldsOf(action));
+      case 'slots-moved': {
+        this.#informCluster((cluster) => cluster.slotsMoved(this.#conn));
+        return this.#tell('slots-moved', fieldsOf(action));
+      }
+      case 'reload-slots': {
+        this.#informCluster((cluster) => cluster.reloadAsked(action.seq));
+        return this.#tell('reload-slots', fieldsOf(action));
+      }
       default: break; // WRITE and FLUSH: the pump does it; the others are for other levels
+    }
+  }
+
+  /** One that was released is told nothing. */
+  #informCluster(tell: (cluster: Cluster) => void): void {
+    const { cluster } = this.#options;
+    if (cluster === undefined) return;
+    try {
+      tell(cluster);
+    } catch (error) {
+      if ((error as SchError).code !== 'SCH_ERR_CLOSED') throw error;
     }
   }
 
