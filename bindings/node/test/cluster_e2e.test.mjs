@@ -43,7 +43,7 @@ for (const [name, kinds] of Object.entries(SCENARIOS)) {
       // What is announced before the opt-in is announced to nobody.
       while ((await client.active()) < 3) await Promise.race([wait(5), failed]);
       await Promise.race([sim.play(name, SCALE), failed]);
-      while (!client.kinds.includes('slots-moved')) await Promise.race([wait(5), failed]);
+      while (!client.kinds.includes('slots-moved') || client.restored === 0) await Promise.race([wait(5), failed]);
       // It goes on after it, on all keys.
       const after = new Map([...counts].map(([key, value]) => [key, value + 5]));
       while (![...after].every(([key, value]) => counts.get(key) >= value)) await Promise.race([wait(5), failed]);
