@@ -15,7 +15,7 @@ export { Cluster, keySlot } from './cluster.js';
 export type { ClusterNode, Redirection } from './cluster.js';
 export type { ClusterAction, ClusterMove } from './cluster-action.js';
 export { SchSocket, connect } from './socket.js';
-export type { ConnectOptions, Credentials } from './socket.js';
+export type { ConnectOptions, Credentials } from './options.js';
 export type { SchEventName, SchEvents } from './events.js';
 export { SchError } from './errors.js';
 export type { SchErrorCode } from './errors.js';

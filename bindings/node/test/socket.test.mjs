@@ -174,7 +174,7 @@ test('no server, a server that says nothing, a wrong certificate: one error', as
 });
 
 test('options that are wrong throw where they are given', () => {
-  for (const options of [null, {}, { host: 5, port: 1 }, { host: 'a', port: 'b' }, { host: 'a', port: 1, prot: 2 }, { host: 'a', port: 1, level: 'tapped' }, { host: 'a', port: 1, mode: 'on' }]) {
+  for (const options of [null, {}, { host: 5, port: 1 }, { host: 'a', port: 'b' }, { host: 'a', port: 1, prot: 2 }, { host: 'a', port: 1, level: 'tapped' }, { host: 'a', port: 1, mode: 'on' }, { host: 'a', port: 1, cluster: {} }]) {
     assert.throws(() => sch.connect(options), (e) => e instanceof TypeError && e.code === 'SCH_ERR_ARGUMENT');
   }
 });
