@@ -1,8 +1,7 @@
 /** What each action of libsch is on a stream. */
 
 import type { Action } from './action.js';
-import type { Cluster } from './cluster.js';
-import { SchError } from './errors.js';
+import { SchError, unlessReleased } from './errors.js';
 import type { Loop } from './loop.js';
 import type { CloseReason } from './words.js';
 
@@ -69,24 +68,14 @@ export function act(loop: Loop, action: Action): void {
       break;
     }
     case 'slots-moved': {
-      informCluster(loop, (cluster) => cluster.slotsMoved(conn));
+      unlessReleased(() => loop.options.cluster?.slotsMoved(conn));
       return loop.tell('slots-moved', fieldsOf(action));
     }
     case 'reload-slots': {
-      informCluster(loop, (cluster) => cluster.reloadAsked(action.seq));
+      unlessReleased(() => loop.options.cluster?.reloadAsked(action.seq));
       return loop.tell('reload-slots', fieldsOf(action));
     }
     default: break; // WRITE and FLUSH: the pump does it; the others are for other levels
-  }
-}
-
-/** One that was released is told nothing. */
-function informCluster({ options: { cluster } }: Loop, tell: (cluster: Cluster) => void): void {
-  if (cluster === undefined) return;
-  try {
-    tell(cluster);
-  } catch (error) {
-    if ((error as SchError).code !== 'SCH_ERR_CLOSED') throw error;
   }
 }
 

@@ -9,6 +9,7 @@ const CONNECT_TIMEOUT_MS = 10_000;
 export class FirstConnect {
   readonly #loop: Loop;
   readonly #limit: number;
+  #nth = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(loop: Loop, limit: number | undefined) {
@@ -17,14 +18,16 @@ export class FirstConnect {
   }
 
   dial(nth: number): void {
-    const { conn, links, stream } = this.#loop;
-    const dial = conn.dial(nth);
+    this.#nth = nth;
+    const { conn, links, pooled, stream } = this.#loop;
+    const dial = pooled === undefined ? conn.dial(nth) : pooled.dial(nth);
     if (dial === undefined) {
       stream.destroy(this.#loop.connectError ?? new SchError('SCH_ERR_NOT_CONNECTED', 'there is no place to connect to'));
       return;
     }
     const failed = (error: Error | undefined): void => {
       this.stop();
+      pooled?.result(nth, false);
       const closed = 'the connection was closed while it was made';
       this.#loop.connectError = error ?? new SchError('SCH_ERR_NOT_CONNECTED', closed);
       links.delete(dial.transport);
@@ -38,6 +41,12 @@ export class FirstConnect {
       const error = new SchError('SCH_ERR_NOT_CONNECTED', `no connection within ${this.#limit} ms`);
       failed(Object.assign(error, { errno: 'ETIMEDOUT' }));
     }, this.#limit).unref();
+  }
+
+  /** It is connected. */
+  done(): void {
+    this.stop();
+    this.#loop.pooled?.result(this.#nth, true);
   }
 
   stop(): void {

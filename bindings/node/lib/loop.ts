@@ -13,6 +13,7 @@ import { Idle } from './idle.js';
 import { Links } from './links.js';
 import { type ConnectOptions, isSecure } from './options.js';
 import { Outgoing } from './outgoing.js';
+import { Pooled } from './pooled.js';
 import { Todo } from './todo.js';
 import type { Owner, Transport } from './transport.js';
 
@@ -23,6 +24,7 @@ export class Loop implements Owner {
   readonly links: Links;
   readonly out: Outgoing;
   readonly idle: Idle;
+  readonly pooled: Pooled | undefined;
   /** A transport was in use. */
   isUp = false;
   /** The stream has ended. */
@@ -43,10 +45,16 @@ export class Loop implements Owner {
     this.idle = new Idle((ms) => this.conn.effectiveTimeoutMs(ms), () => this.stream.emit('timeout'));
     this.#first = new FirstConnect(this, options.connectTimeoutMs);
     this.#handoffs = conn.counters.handoffsStarted;
+    this.pooled = options.pool && new Pooled(this, options.pool);
   }
 
   begin(): void {
-    this.#first.dial(0);
+    try {
+      this.#first.dial(0);
+    } catch (error) {
+      // The pool was released.
+      this.stream.destroy(error as Error);
+    }
   }
 
   // What sockets tell ------------------------------------------------------------------------------------------
@@ -61,7 +69,7 @@ export class Loop implements Owner {
       return this.#refused(error);
     }
     if (!this.isUp) {
-      this.#first.stop();
+      this.#first.done();
       this.isUp = true;
       process.nextTick(() => this.#announce());
       this.settle(bits | Todo.DEADLINE);
@@ -247,9 +255,11 @@ export class Loop implements Owner {
         this.conn.close();
         this.#drain();
       }
+      if (detached) this.pooled?.leave();
     } catch {
       // Poisoned: there is nothing to be had, and it is released.
     }
+    this.pooled?.end();
     this.links.dropAll();
     return detached;
   }

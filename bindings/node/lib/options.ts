@@ -2,6 +2,7 @@
 
 import { Cluster } from './cluster.js';
 import { mistake } from './errors.js';
+import { Pool } from './pool.js';
 import { type Settings, isSetting } from './settings.js';
 import type { SchSocket } from './socket.js';
 import type { SocketOptions } from './transport.js';
@@ -24,6 +25,8 @@ export interface ConnectOptions extends Omit<Settings, Settled>, SocketOptions {
    * moved is to be found. Settings of libsch are those of the first.
    */
   after?: SchSocket;
+  /** Where it dials, and of which it is a member, owned as long as it lives: you look after the pool. */
+  pool?: Pool;
   /** Told first of what concerns the slot map: then `slots-moved` and `reload-slots` come, and you `poll` it. */
   cluster?: Cluster;
   /** Asked when the server does not take those it knows, in a handoff. */
@@ -37,7 +40,7 @@ export interface Credentials {
 
 /** Not settings of libsch. */
 const OWN = new Set([
-  'after', 'cluster', 'tls', 'net', 'connectTimeoutMs', 'noDelay', 'keepAliveMs', 'signal', 'highWaterMark', 'credentials',
+  'after', 'pool', 'cluster', 'tls', 'net', 'connectTimeoutMs', 'noDelay', 'keepAliveMs', 'signal', 'highWaterMark', 'credentials',
 ]);
 const SETTLED = new Set(['level', 'onLoss', 'canResetParser']);
 
@@ -48,6 +51,7 @@ export function check(options: ConnectOptions): void {
   if (options.cluster !== undefined && !(options.cluster instanceof Cluster)) {
     throw mistake('connect: cluster: a Cluster was expected');
   }
+  if (options.pool !== undefined && !(options.pool instanceof Pool)) throw mistake('connect: pool: a Pool was expected');
 }
 
 export function isSecure(options: ConnectOptions): boolean {

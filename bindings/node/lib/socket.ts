@@ -3,7 +3,7 @@
  * commands, over all handoffs. What it does is in `loop.ts`; here is what its users see.
  */
 
-import { Duplex } from 'node:stream';
+import { Duplex, addAbortSignal } from 'node:stream';
 import { Connection } from './connection.js';
 import { mistake } from './errors.js';
 import type { SchEventName, SchEvents } from './events.js';
@@ -29,9 +29,11 @@ export class SchSocket extends Duplex {
     }
     const settings = settingsOf(options);
     const { highWaterMark, signal } = options;
-    super({ allowHalfOpen: false, emitClose: true, highWaterMark, signal });
+    super({ allowHalfOpen: false, emitClose: true, highWaterMark });
     const left = after === undefined ? after : after.#take();
     this.#loop = new Loop(this, left ?? new Connection(settings), rest);
+    // Not by `super`: a signal that was given already destroys at once, and needs what is made here.
+    if (signal !== undefined) addAbortSignal(signal, this);
     // The caller has its listeners on before anything can fail.
     process.nextTick(() => this.destroyed || this.#loop.begin());
   }
