@@ -51,6 +51,15 @@ export function failure(status: number, text?: string): SchError {
   return new SchError(code, text || native.statusText(status));
 }
 
+/** What concerns something that was released meanwhile need not be done. */
+export function unlessReleased(work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    if ((error as SchError).code !== 'SCH_ERR_CLOSED') throw error;
+  }
+}
+
 /** A mistake in what the caller gave: a `TypeError` with a code. */
 export function mistake(message: string): TypeError {
   return Object.assign(new TypeError(message), { code: 'SCH_ERR_ARGUMENT' as const });

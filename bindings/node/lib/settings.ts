@@ -1,4 +1,4 @@
-/** Settings of a connection: names of the C setters in the style of JavaScript, words in place of numbers. */
+/** Settings of a connection, a pool or a cluster: names of the C setters in the style of JavaScript, words in place of numbers. */
 
 import { failure, mistake } from './errors.js';
 import { native } from './native.js';
@@ -49,6 +49,8 @@ export interface Settings {
   logLevel?: words.LogLevel;
   trace?: boolean;
   limits?: words.Limits;
+  /** Times of a cluster, in milliseconds. */
+  clusterTimesMs?: words.ClusterTimes;
 }
 
 /** The names in the order of the addon. */
@@ -79,6 +81,17 @@ function show(value: unknown): string {
   return typeof value === 'string' ? `'${value.slice(0, 40)}'` : value === null ? 'null' : typeof value;
 }
 
+function entries(name: string, value: unknown): [key: string, value: unknown][] {
+  if (typeof value !== 'object' || value === null) throw mistake(`${name}: an object was expected`);
+  return Object.entries(value).filter(([, n]) => n !== undefined);
+}
+
+/** The number of a limit: those of clusters have their own. */
+function limitOf(limit: string): number {
+  const ofCluster = words.CLUSTER_LIMITS.indexOf(limit as words.ClusterLimitName);
+  return ofCluster < 0 ? numberOf('limits', limit, words.LIMITS, 1) : ofCluster + words.CLUSTER_LIMITS_FROM;
+}
+
 /** One name that stands for several entries, or is no setter of the same name. */
 function expand(name: string, value: unknown): [name: string, first: unknown, second?: unknown][] {
   switch (name) {
@@ -93,9 +106,9 @@ function expand(name: string, value: unknown): [name: string, first: unknown, se
       if (!Array.isArray(value) || value.length !== 2) throw mistake('libInfo: [name, version] was expected');
       return [['libInfo', value[0], value[1]]];
     case 'limits':
-      if (typeof value !== 'object' || value === null) throw mistake('limits: an object was expected');
-      return Object.entries(value).filter(([, n]) => n !== undefined)
-        .map(([limit, n]) => ['limit', numberOf('limits', limit, words.LIMITS, 1), n]);
+      return entries(name, value).map(([limit, n]) => ['limit', limitOf(limit), n]);
+    case 'clusterTimesMs':
+      return entries(name, value).map(([time, ms]) => ['clusterTimeMs', numberOf(name, time, words.CLUSTER_TIMES, 1), ms]);
     default: {
       const [list, first] = WORDS[name] ?? [];
       return [[name, list ? numberOf(name, value, list, first as number) : value]];
@@ -104,15 +117,19 @@ function expand(name: string, value: unknown): [name: string, first: unknown, se
 }
 
 /** Those of the addon that have another form here. */
-const INNER = new Set(['levelIn', 'levelOut', 'allowEndpoint', 'limit']);
+const INNER = new Set(['levelIn', 'levelOut', 'allowEndpoint', 'limit', 'clusterTimeMs']);
+const OUTER = new Set(['level', 'allowEndpoints', 'limits', 'clusterTimesMs']);
 
-/** Whether a connection has a setting of this name. */
+/** Whether there is a setting of this name. */
 export function isSetting(name: string): boolean {
-  return name === 'level' || name === 'allowEndpoints' || name === 'limits' || (NUMBERS.has(name) && !INNER.has(name));
+  return OUTER.has(name) || (NUMBERS.has(name) && !INNER.has(name));
 }
 
-/** Makes a connection of the addon. */
-export function open(settings: Settings): number {
+/** Makes something of the addon: answers its handle. `make` gives one, or a status and why. */
+export function open(
+  settings: Settings,
+  make: (list: unknown[], logLevel: number) => number | [status: number, text: string],
+): number {
   if (typeof settings !== 'object' || settings === null) throw mistake('settings: an object was expected');
   const list: unknown[] = [NUMBERS.get('seed'), Math.floor(Math.random() * 2 ** 48), 0];
   for (const [name, value] of Object.entries(settings)) {
@@ -121,7 +138,7 @@ export function open(settings: Settings): number {
     for (const [inner, first, second] of expand(name, value)) list.push(NUMBERS.get(inner), plain(inner, first), plain(inner, second ?? 0));
   }
   const log = numberOf('logLevel', settings.logLevel ?? 'none', words.LOG_LEVELS, 0);
-  const opened = native.open(list, log);
+  const opened = make(list, log);
   if (typeof opened === 'number') return opened;
   const [status, text] = opened;
   if (status === -2) throw mistake(`${text}: the value is not one that it can have`);

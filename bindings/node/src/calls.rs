@@ -3,9 +3,9 @@
 use crate::config;
 use crate::conn::{Conn, Piece};
 use crate::js::{Answer, Call, Fault, Function, Value};
+use crate::plain::empty;
 use crate::todo;
 use core::mem::MaybeUninit;
-use core::ptr::null;
 use sch::ffi::conn::*;
 use sch::ffi::push::*;
 use sch::ffi::status::{SCH_EMPTY, SCH_OK, sch_status};
@@ -19,6 +19,7 @@ pub const FUNCTIONS: &[Function] = &[
     ("wrote", wrote),
     ("tick", |c| plain(c, sch_conn_tick)),
     ("dial", dial),
+    ("dialTo", dial_to),
     ("connected", connected),
     ("connectFailed", |c| of_transport(c, sch_conn_connect_failed)),
     ("closed", closed),
@@ -86,7 +87,7 @@ fn owe_on(call: &Call) -> Answer {
 /// `[...settings], log level`: a handle, or `[status, text]`.
 fn open(call: &Call) -> Answer {
     let log = call.whole(1, "a log level is a number")?;
-    match config::open(call)? {
+    match config::open(call, sch_conn_new)? {
         Ok(raw) => {
             let conn = Conn::new(raw, i32::try_from(log).unwrap_or(0));
             let number = call.instance().conns.put(conn).ok_or(Fault::Full)?;
@@ -153,26 +154,30 @@ fn submit(call: &Call) -> Answer {
 /// `handle, now, nth`: `[transport, host, port, TLS name]`, nothing if there is no such choice, or a status.
 fn dial(call: &Call) -> Answer {
     let (conn, now, nth) = (call.conn()?, call.now()?, call.whole(2, COUNT)?);
-    let mut d = sch_dial {
-        struct_size: size_of::<sch_dial>() as u32,
-        port: 0,
-        has_tls: 0,
-        reserved: 0,
-        transport: 0,
-        host: null(),
-        host_len: 0,
-        tls_server_name: null(),
-        tls_server_name_len: 0,
-    };
-    // SAFETY: the handle is live, the place is of this function; its texts live until the next call.
-    let status =
-        unsafe { sch_conn_dial(conn.raw(), now, usize::try_from(nth).unwrap_or(usize::MAX), &mut d) };
+    let nth = usize::try_from(nth).unwrap_or(usize::MAX);
+    let mut d = empty!(sch_dial);
+    // SAFETY: the handle is live, the place is of this function.
+    let status = unsafe { sch_conn_dial(conn.raw(), now, nth, &mut d) };
+    dialled(call, status, &d)
+}
+
+/// `handle, now, host, port`: as `dial`.
+fn dial_to(call: &Call) -> Answer {
+    let (now, host, port) = (call.now()?, call.text(2)?, call.port(3)?);
+    let (conn, mut d) = (call.conn()?, empty!(sch_dial));
+    // SAFETY: as `dial`; the text is of this function.
+    let status = unsafe { sch_conn_dial_to(conn.raw(), now, host.as_ptr().cast(), host.len(), port, &mut d) };
+    dialled(call, status, &d)
+}
+
+/// What a dial answered, before the next call on its connection.
+fn dialled(call: &Call, status: sch_status, d: &sch_dial) -> Answer {
     match status {
         SCH_OK => {}
         SCH_EMPTY => return call.make(Value::Undefined),
         status => return call.make(status),
     }
-    // SAFETY: as above.
+    // SAFETY: the texts of a dial live until the next call.
     let (host, name) = unsafe {
         let name = (d.has_tls == 1).then(|| crate::action::text(d.tls_server_name, d.tls_server_name_len));
         (crate::action::text(d.host, d.host_len), name)

@@ -14,3 +14,8 @@ pub fn now() -> u64 {
     let since = ORIGIN.get_or_init(Instant::now).elapsed();
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX).saturating_add(1)
 }
+
+/// Milliseconds from `now` until a time, rounded up.
+pub const fn ms_until(at: u64, now: u64) -> u64 {
+    at.saturating_sub(now).div_ceil(1_000_000)
+}

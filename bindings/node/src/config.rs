@@ -5,8 +5,7 @@ use crate::js::{Call, Fault, Value};
 use core::ffi::c_char;
 use core::ptr::{null, null_mut};
 use sch::ffi::config::*;
-use sch::ffi::conn::sch_conn_new;
-use sch::ffi::status::{SCH_ERR_CONFIG, SCH_OK, sch_status};
+use sch::ffi::status::{SCH_ERR_ARGUMENT, SCH_ERR_CONFIG, SCH_OK, sch_status};
 use sch::ffi::version::SCH_ABI_VERSION;
 
 type Config = *mut sch_config;
@@ -22,11 +21,11 @@ enum Setter {
     Bytes(unsafe extern "C" fn(Config, *const u8, usize) -> sch_status),
     /// Two texts: name and version.
     LibInfo,
-    /// A number and its value.
-    Limit,
+    /// Which, and its value.
+    Pair(unsafe extern "C" fn(Config, i32, u64) -> sch_status),
 }
 
-use Setter::{Bytes, Count, Flag, Int, LibInfo, Limit, Long, Port, Text};
+use Setter::{Bytes, Count, Flag, Int, LibInfo, Long, Pair, Port, Text};
 
 /// The place of an entry is the number that `open` takes; `lib/settings.ts` asks for the names.
 const SETTERS: &[(&str, Setter)] = &[
@@ -70,7 +69,8 @@ const SETTERS: &[(&str, Setter)] = &[
     ("allowEndpoint", Text(sch_config_allow_endpoint)),
     ("logLevel", Int(sch_config_set_log_level)),
     ("trace", Flag(sch_config_set_trace)),
-    ("limit", Limit),
+    ("limit", Pair(sch_config_set_limit)),
+    ("clusterTimeMs", Pair(sch_config_set_cluster_time_ms)),
 ];
 
 /// The names, so that a test can compare them.
@@ -107,8 +107,8 @@ fn set(config: Config, setter: &Setter, first: Value, second: Value) -> Option<s
             (LibInfo, Value::Text(n), Value::Text(v)) => {
                 sch_config_set_lib_info(config, n.as_ptr().cast(), n.len(), v.as_ptr().cast(), v.len())
             }
-            (Limit, Value::Number(n), Value::Number(value)) => {
-                sch_config_set_limit(config, narrow(n)?, narrow(value)?)
+            (Pair(f), Value::Number(which), Value::Number(value)) => {
+                f(config, narrow(which)?, narrow(value)?)
             }
             _ => return None,
         })
@@ -125,9 +125,12 @@ impl Drop for Freed {
     }
 }
 
-/// Makes a connection from `[number, value, value, ...]`: three places a setting. Answers the handle of libsch, or
-/// `[status, number of the setting or -1, text]`.
-pub fn open(call: &Call) -> Result<Result<*mut sch::ffi::conn::sch_conn, Value>, Fault> {
+/// Makes something of `[number, value, value, ...]`: three places a setting. Answers a handle of libsch, or
+/// `[status, name of the setting or why]`.
+pub fn open<T>(
+    call: &Call,
+    new: unsafe extern "C" fn(u32, *const sch_config, *mut *mut T) -> sch_status,
+) -> Result<Result<*mut T, Value>, Fault> {
     let list = call.list(0)?;
     let mut config = null_mut();
     // SAFETY: the place is of this function.
@@ -140,16 +143,16 @@ pub fn open(call: &Call) -> Result<Result<*mut sch::ffi::conn::sch_conn, Value>,
         };
         let known = narrow::<u16>(number).and_then(|n| SETTERS.get(usize::from(n)));
         let Some((name, setter)) = known else { return Err(Fault::Argument("there is no such setting")) };
-        let status = set(config.0, setter, first, second).unwrap_or(sch::ffi::status::SCH_ERR_ARGUMENT);
+        let status = set(config.0, setter, first, second).unwrap_or(SCH_ERR_ARGUMENT);
         if status != SCH_OK {
             return Ok(Err(Value::List(vec![status.into(), Value::Text((*name).into())])));
         }
     }
-    let mut conn = null_mut();
+    let mut made = null_mut();
     // SAFETY: the config is live, the place is of this function.
-    let status = unsafe { sch_conn_new(SCH_ABI_VERSION, config.0, &mut conn) };
+    let status = unsafe { new(SCH_ABI_VERSION, config.0, &mut made) };
     if status == SCH_OK {
-        return Ok(Ok(conn));
+        return Ok(Ok(made));
     }
     let (mut data, mut len) = (null(), 0);
     // SAFETY: as above; the text lives until the next call on the config.

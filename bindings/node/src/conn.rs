@@ -2,6 +2,7 @@
 
 use crate::action::Polled;
 use crate::todo;
+use crate::waiters::Waiters;
 use core::ffi::{c_char, c_void};
 use core::mem::MaybeUninit;
 use core::ptr::null_mut;
@@ -9,6 +10,7 @@ use sch::ffi::action::sch_action;
 use sch::ffi::conn::*;
 use sch::ffi::log::SCH_LOG_WARN;
 use sch::ffi::status::{SCH_OK, sch_status};
+use std::sync::Arc;
 
 /// Spans of one call of `receive`; it takes less of the data instead.
 const SPANS: usize = 16;
@@ -39,6 +41,8 @@ pub struct Conn {
     /// The deadline that JavaScript was told last.
     deadline: Option<u64>,
     pub pieces: Vec<Piece>,
+    /// Of its pool: as a member it may wake them until its handle is freed.
+    pub waiters: Option<Arc<Waiters>>,
     /// `user_data` of the log callback: an own allocation, as a callback writes there.
     lines: *mut Lines,
 }
@@ -59,7 +63,15 @@ impl Conn {
     /// Takes over a handle that `sch_conn_new` gave. `log`: SCH_LOG_*.
     pub fn new(raw: *mut sch_conn, log: i32) -> Self {
         let lines = Box::into_raw(Box::default());
-        let conn = Self { raw, next: None, place: empty_action(), deadline: None, pieces: Vec::new(), lines };
+        let conn = Self {
+            raw,
+            next: None,
+            place: empty_action(),
+            deadline: None,
+            pieces: Vec::new(),
+            waiters: None,
+            lines,
+        };
         if log > 0 {
             // SAFETY: both live until `drop`.
             unsafe { sch_conn_set_log(raw, log, Some(keep_line), lines.cast()) };

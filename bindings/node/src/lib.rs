@@ -7,11 +7,17 @@
 mod action;
 mod calls;
 mod clock;
+mod cluster;
+mod cluster_look;
 mod config;
 mod conn;
 mod js;
 mod look;
+mod member;
+mod plain;
+mod pool;
 mod slots;
+mod waiters;
 
 use js::Instance;
 use napi_sys as sys;
@@ -47,7 +53,15 @@ pub unsafe extern "C" fn napi_register_module_v1(
     exports: sys::napi_value,
 ) -> sys::napi_value {
     symbols();
-    let functions = calls::FUNCTIONS.iter().chain(look::FUNCTIONS);
+    let functions = [
+        calls::FUNCTIONS,
+        look::FUNCTIONS,
+        member::FUNCTIONS,
+        pool::FUNCTIONS,
+        cluster::FUNCTIONS,
+        cluster_look::FUNCTIONS,
+    ];
+    let functions = functions.into_iter().flatten();
     // SAFETY: Node calls with an environment of this thread.
     match unsafe { Instance::install(env, exports, functions) } {
         Ok(()) => exports,

@@ -3,7 +3,8 @@
 use crate::action::{bytes, text};
 use crate::config;
 use crate::conn::Piece;
-use crate::js::{Answer, Call, Function, Value};
+use crate::js::{Answer, Call, Function, Instance, Value};
+use crate::plain::{empty, numbers};
 use crate::{clock, todo};
 use core::ptr::null;
 use sch::ffi::conn::*;
@@ -33,7 +34,8 @@ pub const FUNCTIONS: &[Function] = &[
     ("statusText", status_text),
     ("version", version),
     ("settings", |c| c.make(config::names())),
-    ("live", |c| c.make(c.instance().conns.len())),
+    ("live", |c| c.make(c.instance().live())),
+    ("onWake", Instance::on_wake),
     ("nothing", |c| c.int(0)),
 ];
 
@@ -92,7 +94,7 @@ fn region(call: &Call) -> Answer {
 fn delay_ms(call: &Call) -> Answer {
     let now = call.now()?;
     let at = call.conn()?.tell_deadline();
-    call.make(at.map(|at| at.saturating_sub(now).div_ceil(1_000_000)))
+    call.make(at.map(|at| clock::ms_until(at, now)))
 }
 
 /// `[level, line, ...]`.
@@ -158,20 +160,12 @@ fn wait_on(call: &Call) -> Answer {
     call.make(Value::List(values.collect()))
 }
 
-/// All counters in the order of the header, which `lib/words.ts` names; or a status.
+/// All counters in the order of the header, or a status.
 fn counters(call: &Call) -> Answer {
-    const COUNT: usize = (size_of::<sch_counters>() - 8) / size_of::<u64>();
-    // SAFETY: integers, for all of which 0 is a value.
-    let mut c: sch_counters = unsafe { core::mem::zeroed() };
-    c.struct_size = size_of::<sch_counters>() as u32;
+    let mut c = empty!(sch_counters);
     // SAFETY: as in `region`.
     let status = unsafe { sch_conn_counters(call.conn()?.raw(), &mut c) };
-    if status != SCH_OK {
-        return call.make(status);
-    }
-    // SAFETY: two u32 and then only u64, `repr(C)`: COUNT of them follow the first eight bytes.
-    let numbers = unsafe { core::slice::from_raw_parts(core::ptr::from_ref(&c).cast::<u64>().add(1), COUNT) };
-    call.make(Value::List(numbers.iter().map(|n| (*n).into()).collect()))
+    if status == SCH_OK { call.make(numbers(&c)) } else { call.make(status) }
 }
 
 fn phase(call: &Call) -> Answer {

@@ -19,6 +19,7 @@ const LISTS = {
   BLOCKING: [words.BLOCKING, 1], POLICY: [words.POLICIES, 1], LOG: [words.LOG_LEVELS, 0], FENCE: [words.FENCES, 1],
   PHASE: [words.PHASES, 1], WINDOW: [words.WINDOWS, 1], RESTORE: [words.RESTORES, 1], CLOSE: [words.CLOSES, 1],
   LOST: [words.LOST, 1], CLASS: [words.CLASSES, 1], OUTCOME: [words.OUTCOMES, 1], OFF: [words.OFFS, 1],
+  EVENT: [words.EVENTS, 1], NOTIFICATION: [words.NOTIFICATIONS, 1], UNOWNED: [words.UNOWNED, 1], HEALTH: [words.HEALTHS, 1],
 };
 
 for (const [prefix, [list, first]] of Object.entries(LISTS)) {
@@ -30,13 +31,22 @@ for (const [prefix, [list, first]] of Object.entries(LISTS)) {
   });
 }
 
-test('limits, bits and handshakes', () => {
+test('limits, times, bits and handshakes', () => {
   const of = (prefix) => constants.filter(([name]) => name.startsWith(prefix)).map(([name, n]) => [name.slice(prefix.length), n]);
-  const limits = of('SCH_LIMIT_').filter(([name]) => !name.startsWith('MAX_CLUSTER_'));
-  limits.forEach(([name, n]) => assert.equal(words.LIMITS[n - 1], camel(name)));
-  assert.equal(words.LIMITS.length, limits.length);
-  of('SCH_WAITING_').forEach(([name, bit]) => assert.equal(words.WAITING[Math.log2(bit)], hyphens(name)));
-  assert.equal(words.WAITING.length, of('SCH_WAITING_').length);
+  const limits = of('SCH_LIMIT_');
+  for (const [name, n] of limits) {
+    assert.equal(words.LIMITS[n - 1] ?? words.CLUSTER_LIMITS[n - words.CLUSTER_LIMITS_FROM], camel(name));
+  }
+  assert.equal(words.LIMITS.length + words.CLUSTER_LIMITS.length, limits.length);
+  of('SCH_CLUSTER_TIME_').forEach(([name, n]) => assert.equal(words.CLUSTER_TIMES[n - 1], camel(name)));
+  assert.equal(words.CLUSTER_TIMES.length, of('SCH_CLUSTER_TIME_').length);
+  const actions = of('SCH_CLUSTER_').filter(([name]) => !name.startsWith('TIME_'));
+  actions.forEach(([name, n]) => assert.equal(words.CLUSTER_ACTIONS[n - 1], hyphens(name)));
+  assert.equal(words.CLUSTER_ACTIONS.length, actions.length);
+  for (const [prefix, list] of [['SCH_WAITING_', words.WAITING], ['SCH_RELOAD_', words.RELOADS]]) {
+    of(prefix).forEach(([name, bit]) => assert.equal(list[Math.log2(bit)], hyphens(name)));
+    assert.equal(list.length, of(prefix).length);
+  }
   assert.deepEqual(of('SCH_HANDSHAKE_'), [['SEEN', 1], ['BY_LIBSCH', 2]]);
   assert.deepEqual(words.HANDSHAKES, ['seen', 'libsch']);
 });
@@ -47,29 +57,74 @@ test('every error has its name', () => {
   for (const [name, status] of errors) assert.equal(failure(status).code, name);
 });
 
-test('every counter has its name, in the order of the struct', () => {
-  const struct = /typedef struct sch_counters \{(.*?)\n\} sch_counters;/s.exec(header)[1];
-  const names = [...struct.matchAll(/uint64_t (\w+);/g)].map(([, name]) => camel(name));
-  assert.deepEqual(words.COUNTERS, names);
-});
+for (const [struct, list] of [
+  ['sch_counters', words.COUNTERS], ['sch_pool_counts', words.POOL_COUNTERS],
+  ['sch_endpoint_counters', words.ENDPOINT_COUNTERS], ['sch_cluster_counts', words.CLUSTER_COUNTERS],
+]) {
+  test(`every counter has its name, in the order of ${struct}`, () => {
+    const [, fields] = new RegExp(`typedef struct ${struct} \\{(.*?)\n\\} ${struct};`, 's').exec(header);
+    assert.deepEqual(list, [...fields.matchAll(/uint64_t (\w+);/g)].map(([, name]) => camel(name)));
+  });
+}
 
-/** What has no words in Node yet: pools, clusters, and what a connection says to its pool; and what is for calls that are costly. */
-const WITHOUT = /^sch_(pool_\w+|cluster_\w+|config_set_cluster_time_ms|key_slot|conn_(dial_to|join|leave|take|give|has_mail|member|receive_with))$/;
+/** What has no call in Node, and why. */
+const WITHOUT = new Map([
+  ['sch_pool_add_waiter_fd', 'a loop of Node waits for no descriptor of the application: `addWaiter` is what wakes it'],
+  ['sch_conn_receive_with', 'for hosts whose calls are costly: the addon has its own short answer of `receive`'],
+]);
 
-test('every setter and every call of a connection in the header can be reached', () => {
-  const functions = [...header.matchAll(/^(?:sch_status|const char \*|uint32_t) ?(sch_\w+)\(/gm)].map(([, name]) => name)
-    .filter((name) => !WITHOUT.test(name));
-  assert.ok(functions.length > 80);
+test('every setter and every call in the header can be reached', () => {
+  const all = [...header.matchAll(/^(?:sch_status|const char \*|uint32_t) ?(sch_\w+)\(/gm)].map(([, name]) => name);
+  assert.ok(all.length > 140);
+  for (const name of WITHOUT.keys()) assert.ok(all.includes(name), name);
   const settings = new Set(native.settings());
   // What stands for these is said beside them.
   const otherwise = {
     sch_config_new: 'open', sch_config_free: 'open', sch_config_problem: 'open', sch_conn_new: 'open', sch_conn_free: 'release',
     sch_conn_poll_action: 'poll', sch_conn_slot_move: 'poll', sch_conn_next_deadline: 'deadline', sch_conn_set_log: 'takeLog',
     sch_status_str: 'statusText', sch_version_string: 'version', sch_abi_version: 'version', sch_config_allow_endpoint: 'open',
+    sch_pool_new: 'poolOpen', sch_pool_free: 'poolRelease', sch_pool_next_deadline: 'poolDeadline',
+    sch_cluster_new: 'clusterOpen', sch_cluster_free: 'clusterRelease', sch_cluster_next_deadline: 'clusterDeadline',
   };
-  for (const name of functions) {
+  for (const name of all) {
+    if (WITHOUT.has(name)) continue;
     const setter = /^sch_config_set_(\w+)$/.exec(name);
     if (setter) assert.ok(settings.has(camel(setter[1])), name);
-    else assert.equal(typeof native[otherwise[name] ?? camel(name.replace(/^sch_conn_/, ''))], 'function', name);
+    else assert.equal(typeof native[otherwise[name] ?? camel(name.replace(/^sch_(conn_)?/, ''))], 'function', name);
+  }
+});
+
+/** Calls of the addon under another name than its method has. */
+const METHODS = {
+  open: 'constructor', receiveIn: 'receive', oweOn: 'owe', spans: 'takeSpans', pushBegin: 'pushValues', pushText: 'pushValues',
+  pushInteger: 'pushValues', pushNull: 'pushValues', pushArray: 'pushValues', pushEnd: 'pushValues', poolOpen: 'constructor',
+  poolRemoveWaiter: 'addWaiter', clusterOpen: 'constructor', clusterPollAction: 'poll', lastError: 'constructor',
+  clusterLastError: 'constructor',
+};
+/** What is of the addon itself. */
+const INNER = new Set(['now', 'statusText', 'version', 'settings', 'live', 'nothing', 'onWake', 'takeWoken', 'keySlot']);
+
+test('every call of the addon has its method', () => {
+  const { Cluster, Connection, Pool } = require('../dist/index.js');
+  const nouns = [['pool', Pool], ['cluster', Cluster], ['', Connection]];
+  for (const [name, call] of Object.entries(native)) {
+    if (typeof call !== 'function' || INNER.has(name)) continue;
+    const [noun, type] = nouns.find(([prefix]) => new RegExp(`^${prefix}(?=[A-Z]|$)`).test(name) || prefix === '');
+    const bare = name.slice(noun.length);
+    assert.ok((METHODS[name] ?? bare.charAt(0).toLowerCase() + bare.slice(1)) in type.prototype, name);
+  }
+});
+
+test('every constant of the header is a word', () => {
+  const known = [
+    ...Object.keys(LISTS), 'LIMIT', 'CLUSTER', 'CLUSTER_TIME', 'RELOAD', 'WAITING', 'HANDSHAKE', 'ERR',
+    'ACTION', // by `decode`, which the scenarios compare with the text of each
+    'VERSION', 'ABI', // `version` and `abiVersion`
+  ];
+  // Statuses that are no errors are answers, and room for a text is the addon's.
+  const others = new Set(['SCH_OK', 'SCH_EMPTY', 'SCH_MORE', 'SCH_HOST_SIZE']);
+  assert.ok(constants.length > 150);
+  for (const [name] of constants) {
+    assert.ok(others.has(name) || known.some((prefix) => name.startsWith(`SCH_${prefix}_`)), name);
   }
 });

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import test from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
-import { Connection, SchError } from 'sch';
+import { Connection, Pool, SchError } from 'sch';
+import { methods } from './support/methods.mjs';
 import { run } from './support/run.mjs';
 
 const require = createRequire(import.meta.url);
@@ -15,18 +16,17 @@ test('every call on a released connection says that it was released', () => {
   conn.release();
   conn.release();
   const arguments_ = { fence: ['other', true], submit: [Buffer.alloc(1)], receive: [1, Buffer.alloc(1)] };
-  const described = Object.getOwnPropertyDescriptors(Connection.prototype);
   let seen = 0;
-  for (const [name, { value, get }] of Object.entries(described)) {
-    if (['constructor', 'release', 'consumed', 'submitted'].includes(name)) continue;
+  for (const [name, { value, get }] of methods(Connection)) {
+    if (['release', 'consumed', 'submitted'].includes(name)) continue;
     seen++;
     const args = arguments_[name] ?? {
       optinReply: [1, '+OK'], credentials: ['u', 'p'], push: [1, Buffer.alloc(1)], pushValues: [1, ['a']],
-      connected: [1, '1.2.3.4:5'], closed: [1], wrote: [1, 1],
+      connected: [1, '1.2.3.4:5'], closed: [1], wrote: [1, 1], dialTo: ['a', 1], join: [new Pool()], take: [],
     }[name] ?? [1, 1, 1];
     assert.throws(() => (get ? get.call(conn) : value.apply(conn, args)), code('SCH_ERR_CLOSED'), name);
   }
-  assert.ok(seen > 30);
+  assert.ok(seen > 40);
 });
 
 test('Symbol.dispose releases', () => {
@@ -147,7 +147,7 @@ test('the addon itself: any values in any place', async () => {
     const gone = new Uint8Array(8); structuredClone(gone, { transfer: [gone.buffer] });
     const names = Object.keys(native).filter((name) => typeof native[name] === 'function');
     const handles = [];
-    const open = () => handles.push(native.open([], 4));
+    const open = () => handles.push(native.open([], 4), native.poolOpen([]), native.clusterOpen([]));
     open();
     const pool = [
       undefined, null, true, false, 0, 1, 2, 3, -1, 0.5, NaN, Infinity, 2 ** 53, 1e308, '', 'text', '10.0.0.1:1', Symbol('s'), 5n, {}, [], [1, 2, 3],
@@ -160,9 +160,10 @@ test('the addon itself: any values in any place', async () => {
     for (let i = 0; i < 60000; i++) {
       if (handles.length < 3 || random(500) === 0) open();
       const name = names[random(names.length)];
-      const args = Array.from({ length: random(6) }, () => pool[random(pool.length)]);
+      const args = Array.from({ length: random(7) }, () => pool[random(pool.length)]);
       if (random(4)) args[0] = handles[random(handles.length)];
       if (random(2)) args[1] = -1;
+      if (random(3) === 0) args[2] = handles[random(handles.length)];
       calls++;
       try { native[name](...args); } catch (error) {
         thrown++;

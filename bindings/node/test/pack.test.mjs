@@ -35,11 +35,13 @@ test('the package installs and runs without a compiler', { timeout: 300_000 }, (
     assert.throws(() => execFileSync('cc', ['--version'], inside), { code: 'ENOENT' });
     execFileSync(process.execPath, [npm, 'install', '--offline', '--no-audit', '--no-fund', join(folder, packed.filename)], inside);
 
-    const use = `const c = new Connection({ host: 'a' }); console.log(version, c.dial().host, typeof connect); c.release();`;
-    writeFileSync(join(app, 'one.cjs'), `const { Connection, connect, version } = require('sch'); ${use}`);
-    writeFileSync(join(app, 'two.mjs'), `import { Connection, connect, version } from 'sch'; ${use}`);
+    const use = `const c = new Connection({ host: 'a' }); c.join(new Pool({ host: 'a' }));
+      console.log(version, c.dial().host, typeof connect, new Cluster().counters.loads, keySlot('foo')); c.release();`;
+    const names = 'Cluster, Connection, Pool, connect, keySlot, version';
+    writeFileSync(join(app, 'one.cjs'), `const { ${names} } = require('sch'); ${use}`);
+    writeFileSync(join(app, 'two.mjs'), `import { ${names} } from 'sch'; ${use}`);
     for (const file of ['one.cjs', 'two.mjs']) {
-      assert.equal(execFileSync(process.execPath, [file], inside), `${packed.version} a function\n`);
+      assert.equal(execFileSync(process.execPath, [file], inside), `${packed.version} a function 0 12182\n`);
     }
     // Its insides are not for use.
     assert.throws(() => execFileSync(process.execPath, ['-e', "require('sch/dist/native.js')"], inside), /ERR_PACKAGE_PATH_NOT_EXPORTED/);

@@ -66,9 +66,10 @@ export class Client {
       const [value] = one;
       if (value instanceof Push) this.pushes.push(value.values);
       else {
-        const { done, fail } = this.#waiting.shift() ?? {};
+        const { done, fail, raw } = this.#waiting.shift() ?? {};
         if (!done) throw new Error('a reply that nobody has asked for');
-        if (value instanceof ReplyError) fail(value);
+        if (raw) done(this.#buffer.subarray(at, one[1]));
+        else if (value instanceof ReplyError) fail(value);
         else done(value);
       }
     }
@@ -76,8 +77,22 @@ export class Client {
   }
 
   send(...args) {
+    return this.#send(args, false);
+  }
+
+  /** The bytes of the reply, whatever it is. */
+  sendRaw(...args) {
+    return this.#send(args, true);
+  }
+
+  /** Replies that are owed. */
+  get owed() {
+    return this.#waiting.length;
+  }
+
+  #send(args, raw) {
     if (this.stream.destroyed || this.stream.writableEnded) return Promise.reject(new Error('the stream has ended'));
-    const reply = new Promise((done, fail) => this.#waiting.push({ done, fail }));
+    const reply = new Promise((done, fail) => this.#waiting.push({ done, fail, raw }));
     this.stream.write(encode(args));
     return reply;
   }

@@ -50,9 +50,10 @@ export async function startRedis() {
 }
 
 export class Sim {
-  static async start({ upstream, tls = false, names = ['a', 'b', 'c'], server = 'software' } = {}) {
+  static async start({ upstream, tls = false, names = ['a', 'b', 'c'], server = 'software', cluster } = {}) {
     const args = ['serve', '--exit-with-stdin', '--max-seconds', '120', '--server', server];
     for (const name of names) args.push('--endpoint', `${name}=127.0.0.1:0${tls ? ',tls' : ''}`);
+    if (cluster) args.push('--cluster', cluster);
     if (upstream) args.push('--upstream', `127.0.0.1:${upstream}`);
     const sim = new Sim();
     sim.child = spawn(join(target, 'debug', 'sch-sim'), args, { stdio: ['pipe', 'pipe', 'inherit'] });

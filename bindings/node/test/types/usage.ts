@@ -1,5 +1,8 @@
 // Compiled, never run: what the types promise, and what they refuse.
-import { connect, Connection, SchError, SchSocket, Todo, type Action, type Mode } from 'sch';
+import {
+  Cluster, connect, Connection, keySlot, Pool, SchError, SchSocket, Todo, type Action, type ClusterAction, type Mode, type PoolEvent,
+  type Unowned, type Waiter,
+} from 'sch';
 
 const mode: Mode = 'enabled';
 // @ts-expect-error a word that is none
@@ -44,8 +47,70 @@ export function read(connection: Connection, transport: number, chunk: Uint8Arra
   }
 }
 
+// A pool.
+const pool = new Pool({ host: 'db.example', port: 6379, mode });
+const waiter: Waiter = pool.addWaiter(() => {});
+pool.watch(waiter);
+pool.watch(undefined);
+// @ts-expect-error a waiter is woken by a function
+pool.addWaiter(5);
+// @ts-expect-error a word that is none
+const kept: Unowned = 'keep';
+
+export function look(event: PoolEvent): string | number {
+  switch (event.kind) {
+    case 'maintenance': {
+      const which: 'moving' | 'migrating' | 'migrated' | 'failing-over' | 'failed-over' | 'smigrating' | 'smigrated' = event.notification;
+      return which;
+    }
+    case 'retire':
+    case 'handoff': return event.user;
+    case 'late': return event.host ?? event.members;
+    // @ts-expect-error no such event
+    case 'retired': return 0;
+    default: return event.kind;
+  }
+}
+
+export function enter(connection: Connection): boolean {
+  connection.join(pool, { user: 1, unowned: 'handoff', node: 'a:1' });
+  // @ts-expect-error no such option
+  connection.join(pool, { owner: 1 });
+  connection.take(waiter);
+  for (const { host, port, isProbe, optinRefusedMs } of pool.whereToDial().places) {
+    const dial = connection.dialTo(host, port);
+    pool.dialResult(dial.host, dial.port, isProbe || optinRefusedMs === undefined);
+  }
+  const left: number = pool.counters.members + (pool.endpointCounters('a', 1)?.dials ?? 0);
+  return connection.hasMail && left > 0;
+}
+
+// A cluster.
+const cluster = new Cluster({ clusterTimesMs: { reloadJitter: 100 }, limits: { maxClusterNodes: 10 } });
+// @ts-expect-error no such time
+new Cluster({ clusterTimesMs: { jitter: 1 } });
+connect({ host: 'a', port: 1, cluster }).on('slots-moved', () => cluster.poll());
+
+export function follow(action: ClusterAction): number | undefined {
+  switch (action.kind) {
+    case 'slots-moved': return action.moves[0].source ?? action.moves[0].ranges[0].first;
+    case 'move-subscriptions': return action.oldNode;
+    case 'drain-node': return action.gone ? undefined : action.node;
+    case 'reload-slots': return action.reasons.includes('redirected') ? action.seq : action.port;
+    case 'dial-node': return cluster.node(action.node)?.slots;
+    // @ts-expect-error no such action
+    case 'dial': return 0;
+  }
+}
+
+export function where(key: string): number | undefined {
+  return cluster.ownerOfKey(key) ?? cluster.redirected('MOVED 1 a:1', { host: 'a', port: 1 })?.node ?? cluster.replica(keySlot(key));
+}
+
 {
+  using shared = new Pool();
+  shared.tick();
   using held = new Connection({ level: 'tapped' });
   held.fence('blocking', true);
 }
-export { wrong };
+export { kept, wrong };
