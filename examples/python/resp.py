@@ -51,7 +51,7 @@ class Parser:
         end = self._data.find(b"\r\n", at)
         if end < 0:
             return None
-        kind, text, at = self._data[at : at + 1], self._data[at + 1 : end].decode(), end + 2
+        kind, text, at = bytes(self._data[at : at + 1]), self._data[at + 1 : end].decode(), end + 2
         if kind == b"-":
             return Lost(text) if text.startswith("SCHLOST ") else ReplyError(text), at
         if kind == b"+":
