@@ -99,8 +99,9 @@ class Worker:
             if (yield Command(("DEL", key)))[0] is Outcome.OK:
                 break
         period = 1 / self.options.rate
-        due = time.monotonic()
-        end = due + self.options.seconds
+        began = time.monotonic()
+        end = began + self.options.seconds
+        due = began + period * self.number / self.options.workers  # not all at once: they share a thread, or a lock
         while (now := time.monotonic()) < end:
             if now < due:
                 yield Pause(due)
