@@ -7,6 +7,10 @@ const TRIES = 3;
 /** Of the first and the last command, which may meet maintenance too. */
 const PATIENCE = 100;
 
+/** Set by SIGTERM: the load ends before its time, and is judged. */
+let isStopped = false;
+process.on('SIGTERM', () => (isStopped = true));
+
 /**
  * ok: the reply is the value; timeout: no reply in time; unknown: may have run.
  * @typedef {'ok' | 'error' | 'timeout' | 'unknown' | 'not-run' | 'no-connection'} Outcome
@@ -60,7 +64,7 @@ export class Worker {
     const began = performance.now();
     const end = began + this.options.seconds * 1000;
     let due = began + (period * this.number) / this.options.workers; // not all at once: they share a thread
-    for (let now = began; now < end; now = performance.now()) {
+    for (let now = began; now < end && !isStopped; now = performance.now()) {
       if (now < due) {
         await wait(Math.ceil(due - now));
         continue;

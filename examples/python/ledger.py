@@ -7,6 +7,8 @@ from __future__ import annotations
 import argparse
 import enum
 import json
+import signal
+import threading
 import time
 from dataclasses import dataclass, field
 from typing import Any, Generator, List, Sequence, Tuple, Union
@@ -17,6 +19,10 @@ import sch
 TRIES = 3
 #: Of the first and the last command, which may meet maintenance too.
 PATIENCE = 100
+
+
+#: Set by SIGTERM: the load ends before its time, and is judged.
+stopped = threading.Event()
 
 
 class Outcome(enum.Enum):
@@ -102,7 +108,7 @@ class Worker:
         began = time.monotonic()
         end = began + self.options.seconds
         due = began + period * self.number / self.options.workers  # not all at once: they share a thread, or a lock
-        while (now := time.monotonic()) < end:
+        while not stopped.is_set() and (now := time.monotonic()) < end:
             if now < due:
                 yield Pause(due)
                 continue
@@ -161,6 +167,7 @@ def parse(drivers: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--prefix", default="w")
     parser.add_argument("--migration-window-ms", type=int)
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     options = parser.parse_args()
     if min(options.port, options.workers, options.rate, options.timeout_ms) < 1 or options.seconds <= 0:
         parser.error("a number is out of range")
