@@ -1,5 +1,6 @@
 """How each client is started: they take the same options and print the same line."""
 
+import glob
 import os
 import shutil
 import sys
@@ -10,7 +11,6 @@ VALGRIND = ["valgrind", "-q", "--error-exitcode=9", "--leak-check=full", "--erro
 WITHOUT = {"plain", "hiredis"}
 PYTHON = ("python-asyncio", "python-blocking")
 NODE = ("node",)
-ADDON = f"bindings/node/prebuilds/linux-{ {'x86_64': 'x64', 'aarch64': 'arm64'}.get(os.uname().machine) }/sch.node"
 
 
 def command_of(driver, workload, valgrind=False):
@@ -33,8 +33,8 @@ def missing(drivers, workload):
     if set(drivers) & set(NODE):
         if not shutil.which("node"):
             return "node is missing: install Node.js 18.17 or later"
-        for path in (ADDON, "bindings/node/dist/index.mjs"):
-            if not os.path.exists(os.path.join(TOP, path)):
+        for path in ("bindings/node/prebuilds/*/sch.node", "bindings/node/dist/index.mjs"):
+            if not glob.glob(os.path.join(TOP, path)):
                 return f"{path} is missing: `make node` builds it"
     library = os.environ.get("SCH_LIBRARY", os.path.join(TOP, "target/release/libsch.so"))
     if set(drivers) & set(PYTHON) and not os.path.exists(library):
