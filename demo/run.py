@@ -89,11 +89,11 @@ def await_all(args, sim, clients):
         time.sleep(0.01)
 
 
-def run_row(args, row, index, upstream):
+def run_row(args, row, index, upstream, drivers):
     sim = Sim(args.sim, row.endpoints, upstream, row.server, args.tls)
     clients = []
     try:
-        for driver in args.drivers:
+        for driver in drivers:
             clients.append((driver, load(args, row, sim, driver, index)))
         await_all(args, sim, clients)
         sim.begin()
@@ -150,8 +150,8 @@ COLUMNS = (
 )
 
 
-def show(index, row, results, note=""):
-    print(f"{index} {row.name}{note}{'':<8}")
+def show(index, row, results):
+    print(f"{index} {row.name}{'':<8}")
     for result in results:
         print("  " + "  ".join(f"{result[key]:>{width}}" for _, key, width in COLUMNS), flush=True)
 
@@ -166,7 +166,7 @@ def measure(args, rows, upstream):
                 found[index, result["driver"]] = judge(row, result, args.check)
 
     with ThreadPoolExecutor(args.at_once) as pool:
-        running = [(index, row, pool.submit(run_row, args, row, index, upstream)) for index, row in rows]
+        running = [(index, row, pool.submit(run_row, args, row, index, upstream, args.drivers)) for index, row in rows]
         try:
             for index, row, future in running:
                 print(f"{index} {row.name} ...", end="\r", flush=True)
@@ -178,12 +178,13 @@ def measure(args, rows, upstream):
                 future.cancel()
     for again in range(1, TRIES):
         for index, row in rows:
-            wrong, late = ([w for (i, _), lines in found.items() if i == index for w in lines[n]] for n in (0, 1))
-            if late and not wrong:
-                print(f"  measured again, alone: {'; '.join(late)}")
-                results = run_row(args, row, f"{index}again{again}", upstream)
-                show(index, row, results)
-                judged(index, row, results)
+            for driver in args.drivers:
+                wrong, late = found.get((index, driver), ((), ()))
+                if late and not wrong:
+                    print(f"  measured again, alone: {'; '.join(late)}")
+                    results = run_row(args, row, f"{index}again{again}", upstream, [driver])
+                    show(index, row, results)
+                    judged(index, row, results)
     return found
 
 

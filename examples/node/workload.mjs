@@ -2,6 +2,7 @@
 //
 //   node examples/node/workload.mjs --driver node --port 6379
 import { readFileSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
 import { parseArgs } from 'node:util';
 import { Client } from './client.mjs';
 import { Worker, report } from './ledger.mjs';
@@ -45,8 +46,8 @@ function outcomeOf(error) {
  * @param {Worker} worker
  */
 async function run(worker) {
-  const { host, port, ca, name, timeoutMs, migrationWindowMs } = worker.options;
-  const tls = ca === undefined ? undefined : { ca: readFileSync(ca), servername: name };
+  const { host, port, name, timeoutMs, migrationWindowMs } = worker.options;
+  const tls = secureContext && { secureContext, servername: name };
   /** @type {Client | undefined} */
   let client;
 
@@ -79,6 +80,8 @@ async function run(worker) {
 }
 
 const { driver, options } = parse();
+// Made once: each connect would make its own of `ca`.
+const secureContext = options.ca === undefined ? undefined : createSecureContext({ ca: readFileSync(options.ca) });
 const workers = Array.from({ length: options.workers }, (_, number) => new Worker(number, options));
 await Promise.all(workers.map(run));
 process.exitCode = report(driver, workers);
