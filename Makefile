@@ -11,7 +11,7 @@ HIREDIS := $(BUILD)/hiredis
 PREFIX ?= /usr/local
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 
-.PHONY: all demo test e2e memcheck drivers sanitize soak clients tools install bench clean
+.PHONY: all demo node test e2e memcheck drivers sanitize soak clients tools install bench clean
 
 all: clients
 
@@ -39,21 +39,28 @@ $(BUILD)/pool: $(LIB)/libsch.so $(POOL)
 	ln -sf ../$(LIB)/libsch.so $(BUILD)/libsch.so.0
 	$(CC) $(CFLAGS) $(STRICT) -Iinclude -o $@ $(POOL) -L$(LIB) -lsch -Wl,-rpath,'$$ORIGIN' -lpthread
 
-demo: tools clients
-	python3 demo/run.py $(if $(UPSTREAM),--upstream $(UPSTREAM))
+# The Node package: its addon and its JavaScript.
+node:
+	tools/build_node.sh
+
+# A table of clients without and with libsch, in C, Python and Node.js.
+EVERY := managed python-asyncio python-blocking node
+demo: tools clients node
+	python3 demo/run.py --drivers plain $(EVERY) --at-once 2 --rate 100 --check counts $(if $(UPSTREAM),--upstream $(UPSTREAM))
 	python3 demo/pool.py --only 1 $(if $(UPSTREAM),--upstream $(UPSTREAM))
 	python3 demo/cluster.py --only slot-migrate-existing
 
 # Every row of the README's table, against redis-server, with its demands.
-e2e: clients
+e2e: clients node
 	python3 demo/run.py --redis-server --check --drivers plain managed tapped notified hiredis-sch
-	python3 demo/run.py --redis-server --check --drivers hiredis-sch --tls
+	python3 demo/run.py --redis-server --check --drivers $(EVERY)
+	python3 demo/run.py --redis-server --check --drivers hiredis-sch python-asyncio python-blocking node --tls
 	python3 demo/pool.py --redis-server
 	python3 demo/cluster.py --redis-server
 
 # The clients under valgrind: any error of memory, or a leak, fails.
 memcheck: clients
-	python3 demo/run.py --valgrind --lead 4 --only 1 4 5 --workers 2 --rate 50 --drivers managed tapped notified hiredis-sch
+	python3 demo/run.py --valgrind --only 1 4 5 --workers 2 --rate 50 --drivers managed tapped notified hiredis-sch
 	python3 demo/pool.py --valgrind --only 1 3
 
 # Drivers from their registries, with their own handoffs, through the simulator's scenarios: a table, and what contradicts it.
@@ -71,8 +78,8 @@ sanitize: tools
 soak:
 	tools/soak.sh
 
-# All figures of the design in one table, which is also written to docs/PERFORMANCE.md. Node's needs its addon (tools/test_node.sh).
-bench: $(LIB)/libsch.so $(BUILD)/pipeline
+# All figures of the design in one table, which is also written to docs/PERFORMANCE.md. Node's needs its addon.
+bench: $(LIB)/libsch.so $(BUILD)/pipeline node
 	cd benches/compare && $(CARGO) build --release --locked --target-dir ../../target/compare
 	$(CARGO) bench --locked --bench pool --no-run
 	python3 tools/bench.py

@@ -1,12 +1,11 @@
 #!/bin/sh
-# The Node package: built, its types, all its tests, its benchmark. Needs node, npm and redis-server.
+# The Node package: built, its types and those of examples/node, all its tests, its benchmark. Needs node, npm and redis-server.
 set -eu
 cd "$(dirname "$0")/.."
 cargo build --locked -q -p sch-sim
+tools/build_node.sh
 cd bindings/node
-npm ci --silent --no-audit --no-fund
-node scripts/addon.mjs --release
-npx --no-install tsc -p tsconfig.json
 npx --no-install tsc -p test/types
+npx --no-install tsc -p test/types/examples
 npm test --silent
 node bench/receive.mjs

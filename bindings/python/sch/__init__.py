@@ -114,4 +114,17 @@ from ._pool_events import (
 from ._steady import Submitted
 from ._version import __version__
 
-__all__ = [name for name in dir() if not name.startswith("_")]
+#: Said name by name: type checkers know only of what is written here.
+__all__ = [
+    "ABI_VERSION", "AbiError", "Action", "ActionKind", "ArgumentError", "Blocking", "BreakerClosed", "BreakerOpened",
+    "BusyError", "Close", "CloseReason", "ClosedError", "CommandClass", "Config", "ConfigError", "Connection",
+    "Counters", "Dial", "EndpointCounters", "EndpointPolicy", "EndpointRefused", "EndpointType", "EventKind",
+    "EventsDropped", "FatalError", "Fence", "Flush", "FreedError", "HandBack", "HandoffDue", "HandoffFinished",
+    "Handshake", "Hold", "Late", "Level", "LibraryError", "Limit", "LimitError", "LogLevel", "Lost", "LostOutcome",
+    "MaintenanceHeard", "Mode", "NeedCredentials", "NotAPushError", "NotASlotMapError", "NotConnectedError",
+    "Notification", "OffReason", "OnLoss", "Open", "Outcome", "Overdue", "PanicError", "Phase", "Place", "Places",
+    "PoisonedError", "Pool", "PoolCounters", "PoolEvent", "Relax", "Release", "ReloadSlots", "ResetParser", "Restore",
+    "RestoreReason", "Resume", "Retire", "SchError", "SchOff", "SendOptin", "SlotMove", "SlotRange", "SlotsMoved",
+    "Status", "Submitted", "Swap", "TransactionBroken", "UnexpectedError", "UnknownTransportError", "Unowned", "Wait",
+    "Waiter", "Waiting", "Window", "Write", "WrongLevelError", "WroteTooMuchError", "version",
+]  # fmt: skip

@@ -8,6 +8,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import types
 
 import sch
 from sch import _actions, _config, _declarations
@@ -92,3 +93,8 @@ def test_every_error_status_has_an_exception() -> None:
 def test_the_header_as_it_is_now_and_the_library_agree() -> None:
     assert sch.version() == sch.__version__
     assert sch.ABI_VERSION == sch._library.lib.sch_abi_version()
+
+
+def test_what_the_package_has_is_what_it_exports() -> None:
+    found = {n for n, v in vars(sch).items() if not n.startswith("_") and not isinstance(v, types.ModuleType)}
+    assert found == set(sch.__all__)
