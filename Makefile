@@ -29,14 +29,14 @@ clients: $(BUILD)/workload $(BUILD)/pool
 
 $(BUILD)/workload: $(LIB)/libsch.so $(CLIENTS) examples/c/hiredis_driver.c bindings/c/sch_hiredis.h $(HIREDIS)/libhiredis.a
 	mkdir -p $(BUILD)
-	ln -sf ../$(LIB)/libsch.so $(BUILD)/libsch.so.0
+	ln -sfr $(LIB)/libsch.so $(BUILD)/libsch.so.0
 	$(CC) $(CFLAGS) $(STRICT) -DWITH_HIREDIS -Iinclude -Ibindings/c -isystem $(HIREDIS) -o $@ $(CLIENTS) \
 	    examples/c/hiredis_driver.c $(HIREDIS)/libhiredis.a -L$(LIB) -lsch -Wl,-rpath,'$$ORIGIN' \
 	    -lssl -lcrypto -lpthread
 
 $(BUILD)/pool: $(LIB)/libsch.so $(POOL)
 	mkdir -p $(BUILD)
-	ln -sf ../$(LIB)/libsch.so $(BUILD)/libsch.so.0
+	ln -sfr $(LIB)/libsch.so $(BUILD)/libsch.so.0
 	$(CC) $(CFLAGS) $(STRICT) -Iinclude -o $@ $(POOL) -L$(LIB) -lsch -Wl,-rpath,'$$ORIGIN' -lpthread
 
 demo: tools clients
@@ -78,7 +78,7 @@ bench: $(LIB)/libsch.so $(BUILD)/pipeline
 	python3 tools/bench.py
 
 $(BUILD)/pipeline: $(LIB)/libsch.so benches/compare/pipeline.c $(HIREDIS)/libhiredis.a
-	ln -sf ../$(LIB)/libsch.so $(BUILD)/libsch.so.0
+	ln -sfr $(LIB)/libsch.so $(BUILD)/libsch.so.0
 	$(CC) $(CFLAGS) $(STRICT) -Iinclude -isystem $(HIREDIS) -o $@ benches/compare/pipeline.c $(HIREDIS)/libhiredis.a \
 	    -L$(LIB) -lsch -Wl,-rpath,'$$ORIGIN'
 
