@@ -318,11 +318,7 @@ impl State {
     }
 
     fn install(&mut self, draft: &Draft) {
-        let most = self.config.limits.max_nodes;
         self.nodes.unlist();
-        // What is gone and was not told yet is beside what comes.
-        let room = most.saturating_mul(2);
-        self.nodes.shrink(room.saturating_sub(draft.nodes.len()));
         let ids: Vec<Option<NodeId>> =
             draft.nodes.iter().map(|node| self.nodes.find_or_add(&node.endpoint, usize::MAX)).collect();
         for (node, id) in draft.nodes.iter().zip(&ids) {
@@ -344,6 +340,8 @@ impl State {
             self.set_owner(slot, owners[usize::from(slot)]);
         }
         self.nodes.sweep();
+        // What is gone and was not told yet is beside what came.
+        self.nodes.shrink(self.config.limits.max_nodes.saturating_mul(2));
     }
 
     // ---- actions -------------------------------------------------------------------------------------------------
@@ -365,6 +363,11 @@ impl State {
         if let Some(moved) = self.moved.pop_front() {
             return Some(moved);
         }
+        // Of a host that polls too little, no more is dialled than a map may have.
+        let many = self.nodes.stirred && self.nodes.told() >= self.config.limits.max_nodes;
+        if let Some(drain) = many.then(|| self.drain()).flatten() {
+            return Some(drain);
+        }
         if let Some((node, endpoint)) = self.nodes.stirred.then(|| self.nodes.poll_dial()).flatten() {
             self.counters.nodes_dialled += 1;
             return Some(ClusterAction::DialNode { node, endpoint });
@@ -377,9 +380,8 @@ impl State {
             self.subscriptions.stirred = false;
         }
         if self.nodes.stirred {
-            if let Some((node, endpoint, gone)) = self.nodes.poll_drain() {
-                self.counters.nodes_drained += 1;
-                return Some(ClusterAction::DrainNode { node, endpoint, gone });
+            if let Some(drain) = self.drain() {
+                return Some(drain);
             }
             self.nodes.stirred = false;
         }
@@ -387,6 +389,12 @@ impl State {
         self.counters.reloads += 1;
         let node = self.whom_to_ask(ask.turn);
         Some(ClusterAction::ReloadSlots { reasons: ask.reasons, attempt: ask.attempt, seq, node })
+    }
+
+    fn drain(&mut self) -> Option<ClusterAction> {
+        let (node, endpoint, gone) = self.nodes.poll_drain()?;
+        self.counters.nodes_drained += 1;
+        Some(ClusterAction::DrainNode { node, endpoint, gone })
     }
 
     /// Owners in turn; where there are none, any node that is listed.
