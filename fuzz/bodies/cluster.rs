@@ -37,7 +37,10 @@ macro_rules! c {
 
 const MOST_CALLS: u32 = 300;
 /// Above what one SMIGRATED or one move of subscriptions has here.
-const ROOM: usize = 16384;
+const MOVES: usize = 1024;
+const RANGES: usize = 16384;
+const NO_MOVE: sch_cluster_move =
+    sch_cluster_move { source: UNTOUCHED, destination: 0, first_range: 0, ranges_len: 0 };
 const MARK_AGE: u64 = 600_000_000_000;
 const DAY: u64 = 86_400_000_000_000;
 /// Slots 0 to 8191 on a with a replica, the rest on b.
@@ -70,6 +73,7 @@ struct Play<'a> {
     marks_left: u32,
     translates: bool,
     calls: u32,
+    moves: Vec<sch_cluster_move>,
     ranges: Vec<sch_slot_range>,
 }
 
@@ -135,7 +139,8 @@ impl<'a> Play<'a> {
             marks_left: if remembers { 60 } else { 0 },
             translates: false,
             calls: 0,
-            ranges: vec![sch_slot_range { first: 0, last: 0 }; ROOM],
+            moves: vec![NO_MOVE; MOVES],
+            ranges: vec![sch_slot_range { first: 0, last: 0 }; RANGES],
         }
     }
 
@@ -437,9 +442,9 @@ impl<'a> Play<'a> {
         // SAFETY: plain numbers.
         let mut a: sch_cluster_action = unsafe { core::mem::zeroed() };
         a.struct_size = size_of::<sch_cluster_action>() as u32;
-        let none = sch_cluster_move { source: UNTOUCHED, destination: 0, first_range: 0, ranges_len: 0 };
-        let mut moves = vec![none; moves_cap].into_boxed_slice();
+        let mut few = vec![NO_MOVE; moves_cap.min(4)].into_boxed_slice();
         let mut small = vec![sch_slot_range { first: 9, last: 3 }; ranges_cap.min(4)].into_boxed_slice();
+        let moves = if moves_cap < 4 { &mut few[..] } else { &mut self.moves[..] };
         let ranges = if ranges_cap < 4 { &mut small[..] } else { &mut self.ranges[..] };
         let status = c!(sch_cluster_poll_action(
             self.cluster,
@@ -451,7 +456,7 @@ impl<'a> Play<'a> {
         ));
         self.calls += 1;
         if status != SCH_OK {
-            assert!(moves.iter().all(|one| *one == none) && small.iter().all(|range| range.last == 3));
+            assert!(few.iter().all(|one| *one == NO_MOVE) && small.iter().all(|range| range.last == 3));
             assert_eq!(status, if a.kind == 0 { SCH_EMPTY } else { SCH_MORE });
             if status == SCH_MORE {
                 assert!(a.moves_len as usize > moves_cap || a.ranges_len as usize > ranges_cap);
@@ -487,7 +492,7 @@ impl<'a> Play<'a> {
         let mut reload = None;
         for turn in 0.. {
             assert!(turn < 1000, "actions do not end");
-            let Some(a) = self.poll(ROOM / 8, ROOM) else { break };
+            let Some(a) = self.poll(MOVES, RANGES) else { break };
             if a.kind == SCH_CLUSTER_RELOAD_SLOTS {
                 reload = Some(a);
             }
@@ -526,7 +531,6 @@ impl<'a> Play<'a> {
             assert_eq!(c!(sch_cluster_tick(self.cluster, self.now)), SCH_OK);
         }
         self.settle();
-        self.told.counted(self.cluster);
         let [first, last] = [0, 16383].map(|slot| owner(self.cluster, slot));
         assert!(first != 0 && last != 0 && (first != last || self.translates));
     }
