@@ -39,7 +39,7 @@ pub(super) struct State {
     replay: Vec<(Option<u64>, Plan)>,
     asked: Option<Asked>,
     moved: VecDeque<ClusterAction>,
-    /// Taken from the above, and not yet by the host.
+    /// Found, and not yet taken by the host.
     next: Option<ClusterAction>,
 }
 
@@ -346,17 +346,23 @@ impl State {
 
     // ---- actions -------------------------------------------------------------------------------------------------
 
-    /// The next action, which stays until [`State::take`].
+    /// The next action. It stays until [`State::take`].
     pub(super) fn front(&mut self) -> Option<&ClusterAction> {
-        if self.next.is_none() {
+        // Subscriptions that nobody took may have gone elsewhere since.
+        if matches!(self.next, None | Some(ClusterAction::MoveShardedSubscriptions { .. })) {
             self.next = self.find_action();
         }
         self.next.as_ref()
     }
 
+    /// What [`State::front`] has found goes to the host.
     pub(super) fn take(&mut self) -> Option<ClusterAction> {
-        self.front()?;
-        self.next.take()
+        let action = self.next.take();
+        if let Some(ClusterAction::MoveShardedSubscriptions { to, slots, .. }) = &action {
+            self.counters.subscriptions_moved += slots.len() as u64;
+            self.subscriptions.sent(slots, *to);
+        }
+        action
     }
 
     fn find_action(&mut self) -> Option<ClusterAction> {
@@ -373,8 +379,7 @@ impl State {
             return Some(ClusterAction::DialNode { node, endpoint });
         }
         if self.subscriptions.stirred {
-            if let Some((from, to, slots)) = self.subscriptions.poll(&self.map) {
-                self.counters.subscriptions_moved += slots.len() as u64;
+            if let Some((from, to, slots)) = self.subscriptions.find(&self.map) {
                 return Some(ClusterAction::MoveShardedSubscriptions { from, to, slots });
             }
             self.subscriptions.stirred = false;
