@@ -4,6 +4,8 @@ CC ?= cc
 BUILD := build
 LIB := target/release
 CFLAGS ?= -O2 -g
+# For the programs here; crates with C in them choose for themselves.
+unexport CC CFLAGS
 STRICT := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Werror
 CLIENTS := examples/c/workload.c examples/c/support.c examples/c/plain.c examples/c/managed.c examples/c/unmanaged.c examples/c/cluster.c
 POOL := examples/c/pool_load.c examples/c/pool.c examples/c/blocking.c examples/c/support.c

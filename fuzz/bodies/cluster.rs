@@ -61,8 +61,6 @@ struct Play<'a> {
     conn: *mut sch_conn,
     transport: u64,
     told: Told,
-    /// Something happened since an action was offered and not taken.
-    stale: bool,
     /// Each seq that was told since `sure_since`.
     seqs: BTreeSet<u64>,
     /// From then on every mark is there; `None` until nothing older waits to be polled.
@@ -132,7 +130,6 @@ impl<'a> Play<'a> {
             conn,
             transport: dial.transport,
             told: Told::default(),
-            stale: false,
             seqs: BTreeSet::new(),
             sure_since: Some(now),
             latest: now,
@@ -147,7 +144,6 @@ impl<'a> Play<'a> {
     /// An input was given.
     fn said(&mut self, status: sch_status) -> sch_status {
         self.calls += 1;
-        self.stale = true;
         assert!(status > SCH_ERR_FATAL, "{status}");
         status
     }
@@ -460,7 +456,6 @@ impl<'a> Play<'a> {
             assert_eq!(status, if a.kind == 0 { SCH_EMPTY } else { SCH_MORE });
             if status == SCH_MORE {
                 assert!(a.moves_len as usize > moves_cap || a.ranges_len as usize > ranges_cap);
-                self.stale = false;
             }
             return None;
         }
@@ -474,8 +469,7 @@ impl<'a> Play<'a> {
         }
         assert!(a.moves_len == 0 || next == a.ranges_len);
         self.seq_of(&a);
-        self.told.take(self.cluster, &a, &slots, !self.stale);
-        self.stale = false;
+        self.told.take(self.cluster, &a, &slots);
         Some(a)
     }
 

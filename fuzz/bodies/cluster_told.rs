@@ -76,8 +76,8 @@ impl Told {
         self.node(cluster, number).unwrap_or_else(|| panic!("{number} is not known"))
     }
 
-    /// An action was taken. `fresh`: nothing happened since it was made.
-    pub fn take(&mut self, cluster: *const sch_cluster, a: &sch_cluster_action, slots: &[u16], fresh: bool) {
+    /// An action was taken.
+    pub fn take(&mut self, cluster: *const sch_cluster, a: &sch_cluster_action, slots: &[u16]) {
         match a.kind {
             SCH_CLUSTER_DIAL_NODE => {
                 let here = place(&a.host, a.host_len, a.port);
@@ -102,22 +102,16 @@ impl Told {
             SCH_CLUSTER_MOVE_SUBSCRIPTIONS => {
                 assert!(!slots.is_empty());
                 for slot in slots {
-                    if fresh {
-                        assert_eq!(owner(cluster, *slot), a.node);
-                        assert_eq!(
-                            self.subscribed.get(slot).expect("nothing is subscribed there").1,
-                            a.old_node
-                        );
-                    }
-                    if let Some((_, on)) = self.subscribed.get_mut(slot) {
-                        *on = a.node;
-                    }
+                    assert_eq!(owner(cluster, *slot), a.node);
+                    let (_, on) = self.subscribed.get_mut(slot).expect("something is subscribed there");
+                    assert_eq!(*on, a.old_node);
+                    *on = a.node;
                 }
             }
             SCH_CLUSTER_RELOAD_SLOTS => {
                 assert!(a.reasons != 0 && a.reasons < 32 && a.attempt > 0);
                 assert_eq!(a.node == 0, a.host_len == 0);
-                if a.node != 0 && fresh {
+                if a.node != 0 {
                     let node = self.known(cluster, a.node);
                     assert_eq!(
                         place(&node.host, node.host_len, node.port),
