@@ -6,19 +6,19 @@ use crate::draw::Draw;
 pub const HOSTS: &[&str] = &["a", "b", "c", "d", "e", "f", "10.0.0.9", "::1"];
 const ODD_HOSTS: &[&str] = &["", "?", "a b", "A", "[::1]", "-"];
 const RANGES: &[(u16, u16)] = &[
-    (0, 8191),
-    (8192, 16383),
-    (0, 16383),
     (0, 99),
     (100, 199),
+    (50, 149),
     (5, 5),
     (12182, 12182),
-    (16383, 16383),
+    (16380, 16383),
     (9, 1),
     (16000, 16384),
     (0, 65535),
 ];
-const SLOTS: &[&str] = &["0-99", "5", "0-8191", "100-199,12182", "8192-16383", "1-4,3-9", "16384", "7-", ""];
+/// They cost more.
+const LARGE_RANGES: &[(u16, u16)] = &[(0, 16383), (0, 8191), (8192, 16383)];
+const SLOTS: &[&str] = &["0-99", "5", "100-199,12182", "16380-16383", "1-4,3-9", "0-1000", "16384", "7-", ""];
 
 /// A host and a port.
 pub fn place(draw: &mut Draw<'_>) -> (&'static str, u16) {
@@ -27,6 +27,13 @@ pub fn place(draw: &mut Draw<'_>) -> (&'static str, u16) {
         n => HOSTS[usize::from(n) % HOSTS.len()],
     };
     (host, draw.of(&[1, 1, 1, 1, 2, 6379, 0]))
+}
+
+fn range(draw: &mut Draw<'_>) -> (u16, u16) {
+    match draw.byte() {
+        n @ 0xf0..=0xff => LARGE_RANGES[usize::from(n) % LARGE_RANGES.len()],
+        n => RANGES[usize::from(n) % RANGES.len()],
+    }
 }
 
 fn joined((host, port): (&str, u16)) -> String {
@@ -46,7 +53,7 @@ pub fn slots_reply(draw: &mut Draw<'_>) -> Vec<u8> {
     let entries = 1 + draw.below(5);
     let mut text = format!("*{entries}\r\n");
     for _ in 0..entries {
-        let ((first, last), nodes) = (draw.of(RANGES), 1 + draw.below(3));
+        let ((first, last), nodes) = (range(draw), 1 + draw.below(3));
         text += &format!("*{}\r\n:{first}\r\n:{last}\r\n", 2 + nodes);
         for _ in 0..nodes {
             let (name, port) = place(draw);
@@ -67,7 +74,7 @@ pub fn shards_reply(draw: &mut Draw<'_>) -> Vec<u8> {
     let head = |pairs: usize| if resp3 { format!("%{pairs}\r\n") } else { format!("*{}\r\n", 2 * pairs) };
     let mut text = format!("*{shards}\r\n");
     for _ in 0..shards {
-        let ((first, last), nodes) = (draw.of(RANGES), 1 + draw.below(3));
+        let ((first, last), nodes) = (range(draw), 1 + draw.below(3));
         text += &format!("{}+slots\r\n*2\r\n:{first}\r\n:{last}\r\n+nodes\r\n*{nodes}\r\n", head(2));
         for nth in 0..nodes {
             let (name, port) = place(draw);
