@@ -4,6 +4,8 @@ CC ?= cc
 BUILD := build
 LIB := target/release
 CFLAGS ?= -O2 -g
+# For the programs here; crates with C in them choose for themselves.
+unexport CC CFLAGS
 STRICT := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Werror
 CLIENTS := examples/c/workload.c examples/c/support.c examples/c/plain.c examples/c/managed.c examples/c/unmanaged.c examples/c/cluster.c
 POOL := examples/c/pool_load.c examples/c/pool.c examples/c/blocking.c examples/c/support.c
@@ -29,14 +31,14 @@ clients: $(BUILD)/workload $(BUILD)/pool
 
 $(BUILD)/workload: $(LIB)/libsch.so $(CLIENTS) examples/c/hiredis_driver.c bindings/c/sch_hiredis.h $(HIREDIS)/libhiredis.a
 	mkdir -p $(BUILD)
-	ln -sf ../$(LIB)/libsch.so $(BUILD)/libsch.so.0
+	ln -sfr $(LIB)/libsch.so $(BUILD)/libsch.so.0
 	$(CC) $(CFLAGS) $(STRICT) -DWITH_HIREDIS -Iinclude -Ibindings/c -isystem $(HIREDIS) -o $@ $(CLIENTS) \
 	    examples/c/hiredis_driver.c $(HIREDIS)/libhiredis.a -L$(LIB) -lsch -Wl,-rpath,'$$ORIGIN' \
 	    -lssl -lcrypto -lpthread
 
 $(BUILD)/pool: $(LIB)/libsch.so $(POOL)
 	mkdir -p $(BUILD)
-	ln -sf ../$(LIB)/libsch.so $(BUILD)/libsch.so.0
+	ln -sfr $(LIB)/libsch.so $(BUILD)/libsch.so.0
 	$(CC) $(CFLAGS) $(STRICT) -Iinclude -o $@ $(POOL) -L$(LIB) -lsch -Wl,-rpath,'$$ORIGIN' -lpthread
 
 # The Node package: its addon and its JavaScript.
@@ -85,7 +87,7 @@ bench: $(LIB)/libsch.so $(BUILD)/pipeline node
 	python3 tools/bench.py
 
 $(BUILD)/pipeline: $(LIB)/libsch.so benches/compare/pipeline.c $(HIREDIS)/libhiredis.a
-	ln -sf ../$(LIB)/libsch.so $(BUILD)/libsch.so.0
+	ln -sfr $(LIB)/libsch.so $(BUILD)/libsch.so.0
 	$(CC) $(CFLAGS) $(STRICT) -Iinclude -isystem $(HIREDIS) -o $@ benches/compare/pipeline.c $(HIREDIS)/libhiredis.a \
 	    -L$(LIB) -lsch -Wl,-rpath,'$$ORIGIN'
 
