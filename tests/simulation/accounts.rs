@@ -1,7 +1,6 @@
 //! What must hold when all is quiet, and when all is done.
 
 use super::client::TIMEOUT;
-use super::net::State;
 use super::world::World;
 use sch::conn::Phase;
 
@@ -17,13 +16,7 @@ impl World {
             );
             let current = c.conn.current().expect("one that serves has a transport");
             assert!(c.conn.region(current).is_empty(), "client {n} has not written all");
-            let open: Vec<u64> = self
-                .net
-                .sockets
-                .iter()
-                .filter(|s| s.client == n && s.state != State::Closed)
-                .map(|s| s.transport)
-                .collect();
+            let open: Vec<u64> = self.net.live[n].iter().map(|s| self.net.sockets[*s].transport).collect();
             assert_eq!(open, [current], "H13: client {n} has no socket but the current one");
         }
     }

@@ -156,9 +156,10 @@ impl World {
     fn write(&mut self, client: usize) -> bool {
         let now = self.at();
         let mut moved = false;
-        for socket in 0..self.net.sockets.len() {
+        for nth in 0..self.net.live[client].len() {
+            let socket = self.net.live[client][nth];
             let s = &mut self.net.sockets[socket];
-            if s.client != client || s.state != State::Open || s.full {
+            if s.state != State::Open || s.full {
                 continue;
             }
             let conn = &mut self.clients[client].conn;
@@ -236,23 +237,23 @@ impl World {
             let frame = std::str::from_utf8(&frame).expect("text");
             assert!(!frame.starts_with('>'), "N6: a push reached the driver: {frame:?}");
             c.ledger.answered(frame);
-            self.story.say(self.net.now, format_args!("c{client} reply {frame:?}"));
+            self.story.detail(self.net.now, len as u64, format_args!("c{client} reply {frame:?}"));
         }
     }
 
     fn closed(&mut self, client: usize, socket: usize) {
         let now = self.at();
         let s = &mut self.net.sockets[socket];
-        s.state = State::Closed;
         let (unwritten, transport) = (std::mem::take(&mut s.out), s.transport);
+        self.net.close(socket);
         self.note(client, format_args!("closed {transport}, {} unwritten", unwritten.len()));
         self.clients[client].conn.handle_closed(now, transport, &unwritten).expect("closed");
     }
 
     /// A socket of that client, if it has any, is reset.
     pub fn reset_one(&mut self, client: usize) {
-        let open = |s: &super::net::Socket| s.client == client && s.state == State::Open;
-        let all: Vec<usize> = (0..self.net.sockets.len()).filter(|n| open(&self.net.sockets[*n])).collect();
+        let open = |n: &usize| self.net.sockets[*n].state == State::Open;
+        let all: Vec<usize> = self.net.live[client].iter().copied().filter(open).collect();
         if !all.is_empty() {
             let socket = self.random.of(&all);
             self.reset(socket);
@@ -287,7 +288,11 @@ impl World {
         }
         let (client, transport, node, dialled) = (s.client, s.transport, s.node, !s.is_candidate);
         let ok = ok && self.nodes[node].up;
-        (s.state, s.served) = if ok { (State::Open, State::Open) } else { (State::Closed, State::Closed) };
+        if ok {
+            (s.state, s.served) = (State::Open, State::Open);
+        } else {
+            self.net.close(socket);
+        }
         self.note(client, format_args!("connected {transport}: {ok}"));
         let c = &mut self.clients[client];
         if ok {
@@ -375,7 +380,7 @@ impl World {
                     c.parser.clear();
                 }
                 if let Some(socket) = self.net.find(client, transport) {
-                    self.net.sockets[socket].state = State::Closed;
+                    self.net.close(socket);
                     let delay = self.delay();
                     self.net.to_server(socket, delay, Event::ClientClosed { socket });
                 }
@@ -497,6 +502,8 @@ impl World {
             let socket = self.net.find(client, submitted.transport).expect("E4: a live transport");
             self.net.sockets[socket].out.extend_from_slice(&bytes[..submitted.write_now]);
         }
-        self.note(client, format_args!("{} {words:?} {submitted:?}", submitted.first));
+        let (number, to) = (submitted.first, submitted.transport);
+        let line = format_args!("c{client} submits {number} {words:?}, {} now to {to}", submitted.write_now);
+        self.story.detail(self.net.now, number << 8 | to, line);
     }
 }

@@ -88,8 +88,6 @@ pub struct Setup {
     /// Faults end then.
     pub faults: u64,
     pub plan: Vec<(u64, Step)>,
-    /// A window was left without its terminator.
-    pub left_open: bool,
 }
 
 impl Setup {
@@ -108,11 +106,11 @@ impl Setup {
             hang: r.of(&[0, 0, 10]),
             refuse_swap: r.of(&[0, 0, 10]),
             lazy: r.of(&[0, 20, 80]),
-            pace: r.range(50, 500) * MS,
+            pace: 0,
             faults: r.range(3, 30) * SECOND,
             plan: Vec::new(),
-            left_open: false,
         };
+        setup.pace = setup.faults / r.range(5, 40);
         setup.draw_maintenance(&mut r);
         setup.draw_faults(&mut r);
         setup.plan.sort_by_key(|(at, _)| *at);
@@ -135,8 +133,13 @@ impl Setup {
             + ns(config.hold_limit())
             + ns(config.moving_extra)
             + ns(config.post_handoff());
-        let open =
-            if self.left_open { ns(config.migration_window).max(ns(config.failover_window)) } else { 0 };
+        // Its terminator may have been told elsewhere.
+        let opens = |step: &Step| match step {
+            Step::Migrating { .. } => ns(config.migration_window),
+            Step::FailingOver { .. } => ns(config.failover_window),
+            _ => 0,
+        };
+        let open = self.plan.iter().map(|(_, step)| opens(step)).max().unwrap_or(0);
         BACK_MOST + DIAL_TIMEOUT + 10 * DELAY_MOST + open.max(moving)
     }
 
@@ -166,12 +169,10 @@ impl Setup {
         self.end(r, at + took, Step::FailedOver { node });
     }
 
-    /// The terminator, if one comes in time.
+    /// The terminator, if one comes.
     fn end(&mut self, r: &mut Random, at: u64, step: Step) {
-        if at < self.faults && r.chance(85) {
+        if r.chance(85) {
             self.plan.push((at, step));
-        } else {
-            self.left_open = true;
         }
     }
 

@@ -110,9 +110,15 @@ pub struct Net {
     order: u64,
     queue: BTreeMap<(u64, u64), Event>,
     pub sockets: Vec<Socket>,
+    /// Of each client, those that it has not closed.
+    pub live: Vec<Vec<usize>>,
 }
 
 impl Net {
+    pub fn new(clients: usize) -> Self {
+        Self { live: vec![Vec::new(); clients], ..Self::default() }
+    }
+
     pub fn push(&mut self, at: u64, event: Event) {
         self.order += 1;
         self.queue.insert((at.max(self.now), self.order), event);
@@ -141,13 +147,22 @@ impl Net {
             to_server_at: 0,
             to_client_at: 0,
         });
-        self.sockets.len() - 1
+        let socket = self.sockets.len() - 1;
+        self.live[client].push(socket);
+        socket
     }
 
     /// The live socket of that transport.
     pub fn find(&self, client: usize, transport: u64) -> Option<usize> {
-        let is = |s: &Socket| s.client == client && s.transport == transport && s.state != State::Closed;
-        self.sockets.iter().rposition(is)
+        self.live[client].iter().copied().find(|n| self.sockets[*n].transport == transport)
+    }
+
+    /// The client has closed its end.
+    pub fn close(&mut self, socket: usize) {
+        let s = &mut self.sockets[socket];
+        s.state = State::Closed;
+        s.inbox = VecDeque::new();
+        self.live[s.client].retain(|n| *n != socket);
     }
 
     /// Bytes, or the end, on their way to the server.

@@ -31,9 +31,16 @@ impl Story {
         writeln!(self, "{ms:>7}.{us:03} {line}").expect("a string");
     }
 
-    /// For what is no part of a comparison, and costs to say.
-    pub fn is_kept(&self) -> bool {
-        self.lines.is_some()
+    /// For what happens often: only the time and `what` are hashed, the line is made for readers alone.
+    pub fn detail(&mut self, now_ns: u64, what: u64, line: Arguments<'_>) {
+        for word in [now_ns, what] {
+            self.hash = (self.hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+        }
+        if self.lines.is_some() {
+            let hash = self.hash;
+            self.say(now_ns, line);
+            self.hash = hash;
+        }
     }
 
     pub fn hash(&self) -> u64 {

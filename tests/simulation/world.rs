@@ -45,7 +45,7 @@ impl World {
         let pool = setup.pooled.then(|| Pool::new(PoolConfig::from(&config)));
         let mut world = Self {
             random: Random::new(seed ^ 0x5eed),
-            net: Net::default(),
+            net: Net::new(setup.clients),
             nodes: vec![Node::new(); setup.nodes],
             clients: Vec::new(),
             pool,
