@@ -230,6 +230,7 @@ impl World {
 
     /// Frames that the driver's parser has whole.
     fn parse(&mut self, client: usize) {
+        let now = self.at();
         loop {
             let c = &mut self.clients[client];
             let Ok((_, len)) = value::parse(&c.parser, &value::ValueLimits::default()) else { return };
@@ -237,6 +238,12 @@ impl World {
             let frame = std::str::from_utf8(&frame).expect("text");
             assert!(!frame.starts_with('>'), "N6: a push reached the driver: {frame:?}");
             c.ledger.answered(frame);
+            if frame.starts_with('%')
+                && let Some(current) = c.conn.current()
+            {
+                // The driver's HELLO: its handshake has ended, also where nothing else follows.
+                c.conn.handle_ready(now, current).expect("ready");
+            }
             self.story.detail(self.net.now, len as u64, format_args!("c{client} reply {frame:?}"));
         }
     }
