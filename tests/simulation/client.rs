@@ -177,6 +177,8 @@ impl World {
                 let at = self.net.now + self.random.below(20 * MS);
                 self.net.push(at, Event::Writable { socket });
             }
+            let line = format_args!("c{client} writes {n} of {len} to {transport}");
+            self.story.detail(self.net.now, (n << 8 | len) as u64, line);
             let delay = self.delay();
             self.net.to_server(socket, delay, Event::ToServer { socket, data });
             if from_region {
