@@ -3,6 +3,18 @@
 use super::client::TIMEOUT;
 use super::world::World;
 use sch::conn::Phase;
+use std::collections::BTreeSet;
+
+/// Something that the application wants done: a read or a write, tried until it is answered or reported.
+#[derive(Debug, Default)]
+pub struct Request {
+    pub is_read: bool,
+    /// The commands it was sent as.
+    pub tries: Vec<u64>,
+    pub answers: u32,
+    /// The application was told that it may have run.
+    pub is_reported: bool,
+}
 
 impl World {
     /// Every connection is back to steady.
@@ -25,6 +37,9 @@ impl World {
         for (n, c) in self.clients.iter().enumerate() {
             assert!(!c.ledger.waits(), "client {n} has no answer to what it sent at the end");
             c.ledger.check_all_ended(&self.log);
+            let twice: u64 = c.ledger.messages.values().map(|n| u64::from(*n) - 1).sum();
+            let doubtful = c.conn.counters().overlap_doubtful;
+            assert!(twice <= doubtful, "F2: {twice} messages came twice to client {n}, {doubtful} in doubt");
             let k = c.conn.counters();
             let ends = [
                 k.handoffs_swapped,
@@ -39,9 +54,34 @@ impl World {
                 "H13: one HANDOFF_FINISHED each, client {n}"
             );
         }
-        let mut once = std::collections::BTreeSet::new();
+        let mut ran = BTreeSet::new();
         for id in &self.log.executed {
-            assert!(once.insert(id), "L2: command {id} was executed twice");
+            assert!(ran.insert(*id), "L2: command {id} was executed twice");
+        }
+        for (n, r) in self.requests.iter().enumerate() {
+            let times = r.tries.iter().filter(|id| ran.contains(id)).count();
+            assert_eq!(r.answers + u32::from(r.is_reported), 1, "L1: request {n} ends once: {r:?}");
+            assert!(r.answers == 0 || times > 0, "L1: request {n} was answered and did not run: {r:?}");
+            assert!(r.is_read || times <= 1, "L2: request {n} is a write and ran {times} times: {r:?}");
+        }
+    }
+
+    /// E9: nothing is left to poll, to write or to wait for.
+    pub fn close_all_clients(&mut self) {
+        for client in 0..self.clients.len() {
+            let now = self.at();
+            let c = &mut self.clients[client];
+            c.conn.close(now).expect("close");
+            let polled = std::iter::from_fn(|| c.conn.poll_action()).count();
+            assert_eq!(polled, 0, "E9: a steady client has nothing to hand back");
+            assert_eq!(c.conn.next_deadline(), None, "E9: no timer after close");
+            assert_eq!(c.conn.wait_on(&mut []), 0, "E9: no transport after close");
+            if let (Some(pool), Some(member)) = (&self.pool, c.member.take()) {
+                let _ = pool.leave(now, member.id());
+            }
+        }
+        if let Some(pool) = &self.pool {
+            assert_eq!(pool.counters().members, 0, "the pool has no member left");
         }
     }
 }

@@ -1,16 +1,17 @@
 //! The host: what it does with each action, its sockets, its parser, its commands.
 
+use super::accounts::Request;
 use super::faults::{ANSWER_MOST, DIAL_TIMEOUT};
 use super::net::{Event, MS, SECOND, State, cut};
 use super::world::World;
 use crate::world::ledger::{End, Expect, Ledger};
-use sch::action::{Action, CloseReason, LostOutcome, TransportId};
+use sch::action::{Action, CloseReason, CommandNumber, LostOutcome, TransportId};
 use sch::config::{Config, OnLoss};
-use sch::conn::{Connection, Phase, Source, Span, Wait};
+use sch::conn::{Connection, Phase, Source, Span, Submitted, Wait};
 use sch::endpoint::{Endpoint, PeerAddr};
 use sch::pool::{JoinOptions, Member, Pool, Wakes};
 use sch::resp::value;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 /// What a command may take where nothing is relaxed.
@@ -36,6 +37,12 @@ pub struct Client {
     pub unanswered_swap: bool,
     settling: bool,
     in_multi: Option<Vec<u64>>,
+    /// The rest of a command that is half submitted.
+    tail: Vec<u8>,
+    /// Which request a command is a try of.
+    tries: BTreeMap<CommandNumber, usize>,
+    /// Requests to be tried again.
+    pub again: VecDeque<usize>,
 }
 
 impl Client {
@@ -64,6 +71,9 @@ impl Client {
             unanswered_swap: false,
             settling: false,
             in_multi: None,
+            tail: Vec::new(),
+            tries: BTreeMap::new(),
+            again: VecDeque::new(),
         }
     }
 }
@@ -238,8 +248,14 @@ impl World {
             let Ok((_, len)) = value::parse(&c.parser, &value::ValueLimits::default()) else { return };
             let frame: Vec<u8> = c.parser.drain(..len).collect();
             let frame = std::str::from_utf8(&frame).expect("text");
-            assert!(!frame.starts_with('>'), "N6: a push reached the driver: {frame:?}");
-            c.ledger.answered(frame);
+            if frame.starts_with('>') {
+                c.ledger.pushed(frame);
+            } else {
+                let number = c.ledger.answered(frame);
+                if let Some(request) = c.tries.remove(&number) {
+                    self.requests[request].answers += 1;
+                }
+            }
             if frame.starts_with('%')
                 && let Some(current) = c.conn.current()
             {
@@ -332,6 +348,7 @@ impl World {
             c.places.clear();
             c.nth = 0;
             c.in_multi = None;
+            c.tail.clear();
         }
     }
 
@@ -414,6 +431,8 @@ impl World {
                     LostOutcome::NeverWritten => End::NeverWritten,
                 };
                 c.ledger.lost(first, count, end);
+                self.try_again(client, first, count, end);
+                let c = &mut self.clients[client];
                 if self.setup.on_loss == OnLoss::Reply {
                     let errors = replies.iter().filter(|b| **b == b'\n').count();
                     c.ledger.stood_in(first, count, errors);
@@ -423,7 +442,10 @@ impl World {
                     self.net.push(at, Event::SettleLosses { client });
                 }
             }
-            Action::HandBack { first, count, .. } => c.ledger.handed_back(first, count),
+            Action::HandBack { first, count, .. } => {
+                c.ledger.handed_back(first, count);
+                self.try_again(client, first, count, End::HandedBack);
+            }
             Action::ResetParser => c.parser.clear(),
             Action::HandoffFinished { .. } => c.ledger.handoffs_finished += 1,
             _ => {}
@@ -455,9 +477,23 @@ impl World {
 
     // ---- commands --------------------------------------------------------------------------------------------------
 
+    /// What certainly did not run is sent again, and so are reads; a write that may have run is reported.
+    fn try_again(&mut self, client: usize, first: CommandNumber, count: u64, end: End) {
+        let c = &mut self.clients[client];
+        for number in first..first + count {
+            let Some(request) = c.tries.remove(&number) else { continue };
+            if end == End::Unknown && !self.requests[request].is_read {
+                self.requests[request].is_reported = true;
+            } else {
+                c.again.push_back(request);
+            }
+        }
+    }
+
     pub fn submit_in_turn(&mut self, client: usize) {
-        let has_end = self.is_quiet && self.clients[client].in_multi.is_none();
-        if has_end && self.net.now > self.setup.faults + 5 * SECOND {
+        let c = &self.clients[client];
+        let is_done = self.is_quiet && c.in_multi.is_none() && c.again.is_empty();
+        if is_done && self.net.now > self.setup.faults + 5 * SECOND {
             return;
         }
         for _ in 0..self.random.of(&[1, 1, 1, 2, 5]) {
@@ -469,50 +505,115 @@ impl World {
     }
 
     pub fn submit_one(&mut self, client: usize) {
-        let id = self.next_id;
-        self.next_id += 1;
-        let (text, key) = (id.to_string(), format!("k{id}"));
-        let draw = self.random.below(100);
-        let c = &mut self.clients[client];
-        if let Some(queued) = &mut c.in_multi {
-            if draw < 50 {
-                queued.push(id);
-                self.give(client, &["SET", &key, &text], Expect::Queued(id));
-            } else {
-                let queued = c.in_multi.take().expect("a transaction");
-                self.give(client, &["EXEC"], Expect::Exec(queued));
-            }
+        if !self.clients[client].tail.is_empty() {
             return;
         }
-        match draw {
-            0..45 => self.give(client, &["GET", &key], Expect::Id(id)),
-            45..90 => self.give(client, &["SET", &key, &text], Expect::Id(id)),
-            90..95 => self.give(client, &["PING"], Expect::Pong),
-            _ => {
+        let id = self.next_id;
+        self.next_id += 1;
+        let draw = self.random.below(100);
+        let c = &mut self.clients[client];
+        if c.in_multi.is_some() {
+            return self.submit_queued(client, id, draw < 50);
+        }
+        if let Some(request) = c.again.pop_front() {
+            return self.submit_try(client, id, request);
+        }
+        if draw < 80 {
+            self.requests.push(Request { is_read: draw < 40, ..Request::default() });
+            return self.submit_try(client, id, self.requests.len() - 1);
+        }
+        let (channel, key) = (format!("ch{}", draw % 3), format!("k{id}"));
+        let (words, expect): (&[&str], _) = match draw {
+            80..86 if self.setup.fancy => (&["SUBSCRIBE", &channel], Expect::Confirmation),
+            86..88 if self.setup.fancy => (&["UNSUBSCRIBE", &channel], Expect::Confirmation),
+            88..90 if self.setup.fancy => (&["BLPOP", &key, "0"], Expect::Id(id)),
+            90..95 => {
                 c.in_multi = Some(Vec::new());
-                self.give(client, &["MULTI"], Expect::Ok);
+                (&["MULTI"], Expect::Ok)
             }
+            _ => (&["PING"], Expect::Pong),
+        };
+        self.give(client, words, expect);
+    }
+
+    /// A command of the open transaction, or its end.
+    fn submit_queued(&mut self, client: usize, id: u64, goes_on: bool) {
+        let c = &mut self.clients[client];
+        let Some(queued) = &mut c.in_multi else { return };
+        if goes_on {
+            queued.push(id);
+            self.give(client, &["SET", &format!("k{id}"), &id.to_string()], Expect::Queued(id));
+        } else if let Some(queued) = c.in_multi.take() {
+            self.give(client, &["EXEC"], Expect::Exec(queued));
         }
     }
 
-    fn give(&mut self, client: usize, words: &[&str], expect: Expect) {
-        let now = self.at();
-        let bytes = encode(words);
+    fn submit_try(&mut self, client: usize, id: u64, request: usize) {
+        let (text, key) = (id.to_string(), format!("k{id}"));
+        self.requests[request].tries.push(id);
+        let words: &[&str] =
+            if self.requests[request].is_read { &["GET", &key] } else { &["SET", &key, &text] };
+        let number = self.give(client, words, Expect::Id(id));
         let c = &mut self.clients[client];
-        let Ok(submitted) = c.conn.handle_submit(now, &bytes) else {
+        match number {
+            Some(number) => drop(c.tries.insert(number, request)),
+            None => c.again.push_back(request),
+        }
+    }
+
+    /// The number of the command; none if it was refused.
+    fn give(&mut self, client: usize, words: &[&str], expect: Expect) -> Option<CommandNumber> {
+        let bytes = encode(words);
+        let len = bytes.len();
+        let is_half = self.random.chance(self.setup.halves);
+        let now_len = if is_half { self.random.range(1, len as u64 - 1) as usize } else { len };
+        let Some(submitted) = self.submit_bytes(client, &bytes[..now_len]) else {
             // Without a transport it is refused, and what it belongs to.
-            c.in_multi = None;
+            self.clients[client].in_multi = None;
             self.note(client, format_args!("refused {words:?}"));
-            return;
+            return None;
         };
-        assert_eq!(submitted.write_now + submitted.held, bytes.len(), "E4: limits are far away");
+        let c = &mut self.clients[client];
+        assert_eq!(submitted.count, 1, "E4: a command begins with its first byte");
         c.ledger.submitted(submitted.first, expect);
+        let (number, to) = (submitted.first, submitted.transport);
+        let line = format_args!("c{client} submits {number} {words:?}, {} now to {to}", submitted.write_now);
+        self.story.detail(self.net.now, number << 8 | to, line);
+        if is_half {
+            c.tail = bytes[now_len..].to_vec();
+            let at = self.net.now + self.random.below(20 * MS);
+            self.net.push(at, Event::SubmitRest { client });
+        }
+        Some(number)
+    }
+
+    fn submit_bytes(&mut self, client: usize, bytes: &[u8]) -> Option<Submitted> {
+        let now = self.at();
+        let submitted = self.clients[client].conn.handle_submit(now, bytes).ok()?;
+        assert_eq!(submitted.write_now + submitted.held, bytes.len(), "E4: limits are far away");
         if submitted.write_now > 0 {
             let socket = self.net.find(client, submitted.transport).expect("E4: a live transport");
             self.net.sockets[socket].out.extend_from_slice(&bytes[..submitted.write_now]);
         }
-        let (number, to) = (submitted.first, submitted.transport);
-        let line = format_args!("c{client} submits {number} {words:?}, {} now to {to}", submitted.write_now);
-        self.story.detail(self.net.now, number << 8 | to, line);
+        Some(submitted)
+    }
+
+    /// Without a transport it waits: it is dropped when the next one is connected.
+    pub fn submit_rest(&mut self, client: usize) {
+        let tail = std::mem::take(&mut self.clients[client].tail);
+        if tail.is_empty() {
+            return;
+        }
+        match self.submit_bytes(client, &tail) {
+            Some(submitted) => {
+                assert_eq!(submitted.count, 0, "E4: it had begun before");
+                self.note(client, format_args!("submits the rest, {} now", submitted.write_now));
+            }
+            None => {
+                self.clients[client].tail = tail;
+                self.net.push(self.net.now + 10 * MS, Event::SubmitRest { client });
+            }
+        }
+        self.pump(client);
     }
 }

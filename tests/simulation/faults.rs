@@ -2,7 +2,7 @@
 
 use super::net::{MS, SECOND};
 use super::random::Random;
-use sch::config::{Config, OnLoss};
+use sch::config::{BlockingPolicy, Config, OnLoss};
 use std::time::Duration;
 
 /// MOVING announces at most so many seconds.
@@ -13,6 +13,8 @@ pub const BACK_MOST: u64 = 5 * SECOND;
 pub const DELAY_MOST: u64 = 600 * MS;
 /// A host gives up its own dial after this.
 pub const DIAL_TIMEOUT: u64 = 3 * SECOND;
+/// A blocking command is answered within this.
+pub const BLOCKED_MOST: u64 = 2 * SECOND;
 /// A swap or a loss is answered at the latest after this.
 pub const ANSWER_MOST: u64 = 300 * MS;
 
@@ -31,6 +33,12 @@ pub enum Step {
         node: usize,
     },
     FailedOver {
+        node: usize,
+    },
+    Smigrating {
+        node: usize,
+    },
+    Smigrated {
         node: usize,
     },
     /// `to`: a node, or the configured address.
@@ -58,6 +66,10 @@ pub enum Step {
     Resolve {
         node: usize,
     },
+    /// A message on a channel, and an invalidation to each.
+    Publish {
+        channel: u64,
+    },
     /// One of the client's sockets is reset.
     Reset {
         client: usize,
@@ -76,6 +88,7 @@ pub struct Setup {
     pub pooled: bool,
     pub on_loss: OnLoss,
     pub by_libsch: bool,
+    pub swap_over_blocking: bool,
     pub latency: u64,
     /// In percent: long delays, refused connects, connects that hang, swaps refused, answers that come late.
     pub slow: u64,
@@ -83,6 +96,10 @@ pub struct Setup {
     pub hang: u64,
     pub refuse_swap: u64,
     pub lazy: u64,
+    /// Subscriptions and blocking commands, too.
+    pub fancy: bool,
+    /// In percent: commands that are submitted in two parts.
+    pub halves: u64,
     /// Between two commands of a connection, on average.
     pub pace: u64,
     /// Faults end then.
@@ -100,6 +117,9 @@ impl Setup {
             pooled: r.chance(60),
             on_loss: r.of(&[OnLoss::Report, OnLoss::Report, OnLoss::Reply, OnLoss::Close]),
             by_libsch: r.chance(50),
+            swap_over_blocking: r.chance(50),
+            fancy: r.chance(50),
+            halves: r.of(&[0, 0, 20]),
             latency: r.range(MS / 10, 5 * MS),
             slow: r.of(&[0, 1, 5]),
             refuse: r.of(&[0, 0, 10, 40]),
@@ -120,7 +140,10 @@ impl Setup {
     pub fn config(&self) -> Config {
         let handshake =
             if self.by_libsch { sch::config::Handshake::ByLibsch } else { sch::config::Handshake::Seen };
-        Config { handshake, host: "db".into(), on_loss: self.on_loss, seed: self.seed, ..Config::default() }
+        let blocking =
+            if self.swap_over_blocking { BlockingPolicy::Swap } else { BlockingPolicy::WaitForClose };
+        let (on_loss, seed) = (self.on_loss, self.seed);
+        Config { handshake, host: "db".into(), on_loss, blocking, seed, ..Config::default() }
     }
 
     /// Everything must be back to steady so long after the last fault: the longest window that may be open, and what may come
@@ -135,21 +158,22 @@ impl Setup {
             + ns(config.post_handoff());
         // Its terminator may have been told elsewhere.
         let opens = |step: &Step| match step {
-            Step::Migrating { .. } => ns(config.migration_window),
+            Step::Migrating { .. } | Step::Smigrating { .. } => ns(config.migration_window),
             Step::FailingOver { .. } => ns(config.failover_window),
             _ => 0,
         };
         let open = self.plan.iter().map(|(_, step)| opens(step)).max().unwrap_or(0);
-        BACK_MOST + DIAL_TIMEOUT + 10 * DELAY_MOST + open.max(moving)
+        BACK_MOST + DIAL_TIMEOUT + BLOCKED_MOST + 10 * DELAY_MOST + open.max(moving)
     }
 
     fn draw_maintenance(&mut self, r: &mut Random) {
         for _ in 0..r.range(0, 4) {
             let at = r.below(self.faults);
             let node = r.below(self.nodes as u64) as usize;
-            match r.below(5) {
-                0 => self.migration(r, at, node),
-                1 => self.failover(r, at, node),
+            match r.below(9) {
+                0..2 => self.migration(r, at, node),
+                2 => self.slot_migration(r, at, node),
+                3..5 => self.failover(r, at, node),
                 _ => self.moving(r, at, node),
             }
         }
@@ -160,6 +184,12 @@ impl Setup {
         self.plan.push((at, Step::Migrating { node, shard }));
         self.plan.push((at + r.below(took), Step::Freeze { node, ns: r.below(took) }));
         self.end(r, at + took, Step::Migrated { node, shard });
+    }
+
+    fn slot_migration(&mut self, r: &mut Random, at: u64, node: usize) {
+        self.plan.push((at, Step::Smigrating { node }));
+        let took = r.range(10, 4_000) * MS;
+        self.end(r, at + took, Step::Smigrated { node });
     }
 
     fn failover(&mut self, r: &mut Random, at: u64, node: usize) {
@@ -206,6 +236,9 @@ impl Setup {
     }
 
     fn draw_faults(&mut self, r: &mut Random) {
+        for _ in 0..r.range(0, 10) {
+            self.plan.push((r.below(self.faults), Step::Publish { channel: r.below(3) }));
+        }
         for _ in 0..r.of(&[0, 0, 1, 3, 8]) {
             let client = r.below(self.clients as u64) as usize;
             self.plan.push((r.below(self.faults), Step::Reset { client }));

@@ -65,6 +65,14 @@ pub enum Event {
     Thaw {
         node: usize,
     },
+    /// A blocking command is answered.
+    Unblock {
+        socket: usize,
+    },
+    /// The rest of a command that was submitted in part.
+    SubmitRest {
+        client: usize,
+    },
     /// The `n`th step of what the seed has planned.
     Plan {
         n: usize,

@@ -1,6 +1,6 @@
 //! The nodes: they answer in order, announce their maintenance to who has opted in, are frozen, refuse, close and reset.
 
-use super::faults::Step;
+use super::faults::{BLOCKED_MOST, Step};
 use super::net::{Event, SECOND, State};
 use super::world::World;
 
@@ -47,7 +47,7 @@ impl World {
         if s.served != State::Open || self.net.now < node.frozen_until {
             return;
         }
-        while s.server.has_pending() {
+        while s.server.has_pending() && !s.server.is_blocked() {
             let before = s.server.opted_in;
             s.server.serve(1, &mut self.log);
             if s.server.opted_in && !before {
@@ -61,7 +61,41 @@ impl World {
                 }
             }
         }
+        if s.server.is_blocked() {
+            let at = self.net.now + self.random.below(BLOCKED_MOST);
+            self.net.push(at, Event::Unblock { socket });
+        }
         self.send(socket);
+    }
+
+    pub fn unblock(&mut self, socket: usize) {
+        let s = &mut self.net.sockets[socket];
+        if s.served == State::Open {
+            s.server.unblock();
+            self.serve(socket);
+        }
+    }
+
+    /// To all that have subscribed, wherever; and an invalidation on each current transport, for it is nobody else's (N5).
+    fn publish(&mut self, channel: u64) {
+        let channel = format!("ch{channel}");
+        let push = self.next_push.to_string();
+        self.next_push += 1;
+        let message = format!(">3\r\n{}{}{}", bulk("message"), bulk(&channel), bulk(&push));
+        let invalidate = format!(">2\r\n{}{}", bulk("invalidate"), bulk(&push));
+        for socket in 0..self.net.sockets.len() {
+            let s = &mut self.net.sockets[socket];
+            if s.served != State::Open {
+                continue;
+            }
+            if s.server.subscriptions.contains(&channel) {
+                s.server.send(&message);
+            }
+            if self.clients[s.client].conn.current() == Some(s.transport) {
+                s.server.send(&invalidate);
+            }
+            self.send(socket);
+        }
     }
 
     fn send(&mut self, socket: usize) {
@@ -126,6 +160,14 @@ impl World {
                 self.tell(node, &frame);
                 self.nodes[node].moving = Some((self.net.now + time * SECOND, frame));
             }
+            Step::Smigrating { node } => {
+                self.tell(node, &format!(">3\r\n+SMIGRATING\r\n:{seq}\r\n+1-100\r\n"))
+            }
+            Step::Smigrated { node } => {
+                let moved = "*1\r\n*3\r\n+a:1\r\n+b:1\r\n+1-100\r\n";
+                self.terminate(node, format!(">3\r\n+SMIGRATED\r\n:{seq}\r\n{moved}"));
+            }
+            Step::Publish { channel } => self.publish(channel),
             Step::Freeze { node, ns } => {
                 let until = self.net.now + ns;
                 self.nodes[node].frozen_until = self.nodes[node].frozen_until.max(until);

@@ -1,5 +1,6 @@
 //! All of it together, and what happens next. Faults first, then quiet, then the accounts.
 
+use super::accounts::Request;
 use super::client::Client;
 use super::faults::{DELAY_MOST, Setup};
 use super::net::{Event, MS, Net, State};
@@ -33,6 +34,10 @@ pub struct World {
     pub is_quiet: bool,
     /// Of commands, all clients together: each is sent once.
     pub next_id: u64,
+    /// What the application wants done, by number.
+    pub requests: Vec<Request>,
+    /// Of messages and invalidations.
+    pub next_push: u64,
     pool_tick: Option<u64>,
     /// The host's clock less the network's.
     offset: i64,
@@ -55,6 +60,8 @@ impl World {
             seq: 0,
             is_quiet: false,
             next_id: 1,
+            requests: Vec::new(),
+            next_push: 1,
             pool_tick: None,
             offset: ORIGIN,
             setup,
@@ -91,6 +98,7 @@ impl World {
         }
         self.until(self.setup.faults + quiet + ANSWERED_WITHIN);
         self.check_accounts();
+        self.close_all_clients();
     }
 
     fn until(&mut self, until: u64) {
@@ -182,6 +190,8 @@ impl World {
             Event::AnswerSwap { client, transport, ok } => self.answer_swap(client, transport, ok),
             Event::SettleLosses { client } => self.settle_losses(client),
             Event::Thaw { node } => self.thaw(node),
+            Event::Unblock { socket } => self.unblock(socket),
+            Event::SubmitRest { client } => self.submit_rest(client),
             Event::Plan { n } => {
                 let step = self.setup.plan[n].1.clone();
                 self.take_step(&step);
