@@ -192,7 +192,9 @@ impl Connection {
     }
 
     fn break_transaction(&mut self, tail: &mut Unwritten, open: bool) {
-        let first = tail.commands.front().map_or(CommandNumber::MAX, |c| c.number);
+        // What is held was on no transport either: a transaction that begins there goes on.
+        let first = tail.commands.front().or_else(|| self.hold.commands.front());
+        let first = first.map_or(CommandNumber::MAX, |c| c.number);
         let mut rebuilt = Vec::with_capacity(tail.bytes.len());
         let (mut at, mut within) = (0, open);
         for command in &mut tail.commands {
