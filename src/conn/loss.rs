@@ -193,7 +193,7 @@ impl Connection {
 
     fn break_transaction(&mut self, tail: &mut Unwritten, open: bool) {
         // What is held was on no transport either: a transaction that begins there goes on.
-        let first = tail.commands.front().or_else(|| self.hold.commands.front());
+        let first = tail.commands.front().or_else(|| self.hold.get().and_then(|hold| hold.commands.front()));
         let first = first.map_or(CommandNumber::MAX, |c| c.number);
         let mut rebuilt = Vec::with_capacity(tail.bytes.len());
         let (mut at, mut within) = (0, open);
