@@ -198,6 +198,29 @@ impl Inbound {
         self.undecided(data, limits)
     }
 
+    /// Replies that pass and are only counted: how many bytes of them there are, and what is wrong after these. `None`: the next
+    /// bytes are something else.
+    #[inline]
+    pub(super) fn plain(&mut self, data: &[u8], owed: &mut InFlight) -> Option<(usize, Option<FrameError>)> {
+        let leads = matches!(data[0], b'>' | b'|') && self.framer.at_boundary();
+        if self.stage != Stage::Flow || self.raw || leads {
+            return None;
+        }
+        let run = if self.uncounted { u64::MAX } else { owed.plain_run() };
+        if run == 0 {
+            return None;
+        }
+        let scan = self.framer.scan(data, run);
+        if self.uncounted {
+            owed.pop_about(scan.frames);
+        } else if scan.frames > 0 {
+            owed.pop_plain(scan.frames);
+        }
+        self.partly_passed = !self.framer.at_boundary();
+        let error = if let Stop::Error(error) = scan.stop { Some(error) } else { None };
+        Some((scan.consumed, error))
+    }
+
     /// Ordinary replies. `None`: a push or an attribute begins.
     fn flow(&mut self, data: &[u8], owed: &mut InFlight, limits: &Limits) -> Option<Next> {
         let boundary = self.framer.at_boundary();
@@ -206,20 +229,8 @@ impl Inbound {
             self.overflow = false;
             return None;
         }
-        let run = if self.uncounted { u64::MAX } else { owed.plain_run() };
-        if run > 0 {
-            let scan = self.framer.scan(data, run);
-            if self.uncounted {
-                owed.pop_about(scan.frames);
-            } else if scan.frames > 0 {
-                owed.pop_plain(scan.frames);
-            }
-            self.partly_passed = !self.framer.at_boundary();
-            let event = match scan.stop {
-                Stop::Error(error) => Event::Broken(error),
-                _ => Event::None,
-            };
-            return Some(Next { consumed: scan.consumed, pass: Pass::Yes, event });
+        if let Some((consumed, error)) = self.plain(data, owed) {
+            return Some(Next { consumed, pass: Pass::Yes, event: error.map_or(Event::None, Event::Broken) });
         }
         if matches!(owed.front_special(), Some(Special::Watched(Watched::Exec { uncountable: true, .. }))) {
             self.uncounted = true;

@@ -179,6 +179,7 @@ impl Connection {
     // ---- what every input does first and last ------------------------------------------------------------------
 
     /// Takes the time, fires what is due.
+    #[inline]
     fn begin(&mut self, now: Timestamp) -> Result<Timestamp> {
         if self.phase == Phase::Closed {
             return Err(Error::Closed);
@@ -187,11 +188,16 @@ impl Connection {
         let now = self.clock.advance(now);
         self.trace.at(now);
         if self.wake.is_some_and(|wake| wake <= now) {
-            self.trace.input(format_args!("tick"));
-            self.fire_timers(now);
-            self.finish(now);
+            self.wake(now);
         }
         Ok(now)
+    }
+
+    #[cold]
+    fn wake(&mut self, now: Timestamp) {
+        self.trace.input(format_args!("tick"));
+        self.fire_timers(now);
+        self.finish(now);
     }
 
     /// For what happened to a socket before the call: it goes before what is due. A swap that is forced now must not take for
@@ -215,25 +221,31 @@ impl Connection {
     }
 
     /// Takes the handoff as far as it goes, and finds the next deadline.
+    #[inline]
     fn finish(&mut self, now: Timestamp) {
         if self.stirred {
-            self.stirred = false;
-            self.progress(now);
-            // Terminators have told theirs: what is left is a handoff's window that ended with it.
-            self.update_relax(crate::action::RestoreReason::Expired);
-            self.wake = self.earliest();
+            self.settle(now);
         }
-        self.trace_actions();
+        if self.trace.is_on() {
+            self.trace_actions();
+        }
+    }
+
+    fn settle(&mut self, now: Timestamp) {
+        self.stirred = false;
+        self.progress(now);
+        // Terminators have told theirs: what is left is a handoff's window that ended with it.
+        self.update_relax(crate::action::RestoreReason::Expired);
+        self.wake = self.earliest();
     }
 
     /// Actions are final once an input has ended; those of an earlier one that the host has not taken are known already.
+    #[cold]
     fn trace_actions(&mut self) {
-        if self.trace.is_on() {
-            for action in self.actions.iter().skip(self.traced) {
-                self.trace.action(action);
-            }
-            self.traced = self.actions.len();
+        for action in self.actions.iter().skip(self.traced) {
+            self.trace.action(action);
         }
+        self.traced = self.actions.len();
     }
 
     fn set_phase(&mut self, to: Phase) {
@@ -264,6 +276,7 @@ impl Connection {
         (z ^ (z >> 31)) as u8
     }
 
+    #[inline]
     fn slot(&self, id: TransportId) -> Result<Slot> {
         let is = |t: &Option<Box<Transport>>| t.as_ref().is_some_and(|t| t.id == id);
         if is(&self.current) {
@@ -340,7 +353,9 @@ impl Connection {
         self.set_phase(Phase::Closed);
         self.stirred = false;
         self.wake = None;
-        self.trace_actions();
+        if self.trace.is_on() {
+            self.trace_actions();
+        }
         Ok(())
     }
 

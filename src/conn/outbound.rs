@@ -201,19 +201,30 @@ impl Connection {
             && self.current.as_ref().is_some_and(|t| t.region.is_empty())
     }
 
+    /// A whole command that is plain would only be written and counted, and changes nothing of that.
+    fn passes_plain(&self, direct: bool) -> bool {
+        direct
+            && self.out.handshaken
+            && self.out.at_boundary()
+            && self.out.is_ordinary()
+            && !self.out.discarding
+            && self.phase != Phase::Ready
+    }
+
     fn submit(&mut self, now: Timestamp, data: &[u8]) -> Submitted {
         let mut direct = self.writes_directly();
         let mut answer =
             Submitted { transport: 0, write_now: 0, held: 0, first: self.out.next_number, count: 0 };
         // The one that they are written to, also when a command among them lets it go: it may be given up in this call.
         let writes_to = self.current();
+        let mut plain = self.passes_plain(direct);
         let mut at = 0;
         while at < data.len() {
             if self.out.broken {
                 at += self.pass_broken(&data[at..], direct, &mut answer);
                 break;
             }
-            let fresh = self.out.at_boundary();
+            let fresh = plain || self.out.at_boundary();
             if fresh && !self.has_room(direct) {
                 break;
             }
@@ -223,6 +234,19 @@ impl Connection {
                 *facts = commands::lookup(head.name, head.second.unwrap_or_default());
                 facts.keep()
             });
+            if plain
+                && read.step == Step::Command
+                && out.facts.is_plain()
+                && let Some(t) = &mut self.current
+            {
+                let facts = core::mem::replace(&mut out.facts, Facts::UNKNOWN);
+                t.owed.push_plain(out.next_number, Entry::new(out.reader.len(), facts.class()));
+                out.next_number += 1;
+                answer.count += 1;
+                answer.write_now += read.consumed;
+                at += read.consumed;
+                continue;
+            }
             let chunk = &data[at..at + read.consumed];
             if fresh && !direct && !chunk.is_empty() && !self.has_room_for(chunk.len()) {
                 self.out.reader.reset();
@@ -280,6 +304,7 @@ impl Connection {
             if read.step == Step::NeedMore {
                 break;
             }
+            plain = self.passes_plain(direct);
         }
         if at < data.len() {
             self.want_resume = true;

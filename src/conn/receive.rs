@@ -7,6 +7,7 @@ use crate::conn::effect::Watched;
 use crate::conn::inbound::{Event, Pass, Raw};
 use crate::conn::inflight::{Own, Special};
 use crate::conn::overlap::{Side, Verdict};
+use crate::resp::framer::FrameError;
 use crate::resp::value::{self, Value, ValueLimits};
 
 /// Actions that may wait before `receive` stops: what a server says must not grow without the host acting on it (S1).
@@ -91,7 +92,17 @@ impl Connection {
                 break;
             }
             let from = at;
-            at += self.step(now, slot, &data[at..], from, &mut out);
+            match self.plain(slot, &data[at..], from, &mut out) {
+                Some((consumed, None)) => {
+                    at += consumed;
+                    continue;
+                }
+                Some((consumed, Some(error))) => {
+                    at += consumed;
+                    self.broken(now, error);
+                }
+                None => at += self.step(now, slot, &data[at..], from, &mut out),
+            }
             // The event may have made the candidate the current one, or ended the transport.
             match self.slot(id) {
                 Ok(now_in) => slot = now_in,
@@ -145,6 +156,24 @@ impl Connection {
 
     fn main_at_boundary(&self) -> bool {
         self.current.as_ref().is_none_or(|t| t.inbound.at_boundary())
+    }
+
+    /// Replies that only pass and are counted, as nearly all do. `None`: the next bytes are more than that.
+    #[inline]
+    fn plain(
+        &mut self,
+        slot: Slot,
+        data: &[u8],
+        from: usize,
+        out: &mut Spans<'_>,
+    ) -> Option<(usize, Option<FrameError>)> {
+        if slot != Slot::Current || self.trace.is_on() {
+            return None;
+        }
+        let t = self.current.as_deref_mut()?;
+        let (consumed, error) = t.inbound.plain(data, &mut t.owed)?;
+        out.input(from, consumed);
+        Some((consumed, error))
     }
 
     fn step(&mut self, now: Timestamp, slot: Slot, data: &[u8], from: usize, out: &mut Spans<'_>) -> usize {
@@ -449,7 +478,15 @@ impl Connection {
     }
 
     /// Refused commands whose turn has come get their LOST.
+    #[inline]
     pub(super) fn answer_refused(&mut self) {
+        if self.current.as_ref().is_some_and(|t| t.owed.is_front_refused()) {
+            self.lose_refused();
+        }
+    }
+
+    #[cold]
+    fn lose_refused(&mut self) {
         let Some(t) = &mut self.current else { return };
         let mut numbers = Vec::new();
         while matches!(t.owed.front_special(), Some(Special::Refused)) {

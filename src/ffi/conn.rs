@@ -123,8 +123,23 @@ impl Noun for sch_conn {
 
     /// Talks to the pool, and gives the lines to the callback; without one they wait. Nothing behind the handle is borrowed
     /// while the host runs.
+    #[inline]
     fn speak(&self) {
-        self.talk();
+        let inner = self.0.inner();
+        // SAFETY: called by who has entered; nothing outlives the look.
+        let (joined, listens) = unsafe { ((*inner).joined.is_some(), (*inner).sink.is_some()) };
+        if joined {
+            self.talk();
+        }
+        if joined || listens {
+            self.say();
+        }
+    }
+}
+
+impl sch_conn {
+    #[cold]
+    fn say(&self) {
         let inner = self.0.inner();
         // SAFETY: called by who has entered; the copy outlives the borrow.
         let Some(sink) = (unsafe { (*inner).sink }) else { return };
@@ -145,9 +160,7 @@ impl Noun for sch_conn {
             say(level as i32, &line.as_str().into());
         }
     }
-}
 
-impl sch_conn {
     /// A panic here poisons this connection, whosever defect it is, and costs the pool this member.
     fn talk(&self) {
         let inner = self.0.inner();

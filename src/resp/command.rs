@@ -271,16 +271,21 @@ impl Number {
 }
 
 /// A line `<mark><number>CR LF` that is whole and plain; for anything else the byte-by-byte way finds out.
-#[inline]
+#[inline(always)]
 fn short_line(data: &[u8], pos: usize, mark: u8) -> Option<(u32, usize)> {
     let rest = data.get(pos..)?;
-    // The most common by far: one digit, then two.
+    // The most common by far: one digit.
     if let Some(&[m, d, b'\r', b'\n']) = rest.first_chunk()
         && m == mark
         && d.is_ascii_digit()
     {
         return Some((u32::from(d - b'0'), pos + 4));
     }
+    longer_line(rest, mark).map(|(value, size)| (value, pos + size))
+}
+
+#[inline(never)]
+fn longer_line(rest: &[u8], mark: u8) -> Option<(u32, usize)> {
     let (&m, digits) = rest.split_first()?;
     let first = digits.first()?;
     if m != mark || !(b'1'..=b'9').contains(first) {
@@ -295,8 +300,7 @@ fn short_line(data: &[u8], pos: usize, mark: u8) -> Option<(u32, usize)> {
             }
             value = value * 10 + u32::from(digit);
         } else {
-            return (byte == b'\r' && digits.get(index + 1) == Some(&b'\n'))
-                .then_some((value, pos + index + 3));
+            return (byte == b'\r' && digits.get(index + 1) == Some(&b'\n')).then_some((value, index + 3));
         }
     }
     None
