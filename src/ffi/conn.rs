@@ -7,7 +7,7 @@ use super::boundary::{
 };
 use super::config::sch_config;
 use super::handle::{Handle, Text};
-use super::join::{Due, Joined, Peers};
+use super::join::{Joined, Peers};
 use super::log::{self, SCH_LOG_ERROR, Sink, sch_log_fn};
 use super::push::Builder;
 use super::receive::Came;
@@ -84,8 +84,6 @@ pub struct Inner {
     pub(super) conn: Connection,
     pub(super) joined: Option<Joined>,
     pub(super) peers: Peers,
-    /// Wake-ups of an exchange that was made within a call.
-    pub(super) due: Option<Due>,
     /// The time of the input that this call is, for what follows it.
     pub(super) now: Cell<Option<Timestamp>>,
     sink: Option<Sink>,
@@ -167,7 +165,6 @@ impl Inner {
             conn,
             joined: None,
             peers: Peers::default(),
-            due: None,
             now: Cell::new(None),
             sink: None,
             error: Text::default(),
