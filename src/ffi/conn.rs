@@ -7,7 +7,7 @@ use super::boundary::{
 };
 use super::config::sch_config;
 use super::handle::{Handle, Text};
-use super::join::{Due, Joined};
+use super::join::Joined;
 use super::log::{self, SCH_LOG_ERROR, Sink, sch_log_fn};
 use super::push::Builder;
 use super::receive::Came;
@@ -85,8 +85,6 @@ pub struct sch_conn(Handle<Inner>);
 pub struct Inner {
     pub(super) conn: Connection,
     pub(super) joined: Option<Box<Joined>>,
-    /// Wake-ups of an exchange that was made within a call.
-    pub(super) due: Option<Due>,
     /// The time of the input that this call is, for what follows it.
     pub(super) now: Cell<Option<Timestamp>>,
     sink: Option<Sink>,
@@ -186,7 +184,6 @@ impl Inner {
         Self {
             conn,
             joined: None,
-            due: None,
             now: Cell::new(None),
             sink: None,
             error: Text::default(),

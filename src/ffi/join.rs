@@ -30,6 +30,8 @@ pub(super) struct Joined {
     current: Option<u64>,
     mail: Vec<Told>,
     now: Timestamp,
+    /// Of the exchange that `settle` made within this call.
+    wakes: Option<Wakes>,
 }
 
 impl Drop for Joined {
@@ -81,7 +83,6 @@ impl Joined {
 }
 
 /// Wake-ups that are due, for when nothing behind the handle is borrowed.
-#[derive(Debug)]
 pub(super) struct Due(Arc<pool::Inner>, Wakes);
 
 impl Due {
@@ -91,19 +92,19 @@ impl Due {
 }
 
 impl Inner {
-    /// The exchange at once, for a call that answers what comes of it.
+    /// The exchange at once, for a call that answers what comes of it. The wake-ups wait for its end.
     pub(super) fn settle(&mut self) {
-        self.due = self.exchange();
+        if let (Some(now), Some(joined)) = (self.now.get(), self.joined.as_mut()) {
+            joined.wakes = Some(joined.exchange(&mut self.conn, now));
+        }
     }
 
     /// After an input: both sides say what they have to say.
     pub(super) fn exchange(&mut self) -> Option<Due> {
-        if let Some(due) = self.due.take() {
-            return Some(due);
-        }
         let now = self.now.take()?;
         let joined = self.joined.as_mut()?;
-        let wakes = joined.exchange(&mut self.conn, now);
+        let settled = joined.wakes.take();
+        let wakes = settled.unwrap_or_else(|| joined.exchange(&mut self.conn, now));
         let pool = Arc::clone(&joined.pool);
         if self.conn.phase() == Phase::Closed {
             self.joined = None;
@@ -132,7 +133,7 @@ impl Inner {
             self.conn.handle_left(now)?;
             return Err(FULL);
         };
-        let joined = Joined { pool: Arc::clone(pool), member, current, mail: Vec::new(), now };
+        let joined = Joined { pool: Arc::clone(pool), member, current, mail: Vec::new(), now, wakes: None };
         self.joined = Some(Box::new(joined));
         Ok(SCH_OK)
     }

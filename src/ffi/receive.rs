@@ -72,6 +72,7 @@ impl Inner {
     /// # Safety
     ///
     /// `spans` is null, or `cap` of them can be written there during the call.
+    #[inline(always)] // what it answers is large: two calls share the text, neither pays for the other
     pub(super) unsafe fn receive(&mut self, came: &Came<'_>) -> Result<Received, Failure> {
         if came.spans.is_null() && came.cap > 0 {
             return Err(Failure::new(SCH_ERR_NULL, "spans is NULL"));

@@ -30,7 +30,9 @@ def _view_at() -> int:
     return found.pop() if found and len(found) == 1 else 0
 
 
-#: `word_at(id(view) + VIEW_AT)` is the address of the first byte of a memoryview; 0: not known.
+#: As an argument, the pointer that is kept at an address.
+pointer_at = ctypes.c_void_p.from_address
+#: `pointer_at(id(view) + VIEW_AT)` is that to the first byte of a memoryview; 0: not known.
 VIEW_AT = _view_at()
 
 

@@ -15,7 +15,7 @@ from typing import Any, Callable, List, NamedTuple, NoReturn, Optional, Tuple
 from ._actions import bytes_at
 from ._declarations import FUNCTIONS, sch_receive_call, sch_span, sch_submitted
 from ._library import lib
-from ._memory import VIEW_AT, Buffer, word_at
+from ._memory import VIEW_AT, Buffer, pointer_at
 from ._time import to_ns
 
 #: Spans of one call; where more come, fewer bytes are taken.
@@ -57,6 +57,8 @@ def _untyped(name: str) -> Any:
     return function
 
 
+#: As an argument, the address of a bytearray, which stays where it is meanwhile.
+lock = (ctypes.c_char * 0).from_buffer
 _receive = _untyped("sch_conn_receive_with")
 _submit = _untyped("sch_conn_submit")
 
@@ -91,7 +93,7 @@ def make(
 ) -> Tuple[Receive, Submit]:
     """`receive` and `submit` of the handle `number`. They do not refer to the Connection, which would be a cycle."""
     handle = c_void_p.from_param(number)
-    moment, length, where = c_uint64(), c_size_t(), c_void_p()
+    moment, length = c_uint64(), c_size_t()
     memory = answers.memory
     out = (ctypes.c_char * len(memory)).from_buffer(memory)
     call = sch_receive_call.from_buffer(memory)
@@ -125,12 +127,13 @@ def make(
             same = data
             if type(data) is bytes:
                 given, size = data, len(data)
+            elif type(data) is bytearray:
+                given, size = lock(data), len(data)
             else:
                 view = memoryview(data)  # also keeps the bytes where they are
                 size = view.nbytes
                 if VIEW_AT and view.contiguous:
-                    where.value = word_at(id(view) + VIEW_AT).value
-                    given = where
+                    given = pointer_at(id(view) + VIEW_AT)
                 else:
                     given = same = view.tobytes()
             length.value = size
@@ -144,7 +147,7 @@ def make(
             known = True
             return (same, size) if looked_at[_PASSES] else passed()
         finally:
-            view = None  # an exception keeps this frame: it must not keep the buffer
+            view = given = None  # an exception keeps this frame: it must not keep the buffer
             push(known)
 
     fields = struct.Struct("@IIQNNQQ").unpack_from
@@ -160,12 +163,13 @@ def make(
             view: Any
             if type(data) is bytes:
                 given, size = data, len(data)
+            elif type(data) is bytearray:
+                given, size = lock(data), len(data)
             else:
                 view = memoryview(data)
                 size = view.nbytes
                 if VIEW_AT and view.contiguous:
-                    where.value = word_at(id(view) + VIEW_AT).value
-                    given = where
+                    given = pointer_at(id(view) + VIEW_AT)
                 else:
                     given = view.tobytes()
             ns = int(now * 1e9 + 0.5)
@@ -179,7 +183,7 @@ def make(
             _, _, *answer = fields(done)
             return Submitted._make(answer)
         finally:
-            view = None
+            view = given = None
             push(None)
 
     return receive, submit
