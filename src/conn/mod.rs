@@ -110,6 +110,9 @@ pub struct Connection {
     host_fences: [bool; 4],
     /// LOST has been told and `losses_settled` has not come.
     unsettled: bool,
+    /// The host's parser is inside of a reply whose rest never comes, and cannot be reset: an error put after that would be
+    /// read as the rest (L4).
+    stuck: bool,
     want_resume: bool,
     /// The host answered HOLD.
     held: bool,
@@ -171,6 +174,7 @@ impl Connection {
             host_in_flight: 0,
             host_fences: [false; 4],
             unsettled: false,
+            stuck: false,
             want_resume: false,
             held: false,
             refused_until: Vec::new(),
@@ -400,6 +404,7 @@ impl Connection {
         let mut transport = Transport::new(id, endpoint, &self.config.limits);
         transport.peer = peer;
         transport.connected = true;
+        self.stuck = false;
         self.set_phase(Phase::Handshaking);
         // Messages of an earlier stream are no part of this one.
         self.stash.clear();
