@@ -732,7 +732,8 @@
 
 /**
  * Commands `first`, `count` of them, will have no reply from a server. `outcome`: SCH_LOST_*; `command_class`:
- * SCH_CLASS_*; `data`: error replies for your parser (on_loss = reply), else empty. Answer: `sch_conn_losses_settled`.
+ * SCH_CLASS_*; `data`: error replies for your parser (on_loss = reply), else empty; also empty where it is inside of a reply and
+ * cannot be reset, and CLOSE follows. Answer: `sch_conn_losses_settled`.
  */
 #define SCH_ACTION_LOST 10
 

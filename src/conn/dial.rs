@@ -112,6 +112,7 @@ impl Connection {
         }
         transport.peer = peer;
         transport.connected = true;
+        self.stuck = false;
         self.set_phase(Phase::Handshaking);
         // Messages of an earlier stream are no part of this one.
         if let Some(overlap) = self.overlap.get_mut() {

@@ -38,6 +38,7 @@ impl Connection {
         }
         let text: &[u8] = match (self.config.on_loss, outcome) {
             (OnLoss::Report | OnLoss::Close, _) => b"",
+            _ if self.stuck => b"",
             (_, LostOutcome::Unknown) => UNKNOWN.as_bytes(),
             (_, LostOutcome::NotExecuted) => NOT_EXECUTED.as_bytes(),
             (_, LostOutcome::NeverWritten) => NEVER_WRITTEN.as_bytes(),
@@ -62,8 +63,12 @@ impl Connection {
 
     /// Accounts for the transport that was current. `goes_on`: held and unwritten commands wait for the next one.
     pub(super) fn account(&mut self, mut t: Box<Transport>, unwritten: &[u8], goes_on: bool) {
-        if t.inbound.is_partly_passed() && self.config.can_reset_parser {
-            self.emit(Action::ResetParser);
+        if t.inbound.is_partly_passed() {
+            if self.config.can_reset_parser {
+                self.emit(Action::ResetParser);
+            } else {
+                self.stuck = true;
+            }
         }
         let (tail, cut) =
             if self.is_managed() { self.take_unwritten(&mut t, unwritten) } else { Default::default() };

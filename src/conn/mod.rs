@@ -100,6 +100,9 @@ pub struct Connection {
     host_fences: [bool; 4],
     /// LOST has been told and `losses_settled` has not come.
     unsettled: bool,
+    /// The host's parser is inside of a reply whose rest never comes, and cannot be reset: an error put after that would be
+    /// read as the rest (L4).
+    stuck: bool,
     want_resume: bool,
     /// The host answered HOLD.
     held: bool,
@@ -157,6 +160,7 @@ impl Connection {
             host_in_flight: 0,
             host_fences: [false; 4],
             unsettled: false,
+            stuck: false,
             want_resume: false,
             held: false,
             optin_closed: 0,
