@@ -105,6 +105,7 @@ impl World {
                 break;
             }
         }
+        self.show_trace(client);
         let c = &mut self.clients[client];
         let is_lost = c.conn.phase() == Phase::Detached && c.conn.current().is_none();
         if is_lost && c.dialing.is_none() && !std::mem::replace(&mut c.redial_asked, true) {
@@ -112,6 +113,13 @@ impl World {
             self.net.push(self.net.now + late, Event::Redial { client });
         }
         self.arm(client);
+    }
+
+    /// For readers: it replays as a scenario.
+    fn show_trace(&mut self, client: usize) {
+        while let Some(line) = self.clients[client].conn.poll_trace() {
+            self.story.aside(self.net.now, format_args!("c{client}| {line}"));
+        }
     }
 
     pub fn arm(&mut self, client: usize) {

@@ -8,6 +8,7 @@ use super::random::Random;
 use super::servers::Node;
 use super::story::Story;
 use crate::world::server::Log;
+use sch::config::Config;
 use sch::pool::{Pool, PoolConfig, Wakes};
 use sch::time::Timestamp;
 
@@ -46,7 +47,7 @@ pub struct World {
 impl World {
     pub fn new(seed: u64, kept: bool) -> Self {
         let setup = Setup::draw(seed);
-        let config = setup.config();
+        let config = Config { trace: kept, ..setup.config() };
         let pool = setup.pooled.then(|| Pool::new(PoolConfig::from(&config)));
         let mut world = Self {
             random: Random::new(seed ^ 0x5eed),
