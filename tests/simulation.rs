@@ -8,8 +8,10 @@
 mod simulation {
     pub mod accounts;
     pub mod client;
+    pub mod commands;
     pub mod faults;
     pub mod net;
+    pub mod owners;
     pub mod random;
     pub mod servers;
     pub mod story;

@@ -507,7 +507,11 @@ impl Connection {
                 self.may_end_handshake(slot);
             }
             (Own::Ping, Slot::Candidate) => self.probe_answered(),
-            (Own::Ping, Slot::Current) => self.aligned(),
+            (Own::Ping, Slot::Current) => {
+                self.aligned();
+                // It may have been written after the handshake and before its last reply.
+                self.may_end_handshake(slot);
+            }
             (_, Slot::Retired) => {}
             (own, slot) => self.rebuilt(now, slot, own, reply),
         }

@@ -40,20 +40,9 @@ impl World {
             let twice: u64 = c.ledger.messages.values().map(|n| u64::from(*n) - 1).sum();
             let doubtful = c.conn.counters().overlap_doubtful;
             assert!(twice <= doubtful, "F2: {twice} messages came twice to client {n}, {doubtful} in doubt");
-            let k = c.conn.counters();
-            let ends = [
-                k.handoffs_swapped,
-                k.handoffs_failed,
-                k.handoffs_refused,
-                k.handoffs_superseded,
-                k.handoffs_closed,
-            ];
-            assert_eq!(ends.iter().sum::<u64>(), k.handoffs_started, "H13: one outcome each, client {n}");
-            assert_eq!(
-                c.ledger.handoffs_finished, k.handoffs_started,
-                "H13: one HANDOFF_FINISHED each, client {n}"
-            );
+            self.check_handoffs(n);
         }
+        self.retired.iter().for_each(|ledger| ledger.check_all_ended(&self.log));
         let mut ran = BTreeSet::new();
         for id in &self.log.executed {
             assert!(ran.insert(*id), "L2: command {id} was executed twice");
@@ -66,7 +55,32 @@ impl World {
         }
     }
 
+    /// H13: each handoff ended once, in one way.
+    fn check_handoffs(&self, client: usize) {
+        let c = &self.clients[client];
+        let k = c.conn.counters();
+        let ends = [
+            k.handoffs_swapped,
+            k.handoffs_failed,
+            k.handoffs_refused,
+            k.handoffs_superseded,
+            k.handoffs_closed,
+        ];
+        assert_eq!(ends.iter().sum::<u64>(), k.handoffs_started, "H13: one outcome each, client {client}");
+        let told = c.ledger.handoffs_finished;
+        assert_eq!(told, k.handoffs_started, "H13: one HANDOFF_FINISHED each, client {client}");
+    }
+
     /// E9: nothing is left to poll, to write or to wait for.
+    pub fn check_closed(&mut self, client: usize) {
+        let c = &mut self.clients[client];
+        assert!(c.conn.poll_action().is_none(), "E9: no action is left");
+        assert_eq!(c.conn.next_deadline(), None, "E9: no timer after close");
+        assert_eq!(c.conn.wait_on(&mut []), 0, "E9: no transport after close");
+        assert!(!c.ledger.relaxed, "R1: what is closed is not relaxed");
+        self.check_handoffs(client);
+    }
+
     pub fn close_all_clients(&mut self) {
         for client in 0..self.clients.len() {
             let now = self.at();
@@ -74,8 +88,8 @@ impl World {
             c.conn.close(now).expect("close");
             let polled = std::iter::from_fn(|| c.conn.poll_action()).count();
             assert_eq!(polled, 0, "E9: a steady client has nothing to hand back");
-            assert_eq!(c.conn.next_deadline(), None, "E9: no timer after close");
-            assert_eq!(c.conn.wait_on(&mut []), 0, "E9: no transport after close");
+            self.check_closed(client);
+            let c = &mut self.clients[client];
             if let (Some(pool), Some(member)) = (&self.pool, c.member.take()) {
                 let _ = pool.leave(now, member.id());
             }

@@ -3,6 +3,7 @@
 use super::net::{MS, SECOND};
 use super::random::Random;
 use sch::config::{BlockingPolicy, Config, OnLoss};
+use sch::pool::Unowned;
 use std::time::Duration;
 
 /// MOVING announces at most so many seconds.
@@ -86,6 +87,10 @@ pub struct Setup {
     pub clients: usize,
     pub nodes: usize,
     pub pooled: bool,
+    /// What becomes of members that nobody owns.
+    pub unowned: Unowned,
+    /// In percent: a client without anything to wait for gives its connection back.
+    pub idle: u64,
     pub on_loss: OnLoss,
     pub by_libsch: bool,
     pub swap_over_blocking: bool,
@@ -115,6 +120,8 @@ impl Setup {
             clients: r.range(1, 6) as usize,
             nodes: r.range(2, 4) as usize,
             pooled: r.chance(60),
+            unowned: r.of(&[Unowned::Retire, Unowned::Handoff]),
+            idle: r.of(&[0, 0, 50]),
             on_loss: r.of(&[OnLoss::Report, OnLoss::Report, OnLoss::Reply, OnLoss::Close]),
             by_libsch: r.chance(50),
             swap_over_blocking: r.chance(50),

@@ -3,6 +3,7 @@
 
 use super::random::Random;
 use crate::world::server::Server;
+use sch::pool::MemberId;
 use std::collections::{BTreeMap, VecDeque};
 
 pub const MS: u64 = 1_000_000;
@@ -50,6 +51,12 @@ pub enum Event {
     },
     Submit {
         client: usize,
+    },
+    /// The pool's feed asks for something to be done with a member that nobody owns.
+    Asked {
+        client: usize,
+        member: MemberId,
+        retire: bool,
     },
     Redial {
         client: usize,

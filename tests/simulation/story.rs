@@ -36,6 +36,11 @@ impl Story {
         for word in [now_ns, what] {
             self.hash = (self.hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
         }
+        self.aside(now_ns, line);
+    }
+
+    /// For readers alone.
+    pub fn aside(&mut self, now_ns: u64, line: Arguments<'_>) {
         if self.lines.is_some() {
             let hash = self.hash;
             self.say(now_ns, line);

@@ -7,7 +7,9 @@ use super::net::{Event, MS, Net, State};
 use super::random::Random;
 use super::servers::Node;
 use super::story::Story;
+use crate::world::ledger::Ledger;
 use crate::world::server::Log;
+use sch::config::Config;
 use sch::pool::{Pool, PoolConfig, Wakes};
 use sch::time::Timestamp;
 
@@ -26,6 +28,10 @@ pub struct World {
     pub nodes: Vec<Node>,
     pub clients: Vec<Client>,
     pub pool: Option<Pool>,
+    /// Ledgers of connections that were retired.
+    pub retired: Vec<Ledger>,
+    /// Of every connection.
+    pub config: Config,
     pub log: Log,
     pub story: Story,
     /// The node that the configured name leads to.
@@ -46,13 +52,15 @@ pub struct World {
 impl World {
     pub fn new(seed: u64, kept: bool) -> Self {
         let setup = Setup::draw(seed);
-        let config = setup.config();
+        let config = Config { trace: kept, ..setup.config() };
         let pool = setup.pooled.then(|| Pool::new(PoolConfig::from(&config)));
         let mut world = Self {
             random: Random::new(seed ^ 0x5eed),
             net: Net::new(setup.clients),
             nodes: vec![Node::new(); setup.nodes],
             clients: Vec::new(),
+            retired: Vec::new(),
+            config,
             pool,
             log: Log::default(),
             story: Story::new(kept),
@@ -74,7 +82,13 @@ impl World {
             }
         }
         for client in 0..world.setup.clients {
-            world.clients.push(Client::new(&config, world.pool.as_ref(), client));
+            let waiter = world.pool.as_ref().map(|pool| pool.add_waiter().expect("room").index() as usize);
+            assert!(waiter.is_none_or(|index| index == client), "a waiter's number is its client's");
+            world.clients.push(Client::new(
+                &world.config,
+                world.pool.as_ref().map(|p| (p, world.setup.unowned)),
+                client,
+            ));
             world.pump(client);
             let at = world.random.below(world.setup.pace);
             world.net.push(at, Event::Submit { client });
@@ -88,6 +102,7 @@ impl World {
         self.is_quiet = true;
         self.story.say(self.net.now, format_args!("quiet"));
         self.mend();
+        (0..self.clients.len()).for_each(|client| self.take(client));
         let quiet = self.setup.quiet(&self.setup.config());
         self.until(self.setup.faults + quiet);
         self.story.say(self.net.now, format_args!("steady?"));
@@ -186,6 +201,7 @@ impl World {
             Event::PoolTick => self.tick_pool(),
             Event::Wake { client } => self.pump(client),
             Event::Submit { client } => self.submit_in_turn(client),
+            Event::Asked { client, member, retire } => self.asked(client, member, retire),
             Event::Redial { client } => self.redial(client),
             Event::AnswerSwap { client, transport, ok } => self.answer_swap(client, transport, ok),
             Event::SettleLosses { client } => self.settle_losses(client),
@@ -232,6 +248,13 @@ impl World {
         }
         while let Some(event) = self.pool.as_ref().and_then(Pool::poll_event) {
             self.story.say(self.net.now, format_args!("pool {event:?}"));
+            let (client, member, retire) = match event {
+                sch::pool::Event::Retire { user, member } => (user as usize, member, true),
+                sch::pool::Event::Handoff { user, member } => (user as usize, member, false),
+                _ => continue,
+            };
+            let at = self.net.now + self.random.below(20 * MS);
+            self.net.push(at, Event::Asked { client, member, retire });
         }
         self.arm_pool();
     }
