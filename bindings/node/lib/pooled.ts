@@ -38,6 +38,6 @@ export class Pooled {
   }
 
   end(): void {
-    unlessReleased(() => this.#waiter.remove());
+    this.#waiter.remove();
   }
 }
