@@ -151,7 +151,7 @@ def node() -> Iterator[Line]:
         raise RuntimeError("the addon is not built: tools/test_node.sh does it")
     told = subprocess.run(["node", "bench/receive.mjs"], cwd=ROOT / "bindings/node", capture_output=True, text=True, timeout=PART_SECONDS)
     for row in told.stdout.splitlines():
-        found = re.match(r"(receive|submit)\s+([\d.]+) us", row)
+        found = re.match(r"(receive|submit|member)\s+([\d.]+) us", row)
         if found:
             goal = 0.3 if found.group(1) == "receive" else None
             yield Line(f"Node: {found.group(1)}", float(found.group(2)), "us", goal)

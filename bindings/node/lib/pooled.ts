@@ -15,9 +15,15 @@ export class Pooled {
   constructor(loop: Loop, pool: Pool) {
     this.#pool = pool;
     this.#conn = loop.conn;
-    this.#conn.join(pool);
     this.#waiter = pool.addWaiter(() => loop.input(() => loop.conn.tick()));
-    this.#conn.take(this.#waiter);
+    try {
+      this.#conn.join(pool);
+      this.#conn.take(this.#waiter);
+    } catch (error) {
+      // The pool is full, or was released.
+      this.#waiter.remove();
+      throw error;
+    }
   }
 
   /** Choice number `nth`. */
@@ -38,6 +44,6 @@ export class Pooled {
   }
 
   end(): void {
-    unlessReleased(() => this.#waiter.remove());
+    this.#waiter.remove();
   }
 }

@@ -3,7 +3,7 @@
  * and once for all that was told meanwhile.
  */
 
-import { failure } from './errors.js';
+import { failure, unlessReleased } from './errors.js';
 import { native } from './native.js';
 
 const waiters = new Map<number, WeakRef<Waiter>>();
@@ -49,7 +49,10 @@ export class Waiter {
     if (this.#wake === undefined) return;
     this.#wake = undefined;
     this.#kept.delete(this);
-    const status = native.poolRemoveWaiter(this.pool, this.number);
-    if (status < 0) throw failure(status);
+    // Where the garbage collector has released the pool there is nothing to remove.
+    unlessReleased(() => {
+      const status = native.poolRemoveWaiter(this.pool, this.number);
+      if (status < 0) throw failure(status);
+    });
   }
 }

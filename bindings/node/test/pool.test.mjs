@@ -55,13 +55,18 @@ test('what one reads wakes the other, which acts on it', async () => {
   assert.equal(other.hasMail, true);
   other.tick(2 * S);
   assert.equal(other.hasMail, false);
+  for (const seq of [8, 9]) reader.push(1, Buffer.from(`>4\r\n+MIGRATING\r\n:${seq}\r\n:9\r\n*1\r\n$1\r\n${seq}\r\n`), 2 * S);
+  await turn();
+  assert.deepEqual([...woken].sort(), ['other', 'other', 'pool', 'pool'], 'once for all that was told meanwhile');
+  other.tick(2 * S);
   assert.ok(actions(other).some(({ kind, reason }) => kind === 'relax' && reason === 'moving'));
   assert.deepEqual([...pool.events()], [
     { kind: 'maintenance', notification: 'moving', seq: 7, member: reader.member, user: 1 },
+    ...[8, 9].map((seq) => ({ kind: 'maintenance', notification: 'migrating', seq, member: reader.member, user: 1 })),
   ]);
   assert.equal(pool.pollEvent(), undefined);
   const { members, notifications, notificationsTold } = pool.counters;
-  assert.deepEqual([members, notifications, notificationsTold], [2, 1, 1]);
+  assert.deepEqual([members, notifications, notificationsTold], [2, 3, 3]);
   assert.ok(pool.deadline > 2 * S && pool.delayMs(2 * S) > 0);
   assert.deepEqual(pool.whereToDial(1, 2 * S), { places: [{ host: 'b', port: 6379, isProbe: false }] });
 });
@@ -217,17 +222,20 @@ test('an exception of a waiter is the process\'s, and no other waiter is left ou
     conn.ready(transport);
     conn.poll();
     conn.optinReply(transport, '+OK\\r\\n');
-    const other = new Connection(settings);
-    other.join(pool);
-    other.connected(other.dial().transport, '10.0.0.1:6379');
-    pool.watch(pool.addWaiter(() => { throw new Error('of the waiter'); }));
-    // A call on the connection whose call woke it is an ordinary one here.
-    other.take(pool.addWaiter(() => { conn.tick(); seen.push(other.hasMail); }));
+    const wrong = () => { throw new Error('of the waiter'); };
+    pool.watch(pool.addWaiter(wrong));
+    for (let user = 0; user < 4; user++) {
+      const other = new Connection(settings);
+      other.join(pool);
+      other.connected(other.dial().transport, '10.0.0.1:6379');
+      // A call on the connection whose call woke it is an ordinary one here.
+      other.take(pool.addWaiter(user % 2 ? wrong : () => { conn.tick(); seen.push(other.hasMail); }));
+    }
     if (!conn.push(transport, Buffer.from(${JSON.stringify(MOVING.toString())}))) throw new Error('not taken');
-    setImmediate(() => console.log(JSON.stringify(seen.sort())));
+    setImmediate(() => console.log(JSON.stringify(seen)));
   `);
   assert.equal(exit, 0, err);
-  assert.deepEqual(JSON.parse(out), ['of the waiter', true]);
+  assert.deepEqual(JSON.parse(out).sort(), ['of the waiter', 'of the waiter', 'of the waiter', true, true]);
 });
 
 test('every call on a released pool says that it was released', async () => {
