@@ -7,6 +7,7 @@
 mod answers;
 mod dial;
 mod effect;
+mod endings;
 mod handoff;
 mod hold;
 mod inbound;
@@ -30,6 +31,7 @@ mod timers;
 mod trace;
 mod transport;
 mod types;
+mod uncommon;
 
 pub use types::{
     Cancelled, Counters, Dial, HostFence, Phase, PushVerdict, Received, Source, Span, Submitted, Wait,
