@@ -4,6 +4,8 @@ CC ?= cc
 BUILD := build
 LIB := target/release
 CFLAGS ?= -O2 -g
+# For the programs here; crates with C in them choose for themselves.
+unexport CC CFLAGS
 STRICT := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Werror
 CLIENTS := examples/c/workload.c examples/c/support.c examples/c/plain.c examples/c/managed.c examples/c/unmanaged.c examples/c/cluster.c
 POOL := examples/c/pool_load.c examples/c/pool.c examples/c/blocking.c examples/c/support.c
@@ -11,7 +13,7 @@ HIREDIS := $(BUILD)/hiredis
 PREFIX ?= /usr/local
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 
-.PHONY: all demo test e2e memcheck drivers sanitize soak clients tools install bench clean
+.PHONY: all demo node test e2e memcheck drivers sanitize soak clients tools install bench clean
 
 all: clients
 
@@ -29,31 +31,38 @@ clients: $(BUILD)/workload $(BUILD)/pool
 
 $(BUILD)/workload: $(LIB)/libsch.so $(CLIENTS) examples/c/hiredis_driver.c bindings/c/sch_hiredis.h $(HIREDIS)/libhiredis.a
 	mkdir -p $(BUILD)
-	ln -sf ../$(LIB)/libsch.so $(BUILD)/libsch.so.0
+	ln -sfr $(LIB)/libsch.so $(BUILD)/libsch.so.0
 	$(CC) $(CFLAGS) $(STRICT) -DWITH_HIREDIS -Iinclude -Ibindings/c -isystem $(HIREDIS) -o $@ $(CLIENTS) \
 	    examples/c/hiredis_driver.c $(HIREDIS)/libhiredis.a -L$(LIB) -lsch -Wl,-rpath,'$$ORIGIN' \
 	    -lssl -lcrypto -lpthread
 
 $(BUILD)/pool: $(LIB)/libsch.so $(POOL)
 	mkdir -p $(BUILD)
-	ln -sf ../$(LIB)/libsch.so $(BUILD)/libsch.so.0
+	ln -sfr $(LIB)/libsch.so $(BUILD)/libsch.so.0
 	$(CC) $(CFLAGS) $(STRICT) -Iinclude -o $@ $(POOL) -L$(LIB) -lsch -Wl,-rpath,'$$ORIGIN' -lpthread
 
-demo: tools clients
-	python3 demo/run.py $(if $(UPSTREAM),--upstream $(UPSTREAM))
+# The Node package: its addon and its JavaScript.
+node:
+	tools/build_node.sh
+
+# A table of clients without and with libsch, in C, Python and Node.js.
+EVERY := managed python-asyncio python-blocking node
+demo: tools clients node
+	python3 demo/run.py --drivers plain $(EVERY) --at-once 2 --rate 100 --check counts $(if $(UPSTREAM),--upstream $(UPSTREAM))
 	python3 demo/pool.py --only 1 $(if $(UPSTREAM),--upstream $(UPSTREAM))
 	python3 demo/cluster.py --only slot-migrate-existing
 
 # Every row of the README's table, against redis-server, with its demands.
-e2e: clients
+e2e: clients node
 	python3 demo/run.py --redis-server --check --drivers plain managed tapped notified hiredis-sch
-	python3 demo/run.py --redis-server --check --drivers hiredis-sch --tls
+	python3 demo/run.py --redis-server --check --drivers $(EVERY)
+	python3 demo/run.py --redis-server --check --drivers hiredis-sch python-asyncio python-blocking node --tls
 	python3 demo/pool.py --redis-server
 	python3 demo/cluster.py --redis-server
 
 # The clients under valgrind: any error of memory, or a leak, fails.
 memcheck: clients
-	python3 demo/run.py --valgrind --lead 4 --only 1 4 5 --workers 2 --rate 50 --drivers managed tapped notified hiredis-sch
+	python3 demo/run.py --valgrind --only 1 4 5 --workers 2 --rate 50 --drivers managed tapped notified hiredis-sch
 	python3 demo/pool.py --valgrind --only 1 3
 
 # Drivers from their registries, with their own handoffs, through the simulator's scenarios: a table, and what contradicts it.
@@ -71,14 +80,14 @@ sanitize: tools
 soak:
 	tools/soak.sh
 
-# All figures of the design in one table, which is also written to docs/PERFORMANCE.md. Node's needs its addon (tools/test_node.sh).
-bench: $(LIB)/libsch.so $(BUILD)/pipeline
+# All figures of the design in one table, which is also written to docs/PERFORMANCE.md. Node's needs its addon.
+bench: $(LIB)/libsch.so $(BUILD)/pipeline node
 	cd benches/compare && $(CARGO) build --release --locked --target-dir ../../target/compare
 	$(CARGO) bench --locked --bench pool --no-run
 	python3 tools/bench.py
 
 $(BUILD)/pipeline: $(LIB)/libsch.so benches/compare/pipeline.c $(HIREDIS)/libhiredis.a
-	ln -sf ../$(LIB)/libsch.so $(BUILD)/libsch.so.0
+	ln -sfr $(LIB)/libsch.so $(BUILD)/libsch.so.0
 	$(CC) $(CFLAGS) $(STRICT) -Iinclude -isystem $(HIREDIS) -o $@ benches/compare/pipeline.c $(HIREDIS)/libhiredis.a \
 	    -L$(LIB) -lsch -Wl,-rpath,'$$ORIGIN'
 

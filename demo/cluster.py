@@ -15,7 +15,8 @@ import subprocess
 import sys
 import time
 
-from run import COLUMNS, TOP, RedisServer
+from clients import TOP
+from run import COLUMNS, RedisServer
 from sim import Sim
 
 SCENARIOS = ("slot-migrate-existing", "slot-migrate-new-node", "node-remove", "node-replace", "slot-shuffle")

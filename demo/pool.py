@@ -17,7 +17,8 @@ import sys
 import time
 from dataclasses import dataclass, replace
 
-from run import VALGRIND, RedisServer, TOP
+from clients import TOP, VALGRIND
+from run import RedisServer
 from sim import Sim
 
 # Admission (P3): an attempt is taken to last this long until one was measured, and 80 % of the time is used.

@@ -5,9 +5,10 @@
     run.py --upstream 127.0.0.1:6379        the same in front of a redis-server
     run.py --redis-server                   starts a redis-server for it, and stops it
     run.py --drivers managed hiredis-sch --check [--tls]     the demands of every row are asserted
+    run.py --drivers plain managed python-asyncio python-blocking node --at-once 2 --rate 100
 
 Exit code 0 only if the side with libsch lost, doubled and misordered nothing, reported nothing as unknown where no
-connection was reset, and (with --check) met every demand.
+connection was reset, and (with --check) met every demand; with `--check counts`, those that are not milliseconds.
 """
 
 import argparse
@@ -18,14 +19,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 
+from clients import TOP, WITHOUT, command_of, missing
 from rows import ROWS
 from sim import Sim
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-TOP = os.path.dirname(HERE)
-WITHOUT = {"plain", "hiredis"}
-VALGRIND = ["valgrind", "-q", "--error-exitcode=9", "--leak-check=full", "--errors-for-leak-kinds=definite,possible"]
 # A demand in milliseconds that was missed is measured again: the machine may have been busy. Counts never are.
 TRIES = 3
 
@@ -64,30 +63,56 @@ class RedisServer:
 
 def load(args, row, sim, driver, index):
     target = sim.endpoints["a"]
-    command = VALGRIND if args.valgrind else []
-    command = command + [args.workload, "--driver", driver, "--host", target["addr"], "--port", str(target["port"])]
+    command, environment = command_of(driver, args.workload, args.valgrind)
+    command += ["--host", target["addr"], "--port", str(target["port"])]
     command += ["--workers", str(args.workers), "--rate", str(args.rate), "--timeout-ms", "500"]
     command += ["--seconds", str(row.seconds + args.lead), "--prefix", f"{driver}{index}"]
     command += row.extra
     if args.tls:
         command += ["--ca", sim.ready["ca_file"], "--name", "localhost"]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
 
 
-def run_row(args, row, index, upstream):
+def await_all(args, sim, clients):
+    """Waits until every worker is connected, and has opted in where it can: what is announced before is announced to nobody."""
+    opting = sum(driver not in WITHOUT for driver, _ in clients) * args.workers
+    until = time.monotonic() + args.lead
+    while True:
+        connections = sim.request("GET", "/v1/status")["connections"]
+        if len(connections) >= len(clients) * args.workers and sum(c["opted_in"] for c in connections) >= opting:
+            return
+        for driver, process in clients:
+            if process.poll() is not None:
+                raise SystemExit(f"the client {driver} stopped with {process.returncode} before it was connected")
+        if time.monotonic() > until:
+            raise SystemExit(f"the clients were not connected within {args.lead} s: see --lead")
+        time.sleep(0.01)
+
+
+def run_row(args, row, index, upstream, drivers):
     sim = Sim(args.sim, row.endpoints, upstream, row.server, args.tls)
+    clients = []
     try:
-        loads = [(d, load(args, row, sim, d, index)) for d in args.drivers]
-        sim.begin(args.lead)
+        for driver in drivers:
+            clients.append((driver, load(args, row, sim, driver, index)))
+        await_all(args, sim, clients)
+        sim.begin()
         row.act(sim)
+        sim.at(row.seconds)
+        for _, process in clients:
+            process.terminate()
         results = []
-        for driver, process in loads:
-            out, _ = process.communicate(timeout=row.seconds + args.lead + 60)
+        for driver, process in clients:
+            out, _ = process.communicate(timeout=60)
             if process.returncode not in (0, 1) or not out:
                 raise SystemExit(f"the client {driver} stopped with {process.returncode}")
             results.append(json.loads(out))
         return results
     finally:
+        for _, process in clients:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
         sim.stop()
 
 
@@ -110,6 +135,7 @@ def judge(row, result, check):
             wrong.append(f"relaxed {result['relaxed']} times, restored {result['restored']}")
         if row.restored and not result["relaxed"]:
             wrong.append("never relaxed")
+    if check == "all":
         if row.pause_ms is not None and result["pause_ms"] > row.pause_ms:
             late.append(f"held {result['pause_ms']} ms, at most {row.pause_ms} may be")
         if row.max_ms is not None and result["max_ms"] > row.max_ms:
@@ -118,10 +144,48 @@ def judge(row, result, check):
 
 
 COLUMNS = (
-    ("client", "driver", 12), ("commands", "commands", 9), ("failed", "failed", 7), ("unknown", "unknown", 8),
-    ("handoffs", "handoffs", 9), ("took ms", "duration_ms", 9), ("held ms", "pause_ms", 8),
-    ("p50 ms", "p50_ms", 7), ("p99 ms", "p99_ms", 8), ("max ms", "max_ms", 8),
+    ("client", "driver", 15), ("commands", "commands", 8), ("failed", "failed", 6), ("unknown", "unknown", 7),
+    ("handoffs", "handoffs", 8), ("took ms", "duration_ms", 8), ("held ms", "pause_ms", 7),
+    ("p50 ms", "p50_ms", 6), ("p99 ms", "p99_ms", 7), ("max ms", "max_ms", 8),
 )
+
+
+def show(index, row, results):
+    print(f"{index} {row.name}{'':<8}")
+    for result in results:
+        print("  " + "  ".join(f"{result[key]:>{width}}" for _, key, width in COLUMNS), flush=True)
+
+
+def measure(args, rows, upstream):
+    """Runs the rows, some side by side, and says of each client in each row what is wrong."""
+    found = {}
+
+    def judged(index, row, results):
+        for result in results:
+            if result["driver"] not in WITHOUT:
+                found[index, result["driver"]] = judge(row, result, args.check)
+
+    with ThreadPoolExecutor(args.at_once) as pool:
+        running = [(index, row, pool.submit(run_row, args, row, index, upstream, args.drivers)) for index, row in rows]
+        try:
+            for index, row, future in running:
+                print(f"{index} {row.name} ...", end="\r", flush=True)
+                results = future.result()
+                show(index, row, results)
+                judged(index, row, results)
+        finally:
+            for _, _, future in running:
+                future.cancel()
+    for again in range(1, TRIES):
+        for index, row in rows:
+            for driver in args.drivers:
+                wrong, late = found.get((index, driver), ((), ()))
+                if late and not wrong:
+                    print(f"  measured again, alone: {'; '.join(late)}")
+                    results = run_row(args, row, f"{index}again{again}", upstream, [driver])
+                    show(index, row, results)
+                    judged(index, row, results)
+    return found
 
 
 def main():
@@ -132,42 +196,36 @@ def main():
     parser.add_argument("--upstream")
     parser.add_argument("--redis-server", action="store_true")
     parser.add_argument("--workers", type=int, default=8)
-    parser.add_argument("--rate", type=int, default=200)
+    parser.add_argument("--rate", type=int, default=200, help="commands a second of each worker")
     parser.add_argument("--tls", action="store_true")
-    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--check", nargs="?", const="all", choices=("all", "counts"), help="assert demands; `counts`: but times")
     parser.add_argument("--valgrind", action="store_true")
-    parser.add_argument("--lead", type=float, default=0, help="seconds before the row begins, for slow clients")
+    parser.add_argument("--at-once", type=int, default=1, help="rows side by side, each with a simulator of its own")
+    parser.add_argument("--lead", type=float, default=20, help="seconds that the clients may take to connect")
     parser.add_argument("--only", type=int, nargs="*", help="numbers of rows, from 1")
     args = parser.parse_args()
+    problem = missing(args.drivers, args.workload)
+    if problem:
+        raise SystemExit(problem)
     redis = RedisServer() if args.redis_server else None
     upstream = f"127.0.0.1:{redis.port}" if redis else args.upstream
     rows = [(i, r) for i, r in enumerate(ROWS, 1) if not args.only or i in args.only]
-    bad, passed, began = [], 0, time.monotonic()
-    head = "  ".join(f"{title:>{width}}" for title, _, width in COLUMNS)
-    print(f"{'':2}{head}", flush=True)
+    began = time.monotonic()
+    print("  " + "  ".join(f"{title:>{width}}" for title, _, width in COLUMNS), flush=True)
     try:
-        for index, row in rows:
-            print(f"{index} {row.name} ...", end="\r", flush=True)
-            for again in range(TRIES):
-                results = run_row(args, row, index, upstream)
-                print(f"{index} {row.name}{'':<8}")
-                for result in results:
-                    print("  " + "  ".join(f"{result[key]:>{width}}" for _, key, width in COLUMNS), flush=True)
-                judged = [(r["driver"], *judge(row, r, args.check)) for r in results if r["driver"] not in WITHOUT]
-                late = [f"{driver}: {line}" for driver, _, lines in judged for line in lines]
-                if not late or any(wrong for _, wrong, _ in judged) or again == TRIES - 1:
-                    break
-                print(f"  measured again: {'; '.join(late)}")
-            passed += sum(not wrong and not late for _, wrong, late in judged)
-            bad += [f"row {index}, {driver}: {w}" for driver, wrong, late in judged for w in wrong + late]
+        found = measure(args, rows, upstream)
     finally:
         if redis:
             redis.stop()
-    print(f"\n{len(rows)} rows in {time.monotonic() - began:.0f} s, {args.workers} workers a client, timeout 500 ms")
-    for line in bad:
-        print(f"WRONG: {line}")
-    failed = len({line.split(":")[0] for line in bad})
-    print(f"{passed} passed, {failed} failed")
+    print(
+        f"\n{len(rows)} rows in {time.monotonic() - began:.0f} s, {args.workers} workers a client, each {args.rate} commands"
+        " a second, timeout 500 ms"
+    )
+    bad = [(index, driver, wrong + late) for (index, driver), (wrong, late) in found.items() if wrong or late]
+    for index, driver, lines in bad:
+        for line in lines:
+            print(f"WRONG: row {index}, {driver}: {line}")
+    print(f"{len(found) - len(bad)} passed, {len(bad)} failed")
     return 1 if bad else 0
 
 

@@ -41,6 +41,7 @@ seeds = {
     "notification": lambda: [b"\0" + n for n in notifications()]
     + [b"\0" + w for s in scenarios() for w in s if w.startswith((b">", b"|"))] + list(programs(b"\2", 80, 60)),
     "ffi": lambda: list(programs(b"", 200, 600)),
+    "cluster": lambda: list(programs(b"", 200, 300)),
 }[target]()
 os.makedirs(directory, exist_ok=True)
 for number, seed in enumerate(dict.fromkeys(seeds)):

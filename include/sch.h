@@ -53,7 +53,8 @@
  *         sch_conn_tick(c, now());
  *         // 4. what was read: until all is consumed, draining the actions in between
  *         //      sch_conn_receive(c, now(), transport, data, len, spans, 16, &consumed, &count)
- *         //      and give the spans to the parser;
+ *         //      and give the spans to the parser (sch_conn_receive_with: one struct, for languages where arguments and calls
+ *         //      are costly; it says whether to drain, and the deadline);
  *         //    what was closed: sch_conn_closed, with the submitted bytes that were not written;
  *         //    new commands: sch_conn_submit(c, now(), data, len, &s), then write s.write_now bytes to s.transport.
  *     }
@@ -100,7 +101,7 @@
  * | `connected` | 1 2 3 | a transport of `dial` or OPEN is up | as `connect_failed` |
  * | `connect_failed` | 1 2 3 | it could not be connected | the attempt fails at its time; eight dials are the limit |
  * | `closed` | 1 2 3 | a socket is closed by the peer or by an error | replies are awaited that never come |
- * | `receive` | 2 3 | bytes came in | nothing happens |
+ * | `receive`, `receive_with` | 2 3 | bytes came in | nothing happens |
  * | `push`, `push_begin` .. `push_end` | 1 | the parser met a push | nothing happens |
  * | `submit` | 3 | commands are to be sent | a command behind its back cannot be counted: never do it |
  * | `wrote` | 1 2 3 | bytes of a region were written | the same bytes are offered again |
@@ -185,7 +186,7 @@
  * OWNERSHIP AND LIFETIMES
  *
  * sch_config, sch_conn, sch_pool and sch_cluster are the only things that you free. What goes in is copied before the call returns, except the data
- * of sch_conn_receive, into which the spans point. What comes out (action, dial, region, span, text) is borrowed until the
+ * of sch_conn_receive and sch_conn_receive_with, into which the spans point. What comes out (action, dial, region, span, text) is borrowed until the
  * next call on that handle that takes a pointer without const; calls that take a const handle change nothing. Text from libsch
  * is UTF-8 with a length, and has a NUL after it. A call that fails leaves its outputs untouched, and the connection as it was.
  *
@@ -731,7 +732,8 @@
 
 /**
  * Commands `first`, `count` of them, will have no reply from a server. `outcome`: SCH_LOST_*; `command_class`:
- * SCH_CLASS_*; `data`: error replies for your parser (on_loss = reply), else empty. Answer: `sch_conn_losses_settled`.
+ * SCH_CLASS_*; `data`: error replies for your parser (on_loss = reply), else empty; also empty where it is inside of a reply and
+ * cannot be reset, and CLOSE follows. Answer: `sch_conn_losses_settled`.
  */
 #define SCH_ACTION_LOST 10
 
@@ -1269,7 +1271,8 @@
 typedef struct sch_cluster sch_cluster;
 
 /**
- * Settings of connections to be made. They are copied by `sch_conn_new`: one may serve many, and may be freed after it.
+ * Settings of connections to be made. One may serve many, which share them: they take 1 KiB once, not for each. A change
+ * concerns connections that are made after it; it may be freed at any time.
  */
 typedef struct sch_config sch_config;
 
@@ -1756,6 +1759,60 @@ typedef struct sch_counters {
  * not throw nor longjmp.
  */
 typedef void (*sch_log_fn)(int32_t level, const char *text, size_t len, void *user_data);
+
+/**
+ * What `sch_conn_receive_with` is given and what it answers. Made once for each connection and kept from call to call.
+ */
+typedef struct sch_receive_call {
+    /**
+     * Set it to `sizeof(sch_receive_call)`.
+     */
+    uint32_t struct_size;
+    /**
+     * Answer. 1: all of the data was taken, and is what to give to the parser, as it is: `spans` need no look.
+     */
+    uint8_t passes;
+    /**
+     * Answer. 1: poll the actions. 0: there is none before the next call that is not const.
+     */
+    uint8_t has_action;
+    /**
+     * Answer. 1: there is a deadline.
+     */
+    uint8_t has_deadline;
+    /**
+     * 0.
+     */
+    uint8_t reserved;
+    /**
+     * Set it: the time.
+     */
+    uint64_t now_ns;
+    /**
+     * Set it: which transport received.
+     */
+    uint64_t transport;
+    /**
+     * Set it: room for spans.
+     */
+    struct sch_span *spans;
+    /**
+     * Set it: how many there is room for, 2 at least, 16 is good.
+     */
+    size_t cap;
+    /**
+     * Answer: bytes taken.
+     */
+    size_t consumed;
+    /**
+     * Answer: spans filled.
+     */
+    size_t count;
+    /**
+     * Answer: when `sch_conn_tick` is due, or 0.
+     */
+    uint64_t deadline_ns;
+} sch_receive_call;
 
 /**
  * Wakes a thread or an event loop, from whatever thread made the call that has news. No lock is held; it must not
@@ -2680,7 +2737,8 @@ sch_status sch_config_set_cluster_time_ms(struct sch_config *config,
 /**
  * Makes a connection without a transport.
  *
- * `abi` is SCH_ABI_VERSION of your header; NULL for `config` means the defaults. The settings are copied.
+ * `abi` is SCH_ABI_VERSION of your header; NULL for `config` means the defaults. The settings may change, and be freed,
+ * without a change here.
  *
  * Returns SCH_OK: `*conn_out` is yours, for `sch_conn_free`; SCH_ERR_ABI: the library is older than your header;
  * SCH_ERR_CONFIG: `sch_config_problem` says why; SCH_ERR_BUSY: another thread uses `config`; SCH_ERR_NULL.
@@ -2984,7 +3042,8 @@ sch_status sch_conn_poll_action(struct sch_conn *conn, struct sch_action *action
  * The move number `index`, from 0, of the SCH_ACTION_SLOTS_MOVED that was polled last.
  *
  * Returns SCH_OK: `move_out` is filled, what it points to lives until the next call that is not const; SCH_EMPTY:
- * there is no such move, or another action was polled since; SCH_ERR_STRUCT_SIZE; and what every call answers.
+ * there is no such move, or another action was polled since, or `sch_conn_tick` called; SCH_ERR_STRUCT_SIZE; and what
+ * every call answers.
  */
 sch_status sch_conn_slot_move(const struct sch_conn *conn,
                               size_t index,
@@ -2996,7 +3055,7 @@ sch_status sch_conn_slot_move(const struct sch_conn *conn,
  * for `cap` bytes: as much as fits, and a NUL.
  *
  * Returns SCH_OK: the whole line has `*len_out` bytes; if that is not below `cap`, it was cut. SCH_EMPTY: no action was
- * polled; and what every call answers.
+ * polled, or `sch_conn_tick` called since; and what every call answers.
  */
 sch_status sch_conn_action_text(const struct sch_conn *conn,
                                 char *text,
@@ -3088,6 +3147,19 @@ sch_status sch_conn_set_log(struct sch_conn *conn,
                             int32_t level,
                             sch_log_fn callback,
                             void *user_data);
+
+/**
+ * As `sch_conn_receive`, for hosts where each argument and each call has its price, such as other languages: what changes
+ * little stands in `call`, which also says whether to poll, and the deadline. So where `call->passes` is 1 and
+ * `call->has_action` is 0, nothing else is to be asked. `len` bytes of `data` were received.
+ *
+ * Returns SCH_OK: the answers in `call` and as many spans as it says are filled, which live as those of `sch_conn_receive`
+ * do; SCH_ERR_STRUCT_SIZE; the errors of `sch_conn_receive`; and what every call answers.
+ */
+sch_status sch_conn_receive_with(struct sch_conn *conn,
+                                 const uint8_t *data,
+                                 size_t len,
+                                 struct sch_receive_call *call);
 
 /**
  * Level 1: a push that your parser met, the whole frame from `>` to its end.

@@ -14,5 +14,6 @@ pub mod log;
 pub mod notification;
 pub mod optin;
 pub mod pool;
+mod rare;
 pub mod resp;
 pub mod time;

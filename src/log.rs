@@ -34,6 +34,12 @@ impl Lines {
         }
     }
 
+    /// Gives back what waiting lines took; true if there is nothing to tell any more.
+    pub(crate) fn rests(&mut self) -> bool {
+        self.queue.shrink_to_fit();
+        self.queue.is_empty() && self.dropped == 0
+    }
+
     /// The oldest line.
     pub fn pop(&mut self) -> Option<(Level, String)> {
         self.queue.pop_front()

@@ -260,6 +260,30 @@ struct Seen {
     lines: u32,
 }
 
+#[test]
+fn settings_that_change_are_those_of_later_connections_only() {
+    let dialled = |conn: &Conn| {
+        let mut room = sized::<sch_dial>(size_of::<sch_dial>());
+        let dial = room.as_mut_ptr().cast::<sch_dial>();
+        assert_eq!(c!(sch_conn_dial(conn.0, 1, 0, dial)), SCH_OK);
+        // SAFETY: filled, and the name lives until the next call.
+        let host = unsafe { core::slice::from_raw_parts((*dial).host.cast::<u8>(), (*dial).host_len) };
+        String::from_utf8(host.to_vec()).expect("UTF-8")
+    };
+    let mut config = null_mut();
+    assert_eq!(c!(sch_config_new(&mut config)), SCH_OK);
+    let conns = [c"a", c"b"].map(|host| {
+        assert_eq!(c!(sch_config_set_host(config, host.as_ptr(), 1)), SCH_OK);
+        let mut conn = null_mut();
+        assert_eq!(c!(sch_conn_new(SCH_ABI_VERSION, config, &mut conn)), SCH_OK);
+        Conn(conn)
+    });
+    assert_eq!(c!(sch_config_set_host(config, c"c".as_ptr(), 1)), SCH_OK);
+    assert_eq!(conns.each_ref().map(dialled), ["a", "b"]);
+    assert_eq!(c!(sch_config_free(config)), SCH_OK);
+    assert_eq!(conns.each_ref().map(dialled), ["a", "b"]);
+}
+
 unsafe extern "C" fn callback(level: i32, text: *const c_char, len: usize, user_data: *mut c_void) {
     // SAFETY: it is what `set_log` was given.
     let seen = unsafe { &mut *user_data.cast::<Seen>() };

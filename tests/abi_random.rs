@@ -14,6 +14,7 @@ use sch::ffi::event::*;
 use sch::ffi::join::*;
 use sch::ffi::pool::*;
 use sch::ffi::push::*;
+use sch::ffi::receive::*;
 use sch::ffi::status::*;
 use sch::ffi::version::*;
 use std::collections::{BTreeMap, VecDeque};
@@ -387,17 +388,34 @@ impl Player {
         let data = self.wire(id);
         let mut spans = [sch_span { data: null(), len: UNTOUCHED as usize }; 16];
         let (mut consumed, mut count) = (UNTOUCHED as usize, UNTOUCHED as usize);
-        let status = c!(sch_conn_receive(
-            self.conn,
-            now,
-            id,
-            data.as_ptr(),
-            data.len(),
-            spans.as_mut_ptr(),
-            cap,
-            &mut consumed,
-            &mut count
-        ));
+        let status = if self.random.chance(50) {
+            c!(sch_conn_receive(
+                self.conn,
+                now,
+                id,
+                data.as_ptr(),
+                data.len(),
+                spans.as_mut_ptr(),
+                cap,
+                &mut consumed,
+                &mut count
+            ))
+        } else {
+            let mut call = sch_receive_call {
+                struct_size: size_of::<sch_receive_call>() as u32,
+                now_ns: now,
+                transport: id,
+                spans: spans.as_mut_ptr(),
+                cap,
+                consumed,
+                count,
+                // SAFETY: all zeros is a call.
+                ..unsafe { core::mem::zeroed() }
+            };
+            let status = c!(sch_conn_receive_with(self.conn, data.as_ptr(), data.len(), &mut call));
+            (consumed, count) = (call.consumed, call.count);
+            status
+        };
         if !self.said(format!("receive {id} {}", data.escape_ascii()), status) {
             assert_eq!((consumed, count), (UNTOUCHED as usize, UNTOUCHED as usize));
             assert!(spans.iter().all(|s| s.len == UNTOUCHED as usize));

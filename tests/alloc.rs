@@ -94,3 +94,23 @@ fn the_steady_path_allocates_nothing() {
     let calls = CALLS.get() - before;
     assert_eq!(calls, 0, "{calls} allocations in 19,800 commands");
 }
+
+/// Messages without commands of its own are use too: a tick between them takes nothing away.
+#[test]
+fn a_subscriber_allocates_nothing() {
+    let mut conn = connected();
+    let mut spans = [Span::EMPTY; 16];
+    let mut round = |ms: u64| {
+        // Kept back, until the name is whole.
+        for piece in [b">3\r\n$7\r\nmess".as_slice(), b"age\r\n$1\r\na\r\n$1\r\nb\r\n"] {
+            conn.handle_receive(at(ms), 1, piece, &mut spans).unwrap();
+        }
+        conn.handle_tick(at(ms)).unwrap();
+        assert!(conn.poll_action().is_none());
+    };
+    round(1);
+    let before = CALLS.get();
+    (2..200).for_each(&mut round);
+    let calls = CALLS.get() - before;
+    assert_eq!(calls, 0, "{calls} allocations in 198 messages");
+}

@@ -230,3 +230,20 @@ fn an_action_that_is_not_wanted_stays_the_next() {
     assert_eq!(host.cluster.poll_action_if(|_| false), None);
     assert_eq!(host.actions(), ["dial a:1", "dial b:1", "dial c:1"]);
 }
+
+/// Offered, not taken for want of room; then the host subscribes elsewhere.
+#[test]
+fn c3_subscriptions_that_were_offered_go_where_they_are_when_taken() {
+    let mut host = Host::loaded();
+    let slot = host.cluster.subscribe(b"foo").0;
+    host.cluster.handle_moved(at(host.now), slot, &endpoint("a:1")).expect("a slot");
+    assert_eq!(host.cluster.poll_action_if(|_| false), None);
+    assert!(host.cluster.unsubscribe(b"foo"));
+    host.cluster.handle_moved(at(host.now), slot, &endpoint("b:1")).expect("a slot");
+    host.cluster.subscribe(b"foo");
+    assert_eq!(host.actions(), Vec::<String>::new(), "it was subscribed on b");
+    host.cluster.handle_moved(at(host.now), slot, &endpoint("c:1")).expect("a slot");
+    assert_eq!(host.cluster.poll_action_if(|_| false), None);
+    host.cluster.handle_moved(at(host.now), slot, &endpoint("a:1")).expect("a slot");
+    assert_eq!(host.actions(), ["subscriptions b:1>a:1=12182"]);
+}

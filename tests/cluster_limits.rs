@@ -3,8 +3,9 @@
 #[path = "support/cluster.rs"]
 mod support;
 
-use sch::cluster::{ClusterConfig, ClusterLimits, LoadError, reason};
+use sch::cluster::{ClusterAction, ClusterConfig, ClusterLimits, LoadError, reason};
 use sch::error::Error;
+use std::collections::BTreeSet;
 use support::{Host, THREE, at, endpoint, slots_reply};
 
 fn host(limits: ClusterLimits) -> Host {
@@ -46,6 +47,33 @@ fn s1_max_nodes_bounds_those_that_are_gone() {
     assert_eq!(host.owner(0), "n49a:1");
     assert_eq!(host.actions()[0], "dial n49a:1");
     assert_eq!(host.cluster.nodes().len(), 3);
+}
+
+/// Likewise, and a host that polls, but little: what it was told to dial is few, and is told to be drained.
+#[test]
+fn s1_max_nodes_bounds_what_is_dialled_and_each_is_drained() {
+    for polled in 0..6 {
+        let mut host = host(ClusterLimits { max_nodes: 3, ..ClusterLimits::default() });
+        let mut dialled = BTreeSet::new();
+        let mut take = |action: ClusterAction| match action {
+            ClusterAction::DialNode { node, .. } => {
+                assert!(dialled.insert(node), "dialled twice");
+                assert!(dialled.len() <= 3, "{} are dialled", dialled.len());
+            }
+            ClusterAction::DrainNode { node, .. } => drop(dialled.remove(&node)),
+            other => panic!("{other:?}"),
+        };
+        for round in 0..20 {
+            let lines = ["0-9", "10-19", "20-29"].map(|range| format!("{range} n{round}r{range}:1"));
+            host.load(&lines.each_ref().map(String::as_str), None);
+            assert!(host.cluster.nodes().len() <= 6, "{}", host.cluster.nodes().len());
+            (0..polled).filter_map(|_| host.cluster.poll_action()).for_each(&mut take);
+        }
+        while let Some(action) = host.cluster.poll_action() {
+            take(action);
+        }
+        assert_eq!(dialled, host.cluster.nodes().into_iter().collect(), "{polled} polled at once");
+    }
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! What fuzzing has found worth keeping, replayed without a fuzzer (S4): every file in `fuzz/corpus/TARGET` and
 //! `fuzz/regressions/TARGET`.
 
-#![allow(unsafe_code, reason = "one of the targets calls the C ABI")]
+#![allow(unsafe_code, reason = "two of the targets call the C ABI")]
 #![allow(clippy::disallowed_methods)] // reads files
 
+#[path = "../fuzz/bodies/cluster.rs"]
+mod cluster;
 #[path = "../fuzz/bodies/draw.rs"]
 mod draw;
 #[path = "../fuzz/bodies/ffi.rs"]
@@ -50,4 +52,9 @@ fn s4_notification() {
 #[test]
 fn s4_ffi() {
     replay("ffi", ffi::run);
+}
+
+#[test]
+fn s4_cluster() {
+    replay("cluster", cluster::run);
 }

@@ -57,6 +57,33 @@ fn s4_damaged_streams_end_the_same_way_whatever_the_split() {
     assert!((400..3600).contains(&broken), "{broken}");
 }
 
+/// What is a whole reply to the short way is one to the long way, and most small replies are.
+#[test]
+fn a_whole_reply_is_one_frame_to_its_end() {
+    let limits = FramerLimits { max_line_len: 20, max_bulk_len: 40, ..FramerLimits::default() };
+    let (mut whole, mut others) = (0, 0);
+    for seed in 1..=20_000 {
+        let mut random = Random(seed * 0x9e37_79b9);
+        let mut data = Vec::new();
+        (0..1 + random.below(8) / 7).for_each(|_| resp_random::reply(&mut random, &mut data, 1));
+        data.truncate(data.len() - (random.below(16) / 15) as usize);
+        for _ in 0..random.below(6) / 4 {
+            let at = random.below(data.len() as u64) as usize;
+            data[at] = b"+-:$*%~>|!=,(#_.;?0123456789\r\nx"[random.below(31) as usize];
+        }
+        let is_whole = Framer::new(limits).is_whole(&data);
+        let scan = Framer::new(limits).scan(&data, 1);
+        let one = scan.frames == 1 && scan.consumed == data.len();
+        assert!(one || !is_whole, "seed {seed}: {}", data.escape_ascii());
+        if one && b"+-:#_,($".contains(&data[0]) && !data.starts_with(b"$-1") && !data.starts_with(b"$?") {
+            assert!(is_whole, "seed {seed}: {}", data.escape_ascii());
+        }
+        (whole, others) = (whole + u32::from(is_whole), others + u32::from(!is_whole));
+    }
+    // Both are tried.
+    assert!(whole > 2_000 && others > 2_000, "{whole}, {others}");
+}
+
 #[test]
 fn framer_and_values_agree_on_every_end_of_random_streams() {
     let wide = ValueLimits { max_depth: 64, max_elements: 1 << 20, max_bytes: 1 << 20 };

@@ -1,4 +1,4 @@
-//! Replays every file in `tests/scenarios/`, whole and byte by byte. `SCH_BLESS=1` rewrites what is expected.
+//! Replays every file in `tests/scenarios/`, whole, byte by byte, and with each token's end before the start of the next. `SCH_BLESS=1` rewrites what is expected.
 #![allow(clippy::disallowed_methods)] // asks the environment whether to bless
 
 #[path = "support/scenario.rs"]
@@ -27,9 +27,11 @@ fn every_scenario_gives_the_actions_that_its_file_says() {
         } else if got != expected {
             failed.push(format!("{name}:\n{}", difference(&expected, &got)));
         }
-        let bytewise = replay(&got, Split::ByteByByte);
-        if bytewise != got {
-            failed.push(format!("{name}, byte by byte:\n{}", difference(&got, &bytewise)));
+        for split in [Split::ByteByByte, Split::Trailing] {
+            let again = replay(&got, split);
+            if again != got {
+                failed.push(format!("{name}, {split:?}:\n{}", difference(&got, &again)));
+            }
         }
     }
     assert!(failed.is_empty(), "{}", failed.join("\n"));

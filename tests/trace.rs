@@ -90,7 +90,7 @@ fn v3_a_trace_has_notifications_in_full_names_of_commands_and_no_value() {
         }
         let plain: String = match split {
             Split::Whole => trace.clone(),
-            Split::ByteByByte => trace.lines().filter_map(|l| l.strip_prefix("receive 1 raw:")).collect(),
+            _ => trace.lines().filter_map(|l| l.strip_prefix("receive 1 raw:")).collect(),
         };
         for shown in [
             ">4\\r\\n$6\\r\\nMOVING\\r\\n:2\\r\\n:15\\r\\n$3\\r\\nb:2\\r\\n",

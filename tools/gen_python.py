@@ -48,12 +48,13 @@ ENUMS = {
 }
 STATUS = ("OK", "EMPTY", "MORE", "ERR_")
 NUMBERS = ("SCH_ABI_VERSION", "SCH_VERSION_MAJOR", "SCH_VERSION_MINOR", "SCH_VERSION_PATCH", "SCH_HOST_SIZE")
-FLAGS = {"Waiting"}
+FLAGS = {"Waiting", "ReloadReason"}
 #: Struct of counters -> the class that shows them.
 COUNTERS = {
     "sch_counters": ("Counters", "Counters of a connection since it was made."),
     "sch_pool_counts": ("PoolCounters", "Counters of a pool since it was made."),
     "sch_endpoint_counters": ("EndpointCounters", "Counters of one endpoint of a pool."),
+    "sch_cluster_counts": ("ClusterCounters", "Counters of a cluster since it was made."),
 }
 OPAQUE = {"sch_config", "sch_conn", "sch_pool", "sch_cluster"}
 

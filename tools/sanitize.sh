@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Sanitizers, in three parts (all, or those named): c, address, thread. Before each, a program with a deliberate bug must be reported.
-#   c        the C and C++ programs and the C clients under AddressSanitizer and UndefinedBehaviorSanitizer, with libsch as it is
-#   address  Rust tests with everything but std under AddressSanitizer
-#   thread   tests of the pool with threads under ThreadSanitizer; std is not instrumented: see docs/TESTING.md
+# Sanitizers, in parts (all, or those named). Before each, programs with deliberate bugs must be reported.
+#   programs  the C and C++ programs under AddressSanitizer and UndefinedBehaviorSanitizer, with libsch as it is; `make test` has it, too
+#   clients   the C clients, likewise, in rows of the demos
+#   address   Rust tests with everything but std under AddressSanitizer
+#   thread    tests with threads under ThreadSanitizer; std is not instrumented: see docs/TESTING.md
 # Rust's sanitizers are behind a flag that the stable compiler takes with RUSTC_BOOTSTRAP=1.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -20,32 +21,39 @@ must_report() { # must_report WHAT PROGRAM [ARGUMENT]: it fails, and says what
     echo "a deliberate bug is reported: $what"
 }
 
-part_c() {
-    local flags=(-g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
-    step "C: the sanitizers are on"
-    clang "${flags[@]}" -w -o "$out/bug" tests/sanitizers/bug.c
+# What programs in C and C++ are compiled with.
+checked=(-g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+
+part_programs() {
+    step "C and C++ programs under AddressSanitizer and UndefinedBehaviorSanitizer"
+    clang "${checked[@]}" -w -o "$out/bug" tests/sanitizers/bug.c
     must_report heap-use-after-free "$out/bug"
-    must_report "signed integer overflow" "$out/bug" more
-    step "C and C++ programs"
-    cargo build --quiet --locked -p libsch -p sch-sim
+    must_report "signed integer overflow" "$out/bug" overflow
+    must_report "detected memory leaks" "$out/bug" leak
+    cargo build --quiet --locked -p libsch
     cp target/debug/libsch.so "$out/libsch.so.0"
-    local link=("$out/libsch.so.0" "-Wl,-rpath,$out")
-    for source in tests/c/*.c; do
-        clang -std=c11 "${flags[@]}" -Wall -Wextra -Wpedantic -Werror -Iinclude "$source" "${link[@]}" -o "$out/program"
-        "$out/program" | sed "s|^|$source: |"
+    local compile said source
+    for source in tests/c/*.c tests/c/*.cpp; do
+        compile=(clang -std=c11)
+        [ "${source%.cpp}" = "$source" ] || compile=(clang++ -std=c++17)
+        "${compile[@]}" "${checked[@]}" -Wall -Wextra -Wpedantic -Werror -Iinclude -Ibindings/c "$source" \
+            "$out/libsch.so.0" "-Wl,-rpath,$out" -lpthread -o "$out/program"
+        said=$("$out/program")
+        [ "$said" = ok ] || { echo "$source says: $said"; exit 1; }
+        echo "$source: ok"
     done
-    for source in tests/c/*.cpp; do
-        clang++ -std=c++17 "${flags[@]}" -Wall -Wextra -Wpedantic -Werror -Iinclude -Ibindings/c "$source" "${link[@]}" -o "$out/program"
-        "$out/program" | sed "s|^|$source: |"
-    done
-    step "the C clients, in two rows of the demo"
-    make --no-print-directory build/hiredis/libhiredis.a
-    clang -std=c11 -D_GNU_SOURCE "${flags[@]}" -DWITH_HIREDIS -Iinclude -Ibindings/c -isystem build/hiredis -o "$out/workload" \
-        examples/c/*.c build/hiredis/libhiredis.a "${link[@]}" \
-        -lssl -lcrypto -lpthread
+}
+
+part_clients() {
+    step "the C clients under AddressSanitizer and UndefinedBehaviorSanitizer, in rows of the demos"
+    make --no-print-directory BUILD=build/sanitize/clients HIREDIS=build/hiredis CC=clang CFLAGS="${checked[*]}" clients
+    local built=$out/clients sim=target/release/sch-sim
+    nm "$built/workload" | grep -q __asan_init && nm "$built/pool" | grep -q __asan_init || { echo "the clients are not instrumented"; exit 1; }
     # Without --check: how long things take under sanitizers says nothing. What is lost, doubled or misordered still fails.
-    python3 demo/run.py --redis-server --sim target/debug/sch-sim --workload "$out/workload" --only 1 4 --workers 2 --rate 50 \
+    python3 demo/run.py --redis-server --sim "$sim" --workload "$built/workload" --only 1 4 --workers 2 --rate 50 \
         --drivers managed tapped notified hiredis-sch
+    python3 demo/pool.py --sim "$sim" --pool "$built/pool" --only 1 3
+    python3 demo/cluster.py --sim "$sim" --workload "$built/workload" --only slot-migrate-existing
 }
 
 rust() { # rust SANITIZER [FLAG]: compiles the deliberate bug with it; the flags are left in RUSTFLAGS
@@ -69,8 +77,8 @@ part_thread() {
     # std comes without it, and the compiler wants to hear that we know.
     rust thread -Cunsafe-allow-abi-mismatch=sanitizer
     must_report "data race" "$out/bug-thread" race
-    cargo test --locked --target "$target" --target-dir "$out/thread" --test pool_threads
+    cargo test --locked --target "$target" --target-dir "$out/thread" --test pool_threads --test cluster_threads
 }
 
-[ $# -gt 0 ] || set -- c address thread
+[ $# -gt 0 ] || set -- programs clients address thread
 for part in "$@"; do (part_"$part"); done

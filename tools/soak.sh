@@ -21,13 +21,14 @@ bounded() { # bounded SECONDS WHAT COMMAND...: over the bound is no failure
 if [ ! -x "$tools/bin/cargo-fuzz" ]; then cargo install --quiet --locked --root "$tools" cargo-fuzz; fi
 export PATH=$tools/bin:$PATH
 echo "building"
-cargo test --quiet --locked --no-run --test model --test abi_random
+cargo test --quiet --locked --no-run --test model --test abi_random --test exhaustion
 RUSTC_BOOTSTRAP=1 cargo fuzz build --target-dir build/fuzz
 began=$(date +%s)
 
 cases=$((all * 20)) seeds=$((all * 4))
 PROPTEST_CASES=$cases bounded $((all * 3 / 10)) "model test, up to $cases cases" cargo test --locked --test model
 SCH_SEEDS=$seeds bounded $((all * 2 / 10)) "calls through the C ABI, up to $seeds seeds" cargo test --locked --test abi_random
+SCH_LONG=1 bounded $((all / 10)) "every pair of inputs in every situation" cargo test --locked --test exhaustion
 for target in framer notification ffi; do
     mkdir -p "build/soak/$target"
     seconds=$((all * 5 / 30))

@@ -15,6 +15,8 @@ make --no-print-directory clients
 step "unit tests, scenarios, probes, C ABI, simulator"
 cargo test --locked --workspace --no-fail-fast
 
+tools/sanitize.sh programs
+
 step "the binary interface is as committed"
 tools/abi_guard.sh
 

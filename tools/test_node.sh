@@ -1,12 +1,12 @@
 #!/bin/sh
-# The Node package: built, its types, all its tests, its benchmark. Needs node, npm, redis-server and valgrind.
+# The Node package: built, its types and those of examples/node, all its tests, its benchmark. Needs node, npm, redis-server and
+# valgrind.
 set -eu
 cd "$(dirname "$0")/.."
 cargo build --locked -q -p sch-sim
+tools/build_node.sh
 cd bindings/node
-npm ci --silent --no-audit --no-fund
-node scripts/addon.mjs --release
-npx --no-install tsc -p tsconfig.json
 npx --no-install tsc -p test/types
+npx --no-install tsc -p test/types/examples
 npm test --silent
 node bench/receive.mjs

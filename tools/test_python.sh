@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The Python package: types, declarations, scenarios, misuse, streams end to end, the wheel, the benchmark.
+# The Python package: types (also of examples/python), declarations, scenarios, misuse, streams end to end, the wheel, the benchmark.
 # SCH_LONG=1: every scenario of the simulator against every kind of stream; without it two of them.
 # Needs python3 with venv, redis-server and a C compiler. The tools are installed once into build/venv.
 set -euo pipefail
@@ -18,5 +18,6 @@ export SCH_SIM="${SCH_SIM:-$PWD/target/$profile/sch-sim}"
 
 python3 tools/gen_python.py --check
 (cd bindings/python && "../../$venv/bin/mypy")
+MYPYPATH=bindings/python "$venv/bin/mypy" --strict examples/python
 "$venv/bin/pytest" -q bindings/python "$@"
 if [ "$profile" = release ]; then "$venv/bin/python" bindings/python/bench.py; fi

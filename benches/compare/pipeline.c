@@ -134,15 +134,19 @@ static void await(struct client *c, size_t replies) {
     }
 }
 
-static sch_conn *managed(uint64_t *transport) {
+/* One for all connections, as a driver has it. */
+static sch_config *settings(void) {
     sch_config *config = NULL;
-    sch_conn *conn = NULL;
-    sch_dial d;
     MUST(sch_config_new(&config) == SCH_OK);
     sch_config_set_host(config, "127.0.0.1", 9);
     sch_config_set_port(config, 6379);
+    return config;
+}
+
+static sch_conn *managed(const sch_config *config, uint64_t *transport) {
+    sch_conn *conn = NULL;
+    sch_dial d;
     MUST(sch_conn_new(SCH_ABI_VERSION, config, &conn) == SCH_OK);
-    sch_config_free(config);
     memset(&d, 0, sizeof d);
     d.struct_size = sizeof d;
     MUST(sch_conn_dial(conn, now_ns(), 0, &d) == SCH_OK);
@@ -163,7 +167,9 @@ static struct client connect_to(int port, bool with) {
     MUST(connect(c.fd, (struct sockaddr *)&to, sizeof to) == 0);
     setsockopt(c.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     if (with) {
-        c.sch = managed(&c.transport);
+        sch_config *config = settings();
+        c.sch = managed(config, &c.transport);
+        sch_config_free(config);
         actions(&c);
     }
     submit(&c, HELLO, sizeof HELLO - 1);
@@ -225,13 +231,14 @@ static void memory(void) {
     static const char map[] = "%1\r\n$5\r\nproto\r\n:3\r\n", get[] = "*2\r\n$3\r\nGET\r\n$1\r\nk\r\n";
     static const char replies[] = "+OK\r\n$5\r\nhello\r\n";
     struct mallinfo2 before, after;
+    sch_config *config = settings();
     size_t i;
     for (i = 0; i < CONNECTIONS; i++) all[i].fd = -1;
     before = mallinfo2();
     for (i = 0; i < CONNECTIONS; i++) {
         struct client *c = &all[i];
         bool active = false;
-        c->sch = managed(&c->transport);
+        c->sch = managed(config, &c->transport);
         actions(c);
         submit(c, HELLO, sizeof HELLO - 1);
         received(c, (const uint8_t *)map, sizeof map - 1);
@@ -243,6 +250,7 @@ static void memory(void) {
         actions(c);
     }
     after = mallinfo2();
+    sch_config_free(config);
     printf("memory of an idle connection\t%zu\tbytes\t%s\n", (after.uordblks - before.uordblks) / CONNECTIONS, GOAL_BYTES);
 }
 

@@ -1,9 +1,10 @@
 /* Workers that count: each numbers its INCRs, checks every reply and the final counter, and measures how long it waited.
- * Prints one line of JSON. Exit code 1 if anything was doubled, misordered, or lost without being reported. */
+ * Prints one line of JSON after its time, or after SIGTERM. Exit code 1 if anything was doubled, misordered, or lost without being reported. */
 #include "driver.h"
 #include "support.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +37,13 @@ static const struct driver *const drivers[] = {&driver_plain, &driver_managed, &
                                                &driver_hiredis, &driver_hiredis_sch,
 #endif
 };
+
+static volatile sig_atomic_t stopped;
+
+static void stop(int signal) {
+    (void)signal;
+    stopped = 1;
+}
 
 static void sample(struct worker *w, uint64_t ns) {
     if (w->sample_count < MAX_SAMPLES) w->samples[w->sample_count++] = (uint32_t)(ns / 1000);
@@ -94,7 +102,7 @@ static void *work(void *argument) {
     const char *last[2] = {"GET", key}, *first[2] = {"DEL", key};
     snprintf(key, sizeof key, "count:%s:%d", o->prefix, w->id);
     for (tries = 0; tries < 100 && o->driver->command(client, 2, first, 2000, &value) != RESULT_OK; tries++) {}
-    while (now_ns() < end) {
+    while (!stopped && now_ns() < end) {
         uint64_t now = now_ns();
         if (now < next) {
             struct timespec pause = {0, (long)(next - now < 1000000 ? next - now : 1000000)};
@@ -166,6 +174,7 @@ int main(int argc, char **argv) {
     size_t count = 0;
     int i, bad;
     if (parse(argc, argv, &o)) return 2;
+    signal(SIGTERM, stop);
     workers = calloc((size_t)o.workers, sizeof *workers);
     memset(&sum, 0, sizeof sum);
     for (i = 0; i < o.workers; i++) {

@@ -6,6 +6,7 @@
 import { connect } from '../../bindings/node/dist/index.mjs';
 
 const [host = '127.0.0.1', port = '6379', seconds = '10'] = process.argv.slice(2);
+/** @param {string[]} args */
 const encode = (...args) => `*${args.length}\r\n${args.map((a) => `$${Buffer.byteLength(a)}\r\n${a}\r\n`).join('')}`;
 
 const socket = connect({ host, port: Number(port) });
@@ -21,7 +22,7 @@ let last = 0;
 let text = '';
 socket.on('data', (chunk) => {
   const lines = (text + chunk.toString('latin1')).split('\r\n');
-  text = lines.pop();
+  text = lines.pop() ?? '';
   const numbers = lines.filter((line) => /^:\d+$/.test(line)).map((line) => Number(line.slice(1)));
   last = numbers.at(-1) ?? last;
 });

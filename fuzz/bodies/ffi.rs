@@ -16,6 +16,7 @@ use sch::ffi::event::*;
 use sch::ffi::join::*;
 use sch::ffi::pool::*;
 use sch::ffi::push::*;
+use sch::ffi::receive::*;
 use sch::ffi::status::*;
 use sch::ffi::version::*;
 
@@ -350,17 +351,35 @@ impl Play<'_> {
         let data = data.to_vec().into_boxed_slice();
         let mut spans = vec![sch_span { data: null(), len: UNTOUCHED as usize }; cap].into_boxed_slice();
         let (mut consumed, mut count) = (UNTOUCHED as usize, UNTOUCHED as usize);
-        let status = c!(sch_conn_receive(
-            raw,
-            now,
-            id,
-            data.as_ptr(),
-            data.len(),
-            spans.as_mut_ptr(),
-            cap,
-            &mut consumed,
-            &mut count
-        ));
+        // Which of the two calls it is takes no byte of the program: those that are kept stay what they are.
+        let status = if self.calls.is_multiple_of(2) {
+            c!(sch_conn_receive(
+                raw,
+                now,
+                id,
+                data.as_ptr(),
+                data.len(),
+                spans.as_mut_ptr(),
+                cap,
+                &mut consumed,
+                &mut count
+            ))
+        } else {
+            let mut call = sch_receive_call {
+                struct_size: size_of::<sch_receive_call>() as u32,
+                now_ns: now,
+                transport: id,
+                spans: spans.as_mut_ptr(),
+                cap,
+                consumed,
+                count,
+                // SAFETY: all zeros is a call.
+                ..unsafe { core::mem::zeroed() }
+            };
+            let status = c!(sch_conn_receive_with(raw, data.as_ptr(), data.len(), &mut call));
+            (consumed, count) = (call.consumed, call.count);
+            status
+        };
         if self.said(status) < 0 {
             assert_eq!((consumed, count), (UNTOUCHED as usize, UNTOUCHED as usize));
             return assert!(spans.iter().all(|span| span.len == UNTOUCHED as usize));

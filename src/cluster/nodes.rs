@@ -129,10 +129,11 @@ impl Nodes {
         old.into_iter().for_each(|id| self.remove(id));
     }
 
-    /// Forgets the oldest of those that are gone until there are `max`: for hosts that do not poll.
+    /// Forgets the oldest of those that are gone until there are `max`: for hosts that do not poll. Who was told to dial one
+    /// is told to drain it.
     pub(super) fn shrink(&mut self, max: usize) {
         let surplus = self.by_id.len().saturating_sub(max);
-        let is_gone = |node: &Node| !node.is_listed && node.slots == 0;
+        let is_gone = |node: &Node| !node.is_listed && node.slots == 0 && !node.told_owner;
         let old: Vec<NodeId> =
             self.iter().filter(|(_, node)| is_gone(node)).map(|(id, _)| id).take(surplus).collect();
         old.into_iter().for_each(|id| self.remove(id));
@@ -142,6 +143,11 @@ impl Nodes {
         if let Some(node) = self.by_id.remove(&id) {
             self.by_endpoint.remove(&node.endpoint);
         }
+    }
+
+    /// How many were told to be dialled, and not yet to be drained.
+    pub(super) fn told(&self) -> usize {
+        self.by_id.values().filter(|node| node.told_owner).count()
     }
 
     /// The next to dial.

@@ -39,7 +39,7 @@ pub(super) struct State {
     replay: Vec<(Option<u64>, Plan)>,
     asked: Option<Asked>,
     moved: VecDeque<ClusterAction>,
-    /// Taken from the above, and not yet by the host.
+    /// Found, and not yet taken by the host.
     next: Option<ClusterAction>,
 }
 
@@ -318,11 +318,7 @@ impl State {
     }
 
     fn install(&mut self, draft: &Draft) {
-        let most = self.config.limits.max_nodes;
         self.nodes.unlist();
-        // What is gone and was not told yet is beside what comes.
-        let room = most.saturating_mul(2);
-        self.nodes.shrink(room.saturating_sub(draft.nodes.len()));
         let ids: Vec<Option<NodeId>> =
             draft.nodes.iter().map(|node| self.nodes.find_or_add(&node.endpoint, usize::MAX)).collect();
         for (node, id) in draft.nodes.iter().zip(&ids) {
@@ -344,42 +340,53 @@ impl State {
             self.set_owner(slot, owners[usize::from(slot)]);
         }
         self.nodes.sweep();
+        // What is gone and was not told yet is beside what came.
+        self.nodes.shrink(self.config.limits.max_nodes.saturating_mul(2));
     }
 
     // ---- actions -------------------------------------------------------------------------------------------------
 
-    /// The next action, which stays until [`State::take`].
+    /// The next action. It stays until [`State::take`].
     pub(super) fn front(&mut self) -> Option<&ClusterAction> {
-        if self.next.is_none() {
+        // Subscriptions that nobody took may have gone elsewhere since.
+        if matches!(self.next, None | Some(ClusterAction::MoveShardedSubscriptions { .. })) {
             self.next = self.find_action();
         }
         self.next.as_ref()
     }
 
+    /// What [`State::front`] has found goes to the host.
     pub(super) fn take(&mut self) -> Option<ClusterAction> {
-        self.front()?;
-        self.next.take()
+        let action = self.next.take();
+        if let Some(ClusterAction::MoveShardedSubscriptions { to, slots, .. }) = &action {
+            self.counters.subscriptions_moved += slots.len() as u64;
+            self.subscriptions.sent(slots, *to);
+        }
+        action
     }
 
     fn find_action(&mut self) -> Option<ClusterAction> {
         if let Some(moved) = self.moved.pop_front() {
             return Some(moved);
         }
+        // Of a host that polls too little, no more is dialled than a map may have.
+        let many = self.nodes.stirred && self.nodes.told() >= self.config.limits.max_nodes;
+        if let Some(drain) = many.then(|| self.drain()).flatten() {
+            return Some(drain);
+        }
         if let Some((node, endpoint)) = self.nodes.stirred.then(|| self.nodes.poll_dial()).flatten() {
             self.counters.nodes_dialled += 1;
             return Some(ClusterAction::DialNode { node, endpoint });
         }
         if self.subscriptions.stirred {
-            if let Some((from, to, slots)) = self.subscriptions.poll(&self.map) {
-                self.counters.subscriptions_moved += slots.len() as u64;
+            if let Some((from, to, slots)) = self.subscriptions.find(&self.map) {
                 return Some(ClusterAction::MoveShardedSubscriptions { from, to, slots });
             }
             self.subscriptions.stirred = false;
         }
         if self.nodes.stirred {
-            if let Some((node, endpoint, gone)) = self.nodes.poll_drain() {
-                self.counters.nodes_drained += 1;
-                return Some(ClusterAction::DrainNode { node, endpoint, gone });
+            if let Some(drain) = self.drain() {
+                return Some(drain);
             }
             self.nodes.stirred = false;
         }
@@ -387,6 +394,12 @@ impl State {
         self.counters.reloads += 1;
         let node = self.whom_to_ask(ask.turn);
         Some(ClusterAction::ReloadSlots { reasons: ask.reasons, attempt: ask.attempt, seq, node })
+    }
+
+    fn drain(&mut self) -> Option<ClusterAction> {
+        let (node, endpoint, gone) = self.nodes.poll_drain()?;
+        self.counters.nodes_drained += 1;
+        Some(ClusterAction::DrainNode { node, endpoint, gone })
     }
 
     /// Owners in turn; where there are none, any node that is listed.

@@ -46,18 +46,21 @@ impl Subscriptions {
         self.stirred |= self.slots.contains_key(&slot);
     }
 
-    /// All that go from one node to another, the lowest slot first.
-    pub(super) fn poll(&mut self, map: &SlotMap) -> Option<(Option<NodeId>, NodeId, SlotRanges)> {
+    /// All that go from one node to another, the lowest slot first. They stay where they are until [`Subscriptions::sent`].
+    pub(super) fn find(&self, map: &SlotMap) -> Option<(Option<NodeId>, NodeId, SlotRanges)> {
         let way =
             |slot: u16, on: Option<NodeId>| map.owner(slot).filter(|to| Some(*to) != on).map(|to| (on, to));
         let (from, to) = self.slots.iter().find_map(|(slot, entry)| way(*slot, entry.on))?;
-        let mut slots = Vec::new();
-        for (slot, entry) in &mut self.slots {
-            if way(*slot, entry.on) == Some((from, to)) {
+        let same = self.slots.iter().filter(|(slot, entry)| way(**slot, entry.on) == Some((from, to)));
+        Some((from, to, ranges(same.map(|(slot, _)| *slot))))
+    }
+
+    /// The host was told that these go there.
+    pub(super) fn sent(&mut self, slots: &SlotRanges, to: NodeId) {
+        for slot in slots.slots() {
+            if let Some(entry) = self.slots.get_mut(&slot) {
                 entry.on = Some(to);
-                slots.push(*slot);
             }
         }
-        Some((from, to, ranges(slots)))
     }
 }

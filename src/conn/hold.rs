@@ -29,6 +29,25 @@ impl Hold {
         self.bytes.is_empty() && self.commands.is_empty()
     }
 
+    /// Bytes of a command that is not whole yet.
+    pub(super) fn add_part(&mut self, part: &[u8]) {
+        self.bytes.extend_from_slice(part);
+        self.partial += part.len();
+    }
+
+    /// A command is whole with its `last` part.
+    pub(super) fn add(&mut self, command: HeldCommand, last: &[u8]) {
+        self.bytes.extend_from_slice(last);
+        self.partial = 0;
+        self.commands.push_back(command);
+    }
+
+    /// The command that is not whole yet goes out in another form, or not at all.
+    pub(super) fn drop_part(&mut self) {
+        self.bytes.truncate(self.bytes.len() - self.partial);
+        self.partial = 0;
+    }
+
     /// Withdraws a held command; its number stays, without bytes and without a reply. False if it is not here, or if
     /// others depend on it (a transaction, a change of the session).
     pub(super) fn withdraw(&mut self, number: CommandNumber) -> bool {

@@ -5,6 +5,7 @@ use crate::config::Limits;
 use crate::conn::effect::Watched;
 use crate::conn::inflight::{InFlight, Special};
 use crate::notification::{Kind, SNIFF_LIMIT, Sniff, sniff};
+use crate::rare::Rare;
 use crate::resp::framer::{FrameError, Framer, Stop};
 use core::ops::Range;
 
@@ -79,18 +80,24 @@ enum Stage {
     Passing,
 }
 
+/// Bytes that are copied.
+#[derive(Debug, Default)]
+struct Aside {
+    /// Undecided ones of earlier calls.
+    kept: Vec<u8>,
+    /// How many of `kept` are the leading attribute.
+    attribute: usize,
+    /// Head of the reply that is read.
+    capture: Vec<u8>,
+}
+
 /// The reading side of a transport.
 #[derive(Debug)]
 pub(super) struct Inbound {
     framer: Framer,
     stage: Stage,
-    /// Undecided bytes of earlier calls.
-    kept: Vec<u8>,
-    /// How many of `kept` are the leading attribute.
-    attribute: usize,
+    aside: Rare<Aside>,
     overflow: bool,
-    /// Head of the reply that is read.
-    pub(super) capture: Vec<u8>,
     /// Part of a frame has been passed to the host.
     partly_passed: bool,
     /// Messages are read whole, because two transports deliver them.
@@ -108,10 +115,8 @@ impl Inbound {
         Self {
             framer: Framer::new(limits.framer),
             stage: Stage::Flow,
-            kept: Vec::new(),
-            attribute: 0,
+            aside: Rare::default(),
             overflow: false,
-            capture: Vec::new(),
             partly_passed: false,
             read_messages: false,
             uncounted: false,
@@ -137,13 +142,47 @@ impl Inbound {
 
     /// Bytes kept back; valid until the next step.
     pub(super) fn kept(&self) -> &[u8] {
-        &self.kept
+        self.aside.get().map_or(&[], |aside| &aside.kept)
+    }
+
+    fn attribute(&self) -> usize {
+        self.aside.get().map_or(0, |aside| aside.attribute)
+    }
+
+    fn keep(&mut self, data: &[u8]) {
+        self.aside.make().kept.extend_from_slice(data);
     }
 
     /// Drops what was kept, once the caller has used it.
     pub(super) fn clear_kept(&mut self) {
-        self.kept.clear();
-        self.attribute = 0;
+        if let Some(aside) = self.aside.get_mut() {
+            aside.kept.clear();
+            aside.attribute = 0;
+        }
+    }
+
+    /// The head of the reply that has been read. Its memory comes back with `put_back`.
+    pub(super) fn take_capture(&mut self) -> Vec<u8> {
+        self.aside.get_mut().map(|aside| core::mem::take(&mut aside.capture)).unwrap_or_default()
+    }
+
+    pub(super) fn put_back(&mut self, capture: Vec<u8>) {
+        self.aside.make().capture = capture;
+    }
+
+    /// Gives memory back between two frames.
+    pub(super) fn rest(&mut self) {
+        let at_boundary = self.at_boundary();
+        self.aside.give_back_if(|aside| at_boundary && aside.kept.is_empty());
+    }
+
+    /// `data` is one whole reply, and would pass as it is.
+    pub(super) fn takes_plain(&self, data: &[u8]) -> bool {
+        self.at_boundary()
+            && !self.raw
+            && !self.uncounted
+            && !self.partly_passed
+            && self.framer.is_whole(data)
     }
 
     /// Looks at the next bytes. `data` is not empty.
@@ -159,6 +198,29 @@ impl Inbound {
         self.undecided(data, limits)
     }
 
+    /// Replies that pass and are only counted: how many bytes of them there are, and what is wrong after these. `None`: the next
+    /// bytes are something else.
+    #[inline]
+    pub(super) fn plain(&mut self, data: &[u8], owed: &mut InFlight) -> Option<(usize, Option<FrameError>)> {
+        let leads = matches!(data[0], b'>' | b'|') && self.framer.at_boundary();
+        if self.stage != Stage::Flow || self.raw || leads {
+            return None;
+        }
+        let run = if self.uncounted { u64::MAX } else { owed.plain_run() };
+        if run == 0 {
+            return None;
+        }
+        let scan = self.framer.scan(data, run);
+        if self.uncounted {
+            owed.pop_about(scan.frames);
+        } else if scan.frames > 0 {
+            owed.pop_plain(scan.frames);
+        }
+        self.partly_passed = !self.framer.at_boundary();
+        let error = if let Stop::Error(error) = scan.stop { Some(error) } else { None };
+        Some((scan.consumed, error))
+    }
+
     /// Ordinary replies. `None`: a push or an attribute begins.
     fn flow(&mut self, data: &[u8], owed: &mut InFlight, limits: &Limits) -> Option<Next> {
         let boundary = self.framer.at_boundary();
@@ -167,20 +229,8 @@ impl Inbound {
             self.overflow = false;
             return None;
         }
-        let run = if self.uncounted { u64::MAX } else { owed.plain_run() };
-        if run > 0 {
-            let scan = self.framer.scan(data, run);
-            if self.uncounted {
-                owed.pop_about(scan.frames);
-            } else if scan.frames > 0 {
-                owed.pop_plain(scan.frames);
-            }
-            self.partly_passed = !self.framer.at_boundary();
-            let event = match scan.stop {
-                Stop::Error(error) => Event::Broken(error),
-                _ => Event::None,
-            };
-            return Some(Next { consumed: scan.consumed, pass: Pass::Yes, event });
+        if let Some((consumed, error)) = self.plain(data, owed) {
+            return Some(Next { consumed, pass: Pass::Yes, event: error.map_or(Event::None, Event::Broken) });
         }
         if matches!(owed.front_special(), Some(Special::Watched(Watched::Exec { uncountable: true, .. }))) {
             self.uncounted = true;
@@ -193,12 +243,13 @@ impl Inbound {
             Some(Special::Pushes { .. }) if own => Pass::No,
             Some(_) => Pass::Yes,
         };
+        let capture = &mut self.aside.make().capture;
         if boundary {
-            self.capture.clear();
+            capture.clear();
         }
         let scan = self.framer.scan_one(data);
-        let room = limits.max_reply_bytes.saturating_sub(self.capture.len());
-        self.capture.extend_from_slice(&data[..scan.consumed.min(room)]);
+        let room = limits.max_reply_bytes.saturating_sub(capture.len());
+        capture.extend_from_slice(&data[..scan.consumed.min(room)]);
         self.partly_passed = pass == Pass::Yes && !self.framer.at_boundary();
         let event = match scan.stop {
             Stop::Error(error) => Event::Broken(error),
@@ -221,7 +272,7 @@ impl Inbound {
                     if let Stop::Error(error) = scan.stop {
                         return self.broken(at, error);
                     }
-                    if self.kept.len() + at > limits.max_attribute_bytes {
+                    if self.kept().len() + at > limits.max_attribute_bytes {
                         self.stage =
                             if scan.frames > 0 { Stage::AfterLongAttribute } else { Stage::LongAttribute };
                         self.partly_passed = true;
@@ -229,7 +280,7 @@ impl Inbound {
                     }
                     if scan.frames > 0 {
                         self.stage = Stage::AfterAttribute;
-                        self.attribute = self.kept.len() + at;
+                        self.aside.make().attribute = self.kept().len() + at;
                     }
                 }
                 Stage::AfterAttribute if data[at] == b'>' => {
@@ -269,8 +320,11 @@ impl Inbound {
                     Name::NeedMore => at = data.len(),
                     Name::Known(stage) => {
                         // The framer has not seen what was kept of the push: at most a few dozen bytes.
-                        let seen = self.attribute.min(self.kept.len());
-                        if let Stop::Error(error) = self.framer.scan_one(&self.kept[seen..]).stop {
+                        let kept = self.aside.get().map_or(&[][..], |aside| {
+                            let seen = aside.attribute.min(aside.kept.len());
+                            &aside.kept[seen..]
+                        });
+                        if let Stop::Error(error) = self.framer.scan_one(kept).stop {
                             return self.broken(at, error);
                         }
                         self.stage = stage;
@@ -298,7 +352,7 @@ impl Inbound {
             }
         }
         if !self.overflow {
-            self.kept.extend_from_slice(data);
+            self.keep(data);
         }
         Next { consumed: data.len(), pass: Pass::No, event: Event::None }
     }
@@ -310,7 +364,7 @@ impl Inbound {
         if let Stop::Error(error) = scan.stop {
             return Some(self.broken(*at, error));
         }
-        let too_long = self.kept.len() + *at > limits.max_push_bytes;
+        let too_long = self.kept().len() + *at > limits.max_push_bytes;
         if let Stage::Read { confirmation } = self.stage
             && too_long
         {
@@ -320,16 +374,16 @@ impl Inbound {
         }
         if too_long {
             self.overflow = true;
-            self.kept.clear();
+            self.aside.make().kept.clear();
         }
         if scan.frames == 0 {
             return None;
         }
-        let raw = if self.kept.is_empty() {
+        let raw = if self.kept().is_empty() {
             Raw::Data(push..*at)
         } else {
-            self.kept.extend_from_slice(&data[..*at]);
-            Raw::Kept(self.attribute)
+            self.keep(&data[..*at]);
+            Raw::Kept(self.attribute())
         };
         let (event, pass) = match self.stage {
             Stage::Ours(kind) => (Event::Notification(kind, (!self.overflow).then_some(raw)), Pass::No),
@@ -337,14 +391,14 @@ impl Inbound {
             _ => (Event::Message(raw), Pass::Yes),
         };
         self.stage = Stage::Flow;
-        if self.kept.is_empty() {
-            self.attribute = 0;
+        if self.kept().is_empty() {
+            self.clear_kept();
         }
         Some(Next { consumed: *at, pass, event })
     }
 
     fn pass(&mut self, consumed: usize, event: Event) -> Next {
-        let pass = if self.kept.is_empty() { Pass::Yes } else { Pass::AfterKept };
+        let pass = if self.kept().is_empty() { Pass::Yes } else { Pass::AfterKept };
         Next { consumed, pass, event }
     }
 
@@ -354,7 +408,7 @@ impl Inbound {
     }
 
     fn name(&self, data: &[u8]) -> Name {
-        let early = &self.kept[self.attribute.min(self.kept.len())..];
+        let early = &self.kept()[self.attribute().min(self.kept().len())..];
         let mut joined = [0; SNIFF_LIMIT];
         let prefix = if early.is_empty() {
             &data[..data.len().min(SNIFF_LIMIT)]

@@ -185,6 +185,7 @@ impl InFlight {
     }
 
     /// How many replies can be counted off before one must be looked at.
+    #[inline]
     pub(super) fn plain_run(&self) -> u64 {
         match self.specials.front() {
             Some((position, _)) => position - self.front,
@@ -203,14 +204,21 @@ impl InFlight {
 
     /// Counts off `n` plain replies; `n` is at most `plain_run`.
     pub(super) fn pop_plain(&mut self, n: u64) {
-        let n = n as usize;
-        if n == self.entries.len() {
-            self.entries.clear();
-        } else {
-            self.entries.drain(..n);
+        match n as usize {
+            1 => _ = self.entries.pop_front(),
+            all if all == self.entries.len() => self.entries.clear(),
+            some => _ = self.entries.drain(..some),
         }
-        self.front += n as u64;
-        self.number += n as u64;
+        self.front += n;
+        self.number += n;
+        self.skip_silent();
+    }
+
+    /// Counts off one plain reply; `plain_run` is not 0.
+    pub(super) fn pop_one_plain(&mut self) {
+        self.entries.pop_front();
+        self.front += 1;
+        self.number += 1;
         self.skip_silent();
     }
 
@@ -236,6 +244,12 @@ impl InFlight {
             Some((position, special)) if *position == self.front => Some(special),
             _ => None,
         }
+    }
+
+    /// The next command was refused before it was written.
+    #[inline]
+    pub(super) fn is_front_refused(&self) -> bool {
+        matches!(self.specials.front(), Some((position, Special::Refused)) if *position == self.front)
     }
 
     /// The next reply answers a command of libsch's own.

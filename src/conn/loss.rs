@@ -32,12 +32,13 @@ impl Connection {
     }
 
     fn lose(&mut self, number: CommandNumber, outcome: LostOutcome, class: Class) {
-        self.counters.commands_lost += 1;
+        self.counters.make().commands_lost += 1;
         if let Some(handoff) = &mut self.handoff {
             handoff.lost += 1;
         }
         let text: &[u8] = match (self.config.on_loss, outcome) {
             (OnLoss::Report | OnLoss::Close, _) => b"",
+            _ if self.stuck => b"",
             (_, LostOutcome::Unknown) => UNKNOWN.as_bytes(),
             (_, LostOutcome::NotExecuted) => NOT_EXECUTED.as_bytes(),
             (_, LostOutcome::NeverWritten) => NEVER_WRITTEN.as_bytes(),
@@ -62,8 +63,12 @@ impl Connection {
 
     /// Accounts for the transport that was current. `goes_on`: held and unwritten commands wait for the next one.
     pub(super) fn account(&mut self, mut t: Box<Transport>, unwritten: &[u8], goes_on: bool) {
-        if t.inbound.is_partly_passed() && self.config.can_reset_parser {
-            self.emit(Action::ResetParser);
+        if t.inbound.is_partly_passed() {
+            if self.config.can_reset_parser {
+                self.emit(Action::ResetParser);
+            } else {
+                self.stuck = true;
+            }
         }
         let (tail, cut) =
             if self.is_managed() { self.take_unwritten(&mut t, unwritten) } else { Default::default() };
@@ -101,7 +106,8 @@ impl Connection {
         let mut tail = Unwritten::default();
         let mut cut = Vec::new();
         // The command that is still being submitted is the last on the wire, unless its beginning is held.
-        if self.out.open.is_some() && self.hold.partial == 0 && !self.out.discarding && !self.out.broken {
+        let held_part = self.hold.get().map_or(0, |hold| hold.partial);
+        if self.out.open.is_some() && held_part == 0 && !self.out.discarding && !self.out.broken {
             let passed = self.out.reader.len() as usize;
             if passed <= left {
                 tail.partial = passed;
@@ -147,7 +153,9 @@ impl Connection {
             self.put_back(tail, false, false);
         }
         let mut out = Vec::new();
-        self.hold.copy_to(&mut out);
+        if let Some(hold) = self.hold.get() {
+            hold.copy_to(&mut out);
+        }
         out
     }
 
@@ -158,19 +166,22 @@ impl Connection {
             self.break_transaction(&mut tail, open);
         }
         let mut bytes = bytes::BytesMut::from(&tail.bytes[..]);
-        bytes.unsplit(core::mem::take(&mut self.hold.bytes));
-        self.hold.bytes = bytes;
-        if self.hold.partial == 0 {
-            self.hold.partial = tail.partial;
+        let hold = self.hold.make();
+        bytes.unsplit(core::mem::take(&mut hold.bytes));
+        hold.bytes = bytes;
+        if hold.partial == 0 {
+            hold.partial = tail.partial;
         }
         let held = tail.commands.len() as u64;
         for command in tail.commands.into_iter().rev() {
-            self.hold.commands.push_front(command);
+            hold.commands.push_front(command);
         }
         if let Some(handoff) = &mut self.handoff {
             handoff.held += held;
         }
-        self.counters.commands_held += held;
+        if held > 0 {
+            self.counters.make().commands_held += held;
+        }
     }
 
     /// CLIENT REPLY SKIP ended with the lost transport and the command it prefixes did not: they stay together (F5), else
@@ -186,7 +197,9 @@ impl Connection {
     }
 
     fn break_transaction(&mut self, tail: &mut Unwritten, open: bool) {
-        let first = tail.commands.front().map_or(CommandNumber::MAX, |c| c.number);
+        // What is held was on no transport either: a transaction that begins there goes on.
+        let first = tail.commands.front().or_else(|| self.hold.get().and_then(|hold| hold.commands.front()));
+        let first = first.map_or(CommandNumber::MAX, |c| c.number);
         let mut rebuilt = Vec::with_capacity(tail.bytes.len());
         let (mut at, mut within) = (0, open);
         for command in &mut tail.commands {
@@ -213,7 +226,7 @@ impl Connection {
         }
         rebuilt.extend_from_slice(&tail.bytes[at..]);
         tail.bytes = rebuilt;
-        let tx = &mut self.out.tx;
+        let tx = self.out.tx.make();
         if tx.multi.is_some_and(|m| m < first) {
             *tx = Default::default();
             tx.broken = true;
@@ -226,8 +239,8 @@ impl Connection {
 
     /// Held commands come back as never written; those of a broken transaction are not executed.
     pub(super) fn hand_back(&mut self) {
-        self.hold.compact();
-        let mut hold = core::mem::take(&mut self.hold);
+        let mut hold = self.hold.take();
+        hold.compact();
         if hold.partial > 0 {
             let whole = hold.bytes.len() - hold.partial;
             hold.bytes.truncate(whole);
@@ -257,7 +270,7 @@ impl Connection {
     }
 
     fn emit_hand_back(&mut self, first: CommandNumber, count: u64, data: Vec<u8>) {
-        self.counters.commands_handed_back += count;
+        self.counters.make().commands_handed_back += count;
         self.emit(Action::HandBack { first, count, data });
     }
 
@@ -293,7 +306,7 @@ fn open_transaction(
     let goes_on = tail.commands.front().is_some_and(|c| queued(&c.entry)) && !begins_anew;
     let open = match tail.commands.front() {
         Some(_) => goes_on,
-        None => out.tx.multi.is_some(),
+        None => out.multi().is_some(),
     };
     if !open || ended {
         return None;

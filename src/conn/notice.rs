@@ -61,7 +61,7 @@ impl Connection {
         self.count(kind);
         let conn = self.transport(slot).map_or(0, |t| t.id);
         if malformed {
-            self.counters.notifications_malformed += 1;
+            self.counters.make().notifications_malformed += 1;
             self.log(Level::Warn, || {
                 format!("event=malformed conn={conn} what={defects} type={notification}")
             });
@@ -88,7 +88,7 @@ impl Connection {
     }
 
     fn count(&mut self, kind: Kind) {
-        let c = &mut self.counters;
+        let c = self.counters.make();
         *match kind {
             Kind::Moving => &mut c.notifications_moving,
             Kind::Migrating => &mut c.notifications_migrating,
@@ -102,10 +102,10 @@ impl Connection {
 
     fn judge(&mut self, now: Timestamp, n: &Notification, ender: Option<Kind>) -> bool {
         let (age, limit) = (self.config.mark_age, self.config.limits.max_marks);
-        match self.marks.judge(now, n.kind, ender, n.seq, age, limit) {
+        match self.marks.make().judge(now, n.kind, ender, n.seq, age, limit) {
             Seen::New => return true,
-            Seen::Duplicate => self.counters.notifications_duplicate += 1,
-            Seen::Stale => self.counters.notifications_stale += 1,
+            Seen::Duplicate => self.counters.make().notifications_duplicate += 1,
+            Seen::Stale => self.counters.make().notifications_stale += 1,
         }
         let (kind, seq) = (n.kind, n.seq);
         self.log(Level::Debug, || format!("event=ignored{} type={kind}", Seq(seq)));
@@ -125,8 +125,9 @@ impl Connection {
     }
 
     fn open_window(&mut self, kind: WindowKind, keys: &[u64], seq: Option<u64>, until: Timestamp) {
-        if self.windows.open(kind, keys, seq, until, self.config.limits.max_windows) == Opened::Evicted {
-            self.counters.windows_evicted += 1;
+        if self.windows.make().open(kind, keys, seq, until, self.config.limits.max_windows) == Opened::Evicted
+        {
+            self.counters.make().windows_evicted += 1;
         }
         self.tell_relaxed(kind);
     }
@@ -141,7 +142,9 @@ impl Connection {
             Some(Family::SlotMigration) => WindowKind::SlotMigration,
             _ => WindowKind::Migration,
         };
-        self.windows.terminate(window, &keys(n), n.seq);
+        if let Some(windows) = self.windows.get_mut() {
+            windows.terminate(window, &keys(n), n.seq);
+        }
         self.update_relax(RestoreReason::Terminated);
         if let Body::SlotMoves(moves) = &n.body {
             if !moves.is_empty() {
@@ -154,13 +157,14 @@ impl Connection {
     }
 
     fn moving(&mut self, now: Timestamp, slot: Slot, n: &Notification, from: Read) {
-        let began = self.counters.handoffs_started;
+        let begun = |c: &Self| c.counters.get().map_or(0, |c| c.handoffs_started);
+        let began = begun(self);
         if !self.follow_move(now, slot, n, from) {
             return;
         }
         // After the end of a handoff that this one supersedes.
         self.hear_notice(now, n, from);
-        if began == self.counters.handoffs_started && self.handoff.is_none() {
+        if began == begun(self) && self.handoff.is_none() {
             self.hear_no_handoff(n);
         }
     }
@@ -176,28 +180,28 @@ impl Connection {
             node: self.transport(slot).map_or(0, |t| t.id),
         };
         if self.is_known_move(now, slot, &wanted) {
-            self.counters.notifications_duplicate += 1;
+            self.counters.make().notifications_duplicate += 1;
             return false;
         }
         if let Some(e) = &wanted.endpoint
             && !self.config.endpoint_policy.allows(e, &self.config.host)
         {
-            self.counters.endpoints_refused += 1;
+            self.counters.make().endpoints_refused += 1;
             let line = format!("event=endpoint-refused endpoint={e} conn={}", wanted.node);
             self.log(Level::Warn, || line);
             self.relax_for_move(&wanted, false);
             return true;
         }
-        self.marks.remember_move(
+        self.marks.make().remember_move(
             wanted.seq,
             wanted.endpoint.clone(),
             wanted.node,
             wanted.deadline(),
             self.config.limits.max_marks,
         );
-        if let (Some(to), Some(t)) = (&wanted.endpoint, self.transport(slot)) {
-            let from = t.endpoint.clone();
-            self.moved = Some(Box::new(Moved { to: to.clone(), from, until: wanted.deadline() }));
+        if let (Some(to), Some(from)) = (&wanted.endpoint, self.endpoint_in(slot)) {
+            let until = wanted.deadline();
+            self.places.make().moved = Some(Moved { to: to.clone(), from, until });
         }
         if self.no_handoff.is_some() || self.off || self.session.overflow {
             self.relax_for_move(&wanted, false);
@@ -214,7 +218,7 @@ impl Connection {
             return true;
         }
         let marked =
-            self.marks.judge_move(now, wanted.seq, wanted.endpoint.as_ref(), wanted.node) != Seen::New;
+            self.marks.make().judge_move(now, wanted.seq, wanted.endpoint.as_ref(), wanted.node) != Seen::New;
         let Some(handoff) = &mut self.handoff else { return marked };
         if slot == Slot::Candidate
             && handoff.is_null()
@@ -240,22 +244,26 @@ impl Connection {
         self.open_window(handoff::WINDOW, &[], wanted.seq, until);
     }
 
+    fn has_windows(&self) -> bool {
+        self.windows.get().is_some_and(Windows::is_open)
+    }
+
     // ---- RELAX and RESTORE ---------------------------------------------------------------------------------------
 
     /// The first window that opens is told with its kind.
     pub(super) fn tell_relaxed(&mut self, reason: WindowKind) {
-        if !self.told_relaxed && self.windows.is_open() && !self.config.relaxed_timeout.is_zero() {
+        if !self.told_relaxed && self.has_windows() && !self.config.relaxed_timeout.is_zero() {
             self.told_relaxed = true;
-            self.counters.relaxed += 1;
+            self.counters.make().relaxed += 1;
             self.emit(Action::Relax { floor: self.config.relaxed_timeout, reason });
         }
     }
 
     /// The last that closes, with its reason.
     pub(super) fn update_relax(&mut self, reason: RestoreReason) {
-        if self.told_relaxed && !self.windows.is_open() {
+        if self.told_relaxed && !self.has_windows() {
             self.told_relaxed = false;
-            self.counters.restored += 1;
+            self.counters.make().restored += 1;
             self.emit(Action::Restore { reason });
         }
     }

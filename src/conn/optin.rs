@@ -6,14 +6,13 @@ use crate::endpoint::EndpointType;
 use crate::optin::{self, Mode, Reply};
 
 impl Connection {
-    /// The server at `endpoint` is to be asked.
-    pub(super) fn may_opt_in(&mut self, now: Timestamp, endpoint: &Endpoint) -> bool {
-        self.refused_until.retain(|(_, until)| now < *until);
+    /// The server of `t` is to be asked.
+    pub(super) fn may_opt_in(&self, now: Timestamp, t: &Transport) -> bool {
         match self.config.mode {
             _ if self.off => false,
             Mode::Disabled => false,
             Mode::Enabled => true,
-            Mode::Auto => !self.refused_until.iter().any(|(e, _)| e == endpoint),
+            Mode::Auto => !self.places.get().is_some_and(|places| places.refuses(now, &self.endpoint_of(t))),
         }
     }
 
@@ -25,8 +24,8 @@ impl Connection {
     /// HELLO 3 has succeeded, with an authenticated user (E8).
     pub(super) fn want_optin(&mut self) {
         let now = self.clock.last();
-        let Some(endpoint) = self.current.as_ref().map(|t| t.endpoint.clone()) else { return };
-        let wanted = self.may_opt_in(now, &endpoint) && !self.out.hosts_optin;
+        let may = self.current.as_ref().is_some_and(|t| self.may_opt_in(now, t));
+        let wanted = may && !self.out.hosts_optin;
         if let Some(t) = &mut self.current
             && t.optin == Optin::Off
             && wanted
@@ -70,9 +69,8 @@ impl Connection {
     pub(super) fn insert_own(&mut self, _now: Timestamp) {
         let out = &self.out;
         let place = out.at_boundary()
-            && out.tx.multi.is_none()
-            && !out.tx.broken
-            && !out.tx.watch_broken
+            && out.multi().is_none()
+            && !out.is_tx_broken()
             && !out.prefix
             && !out.reply_off
             && !out.broken
@@ -110,10 +108,9 @@ impl Connection {
         }
         let probe =
             slot == Slot::Candidate && self.handoff.as_ref().is_some_and(|h| h.is_null() && !h.as_it_is);
-        let Some(endpoint) = self.transport(slot).map(|t| t.endpoint.clone()) else { return };
-        let wanted = self.may_opt_in(now, &endpoint);
+        let Some(t) = self.in_slot(slot) else { return };
+        let (id, peer, wanted) = (t.id, t.peer, self.may_opt_in(now, t));
         let tapped = self.config.level_in == LevelIn::Tapped;
-        let Some((id, peer)) = self.transport(slot).map(|t| (t.id, t.peer)) else { return };
         let mut data = if wanted { self.optin_command(peer).to_vec() } else { Vec::new() };
         let Some(t) = self.transport(slot) else { return };
         t.ready = true;
@@ -168,11 +165,11 @@ impl Connection {
     /// The reply to the opt-in.
     pub(super) fn optin_answered(&mut self, now: Timestamp, slot: Slot, raw: &[u8]) {
         let reply = optin::classify(&raw[..raw.len().min(optin::CLASSIFY_LIMIT)]);
+        let Some(endpoint) = self.endpoint_in(slot) else { return };
         let Some(t) = self.transport(slot) else { return };
         if t.optin == Optin::Refused {
             return; // SCH went off here before the answer came
         }
-        let endpoint = t.endpoint.clone();
         if reply == Reply::Accepted {
             t.optin = Optin::On;
             self.optin_closed = 0;
@@ -222,15 +219,11 @@ impl Connection {
 
     fn remember_refusal(&mut self, now: Timestamp, endpoint: Endpoint) {
         self.hear(crate::exchange::Heard::OptinRefused { endpoint: endpoint.clone() });
-        self.remember_refusal_until(now + self.config.refusal_memory, endpoint);
+        self.remember_refusal_until(now, endpoint, now + self.config.refusal_memory);
     }
 
-    pub(super) fn remember_refusal_until(&mut self, until: Timestamp, endpoint: Endpoint) {
-        self.refused_until.retain(|(e, _)| *e != endpoint);
-        if self.refused_until.len() >= MAX_DIALS {
-            self.refused_until.remove(0);
-        }
-        self.refused_until.push((endpoint, until));
+    pub(super) fn remember_refusal_until(&mut self, now: Timestamp, endpoint: Endpoint, until: Timestamp) {
+        self.places.make().refuse(now, endpoint, until);
     }
 
     /// A server that closes on the opt-in, twice running, refuses it (O2). One that has not yet answered what came
@@ -244,9 +237,9 @@ impl Connection {
         self.optin_closed += 1;
         if self.optin_closed >= 2 {
             self.optin_closed = 0;
-            self.remember_refusal(now, t.endpoint.clone());
+            let endpoint = self.endpoint_of(t);
+            self.remember_refusal(now, endpoint.clone());
             let fatal = self.config.mode == Mode::Enabled;
-            let endpoint = t.endpoint.clone();
             self.log(Level::Debug, || format!("event=optin-refused endpoint={endpoint} reply=closed"));
             if slot == Slot::Current {
                 self.tell_off(OffReason::Refused, fatal);

@@ -27,6 +27,12 @@ pub(super) struct Transaction {
     pub(super) watch_broken: bool,
 }
 
+impl Transaction {
+    fn is_open(&self) -> bool {
+        self.multi.is_some() || self.watch.is_some() || self.broken || self.watch_broken
+    }
+}
+
 /// The writing side.
 #[derive(Debug)]
 pub(super) struct Outbound {
@@ -41,7 +47,7 @@ pub(super) struct Outbound {
     pub(super) half_lost: bool,
     /// ... and what it was to begin, or to end, concerns what follows: there is no dial of the host's own in between.
     pub(super) half_matters: bool,
-    pub(super) tx: Transaction,
+    pub(super) tx: Rare<Transaction>,
     /// ASKING, CLIENT CACHING or CLIENT REPLY SKIP was the last command (F5).
     pub(super) prefix: bool,
     /// The reply to the next command is skipped.
@@ -67,7 +73,7 @@ impl Outbound {
             discarding: false,
             half_lost: false,
             half_matters: false,
-            tx: Transaction::default(),
+            tx: Rare::default(),
             prefix: false,
             skip_next: false,
             reply_off: false,
@@ -80,7 +86,7 @@ impl Outbound {
 
     /// A transport of the host's own dialling: nothing of the last one is left on the server.
     pub(super) fn attach(&mut self) {
-        self.tx = Transaction::default();
+        self.tx = Rare::default();
         self.prefix = false;
         self.skip_next = false;
         self.reply_off = false;
@@ -97,12 +103,35 @@ impl Outbound {
 
     /// The command that was written in part, and did not run, was to begin or to end a transaction.
     fn half_transaction(&mut self) {
-        let tx = &mut self.tx;
+        let tx = self.tx.make();
         match commands::meaning(self.facts, self.reader.args()).effect {
             Effect::Multi if tx.multi.is_none() => tx.broken = true,
             Effect::Watch if tx.multi.is_none() => tx.watch_broken = true,
             Effect::Exec | Effect::Discard | Effect::Reset => *tx = Transaction::default(),
             _ => {}
+        }
+    }
+
+    /// The number of the open MULTI.
+    pub(super) fn multi(&self) -> Option<CommandNumber> {
+        self.tx.get()?.multi
+    }
+
+    /// What follows is refused, or the next EXEC must fail.
+    pub(super) fn is_tx_broken(&self) -> bool {
+        self.tx.get().is_some_and(|tx| tx.broken || tx.watch_broken)
+    }
+
+    /// A transaction or WATCH is open, or to be refused.
+    pub(super) fn has_tx(&self) -> bool {
+        self.tx.get().is_some_and(Transaction::is_open)
+    }
+
+    /// Gives back what is not needed between commands.
+    pub(super) fn rest(&mut self) {
+        self.tx.give_back_if(|tx| !tx.is_open());
+        if self.at_boundary() {
+            self.reader.rest();
         }
     }
 
@@ -117,7 +146,8 @@ impl Outbound {
 
     /// Nothing plain is known against this command.
     fn is_ordinary(&self) -> bool {
-        self.tx.multi.is_none() && !self.tx.broken && !self.prefix && !self.skip_next && !self.reply_off
+        let plain = |tx: &Transaction| tx.multi.is_none() && !tx.broken;
+        self.tx.get().is_none_or(plain) && !self.prefix && !self.skip_next && !self.reply_off
     }
 }
 
@@ -132,13 +162,17 @@ impl Connection {
         }
         let answer = self.submit(now, data);
         self.trace.submitted(data, answer.write_now + answer.held);
-        if !self.is_holding() && !self.hold.is_empty() {
+        if !self.holds_nothing() && !self.is_holding() {
             self.release_hold();
         }
         // This may have been the place that libsch's own commands wait for (E7).
         self.stirred |= self.want_ping || self.current.as_ref().is_some_and(|t| t.optin == Optin::Wanted);
         self.finish(now);
         Ok(answer)
+    }
+
+    fn holds_nothing(&self) -> bool {
+        self.hold.get().is_none_or(Hold::is_empty)
     }
 
     /// Writes are kept back.
@@ -162,10 +196,19 @@ impl Connection {
 
     fn writes_directly(&self) -> bool {
         !self.is_holding()
-            && self.hold.is_empty()
-            && !self.out.tx.broken
-            && !self.out.tx.watch_broken
+            && self.holds_nothing()
+            && !self.out.is_tx_broken()
             && self.current.as_ref().is_some_and(|t| t.region.is_empty())
+    }
+
+    /// A whole command that is plain would only be written and counted, and changes nothing of that.
+    fn passes_plain(&self, direct: bool) -> bool {
+        direct
+            && self.out.handshaken
+            && self.out.at_boundary()
+            && self.out.is_ordinary()
+            && !self.out.discarding
+            && self.phase != Phase::Ready
     }
 
     fn submit(&mut self, now: Timestamp, data: &[u8]) -> Submitted {
@@ -174,13 +217,14 @@ impl Connection {
             Submitted { transport: 0, write_now: 0, held: 0, first: self.out.next_number, count: 0 };
         // The one that they are written to, also when a command among them lets it go: it may be given up in this call.
         let writes_to = self.current();
+        let mut plain = self.passes_plain(direct);
         let mut at = 0;
         while at < data.len() {
             if self.out.broken {
                 at += self.pass_broken(&data[at..], direct, &mut answer);
                 break;
             }
-            let fresh = self.out.at_boundary();
+            let fresh = plain || self.out.at_boundary();
             if fresh && !self.has_room(direct) {
                 break;
             }
@@ -190,6 +234,19 @@ impl Connection {
                 *facts = commands::lookup(head.name, head.second.unwrap_or_default());
                 facts.keep()
             });
+            if plain
+                && read.step == Step::Command
+                && out.facts.is_plain()
+                && let Some(t) = &mut self.current
+            {
+                let facts = core::mem::replace(&mut out.facts, Facts::UNKNOWN);
+                t.owed.push_plain(out.next_number, Entry::new(out.reader.len(), facts.class()));
+                out.next_number += 1;
+                answer.count += 1;
+                answer.write_now += read.consumed;
+                at += read.consumed;
+                continue;
+            }
             let chunk = &data[at..at + read.consumed];
             if fresh && !direct && !chunk.is_empty() && !self.has_room_for(chunk.len()) {
                 self.out.reader.reset();
@@ -200,7 +257,6 @@ impl Connection {
                 self.out.open = Some(self.out.next_number);
                 self.out.next_number += 1;
                 answer.count += 1;
-                self.counters.commands += 1;
             }
             match read.step {
                 Step::Command => {
@@ -233,8 +289,7 @@ impl Connection {
                     } else {
                         answer.held += chunk.len();
                         if !blank {
-                            self.hold.bytes.extend_from_slice(chunk);
-                            self.hold.partial += chunk.len();
+                            self.hold.make().add_part(chunk);
                         }
                     }
                 }
@@ -249,6 +304,7 @@ impl Connection {
             if read.step == Step::NeedMore {
                 break;
             }
+            plain = self.passes_plain(direct);
         }
         if at < data.len() {
             self.want_resume = true;
@@ -268,14 +324,14 @@ impl Connection {
         }
         let room = self.config.limits.max_held_bytes.saturating_sub(self.held_bytes());
         let taken = data.len().min(room);
-        self.hold.bytes.extend_from_slice(&data[..taken]);
-        self.hold.partial += taken;
+        self.hold.make().add_part(&data[..taken]);
         answer.held += taken;
         taken
     }
 
     fn held_bytes(&self) -> usize {
-        self.hold.bytes.len() + self.current.as_ref().map_or(0, |t| t.region.len())
+        self.hold.get().map_or(0, |hold| hold.bytes.len())
+            + self.current.as_ref().map_or(0, |t| t.region.len())
     }
 
     fn has_room(&mut self, direct: bool) -> bool {
@@ -283,7 +339,7 @@ impl Connection {
         let room = if direct {
             self.current.as_mut().is_some_and(|t| t.has_room(1, limits.max_in_flight))
         } else {
-            (self.hold.commands.len() as u64) < limits.max_held_commands
+            (self.hold.get().map_or(0, |hold| hold.commands.len()) as u64) < limits.max_held_commands
                 && self.held_bytes() < limits.max_held_bytes
         };
         self.want_resume |= !room;
@@ -328,14 +384,12 @@ impl Connection {
         self.out.reader = reader;
         if matches!(special, Some(Special::Refused)) {
             *direct = false;
-            self.hold.bytes.truncate(self.hold.bytes.len() - self.hold.partial);
-            self.hold.partial = 0;
+            self.hold.make().drop_part();
             return self.keep(number, entry.with_len(0), special, &[]);
         }
         if replaced {
             *direct = false;
-            self.hold.bytes.truncate(self.hold.bytes.len() - self.hold.partial);
-            self.hold.partial = 0;
+            self.hold.make().drop_part();
             return self.keep(number, entry.with_len(DISCARD.len()), Some(Special::FailedExec), DISCARD);
         }
         if *direct && let Some(t) = &mut self.current {
@@ -346,11 +400,9 @@ impl Connection {
     }
 
     fn keep(&mut self, number: CommandNumber, entry: Entry, special: Option<Special>, chunk: &[u8]) {
-        self.hold.bytes.extend_from_slice(chunk);
-        self.hold.partial = 0;
-        self.hold.commands.push_back(HeldCommand { number, entry, special });
+        self.hold.make().add(HeldCommand { number, entry, special }, chunk);
         if self.is_holding() {
-            self.counters.commands_held += 1;
+            self.counters.make().commands_held += 1;
             if let Some(handoff) = &mut self.handoff {
                 handoff.held += 1;
             }
@@ -368,7 +420,7 @@ impl Connection {
         let len = reader.len();
         let meaning = commands::meaning(facts, reader.args());
         let effect = meaning.effect;
-        let tx = &mut self.out.tx;
+        let tx = self.out.tx.make();
         let in_multi = tx.multi.is_some();
         let mut entry = Entry::new(len, facts.class());
         if tx.broken {
@@ -437,7 +489,7 @@ impl Connection {
         }
         match meaning.replies {
             // Confirmations, and messages to itself, will stand inside the reply of EXEC without being counted in it.
-            Replies::Pushes(_) | Replies::PushesUnknown if in_multi => self.out.tx.uncountable = true,
+            Replies::Pushes(_) | Replies::PushesUnknown if in_multi => self.out.tx.make().uncountable = true,
             Replies::Pushes(n) => {
                 if let Effect::Subscribe { topic, .. } = effect {
                     special = Some(Special::Pushes { topic, subscribe: true, left: Some(n.into()) });
@@ -486,7 +538,7 @@ impl Connection {
             }
             Effect::Unreadable => self.forbid_handoff(now, OffReason::Uncounted),
             Effect::Reset => {
-                self.out.tx = Transaction::default();
+                self.out.tx = Rare::default();
                 self.out.reply_off = false;
                 self.out.skip_next = false;
             }
@@ -541,25 +593,26 @@ impl Connection {
 
     /// Hands the held commands to the current transport (FLUSH).
     pub(super) fn release_hold(&mut self) {
-        self.hold.compact();
+        let Some(hold) = self.hold.get_mut() else { return };
+        hold.compact();
         let Some(transport) = &mut self.current else { return };
-        if self.hold.is_empty() {
+        if hold.is_empty() {
             return;
         }
         // Those without bytes (refused, withdrawn) are no part of the region.
-        let mut written = self.hold.commands.iter().filter(|c| c.entry.len() > 0);
+        let mut written = hold.commands.iter().filter(|c| c.entry.len() > 0);
         let first = written.next().map_or(self.out.next_number, |c| c.number);
         let count = if first == self.out.next_number { 0 } else { 1 + written.count() as u64 };
-        for command in self.hold.commands.drain(..) {
+        for command in hold.commands.drain(..) {
             transport.owed.push(command.number, command.entry, command.special);
         }
         // What may still have to be replaced or refused stays until it is whole.
-        let undecided = self.out.tx.broken || self.out.tx.watch_broken;
+        let undecided = self.out.is_tx_broken();
         let bytes = if undecided {
-            self.hold.bytes.split_to(self.hold.bytes.len() - self.hold.partial)
+            hold.bytes.split_to(hold.bytes.len() - hold.partial)
         } else {
-            self.hold.partial = 0;
-            self.hold.bytes.split()
+            hold.partial = 0;
+            hold.bytes.split()
         };
         if bytes.is_empty() {
             // Only refused commands: their turn comes without a byte.
@@ -591,10 +644,10 @@ impl Connection {
     }
 
     pub(super) fn withdraw(&mut self, number: CommandNumber) -> Cancelled {
-        if !self.hold.withdraw(number) {
+        if !self.hold.get_mut().is_some_and(|hold| hold.withdraw(number)) {
             return Cancelled::TooLate;
         }
-        self.counters.commands_cancelled += 1;
+        self.counters.make().commands_cancelled += 1;
         self.stirred = true;
         Cancelled::Withdrawn
     }

@@ -32,15 +32,47 @@ pub(super) struct Overlap {
     old: VecDeque<Box<[u8]>>,
     new: VecDeque<Box<[u8]>>,
     bytes: usize,
+    /// Messages of the one that is not current, waiting for a frame boundary of the one that is; none is empty.
+    stash: VecDeque<Box<[u8]>>,
+    stashed_bytes: usize,
 }
 
 impl Overlap {
-    /// `gone` brings no more: what only it has brought the other one will bring again.
-    pub(super) fn in_doubt_without(&self, gone: Side) -> usize {
+    /// Messages are no more compared, because `gone` is. Answers how many are in doubt: what only it has brought the other one
+    /// will bring again. What waits still goes out.
+    pub(super) fn end(&mut self, gone: Side) -> usize {
+        let ended = core::mem::take(self);
+        (self.stash, self.stashed_bytes) = (ended.stash, ended.stashed_bytes);
         match gone {
-            Side::Old => self.old.len(),
-            Side::New => self.new.len(),
+            Side::Old => ended.old.len(),
+            Side::New => ended.new.len(),
         }
+    }
+
+    /// Nothing is compared, nothing waits.
+    pub(super) fn is_empty(&self) -> bool {
+        !self.aligned && !self.asked && self.old.is_empty() && self.new.is_empty() && self.stash.is_empty()
+    }
+
+    pub(super) fn stash(&mut self, message: &[u8]) {
+        self.stashed_bytes += message.len();
+        self.stash.push_back(message.into());
+    }
+
+    pub(super) fn stashed_bytes(&self) -> usize {
+        self.stashed_bytes
+    }
+
+    /// The next one that waits.
+    pub(super) fn unstash(&mut self) -> Option<Box<[u8]>> {
+        let message = self.stash.pop_front()?;
+        self.stashed_bytes -= message.len();
+        Some(message)
+    }
+
+    pub(super) fn forget_stash(&mut self) {
+        self.stash.clear();
+        self.stashed_bytes = 0;
     }
 
     /// The candidate subscribes, to the first name or to one more: they are to be aligned again.

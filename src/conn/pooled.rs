@@ -65,7 +65,7 @@ impl Connection {
         match told {
             Told::Notice { notification, arrived } => self.told_notice(now, &notification, arrived),
             Told::Grant => self.granted(now),
-            Told::OptinRefused { endpoint, until } => self.remember_refusal_until(until, endpoint),
+            Told::OptinRefused { endpoint, until } => self.remember_refusal_until(now, endpoint, until),
         }
         self.stirred = true;
         self.finish(now);
@@ -101,7 +101,7 @@ impl Connection {
             self.hear_no_handoff(notification);
             return;
         }
-        self.counters.notifications_told += 1;
+        self.counters.make().notifications_told += 1;
         self.log(Level::Info, || format!("event=told type={notification}"));
         self.act_on(now, Slot::Current, notification, false, Read::Elsewhere(arrived));
     }

@@ -26,7 +26,7 @@ impl Connection {
     }
 
     fn start(&mut self, wanted: Move) {
-        self.counters.handoffs_started += 1;
+        self.counters.make().handoffs_started += 1;
         let line = format!(
             "event=handoff-started{} conn={} endpoint={} ttl_ms={}",
             Seq(wanted.seq),
@@ -125,8 +125,8 @@ impl Connection {
         let by = handoff.begin_attempt(now, alive, &self.config);
         let attempt = handoff.attempts;
         let endpoint = handoff.wanted.endpoint.clone().unwrap_or(configured);
-        self.counters.attempts += 1;
-        self.candidate = Some(Transport::new(transport, endpoint.clone(), &self.config.limits));
+        self.counters.make().attempts += 1;
+        self.candidate = Some(self.new_transport(transport, endpoint.clone()));
         self.set_phase(Phase::Opening);
         let tls_server_name = self.server_name(&endpoint);
         self.hear_attempt_began(now);
@@ -165,8 +165,7 @@ impl Connection {
     /// Reasons why the hold cannot begin, as bits of [`waiting`].
     fn fences(&self) -> u32 {
         let mut bits = 0;
-        let tx = &self.out.tx;
-        if tx.multi.is_some() || tx.watch.is_some() || tx.watch_broken || tx.broken || self.host_fences[0] {
+        if self.out.has_tx() || self.host_fences[0] {
             bits |= waiting::TRANSACTION;
         }
         if !self.out.at_boundary() || self.out.prefix {
@@ -228,14 +227,15 @@ impl Connection {
         // A MOVING without an endpoint leads to the configured address, which was not known to move.
         if self.handoff.as_ref().is_some_and(|h| h.is_null() && h.newer.is_none()) {
             let until = self.handoff.as_deref().map_or(now, Handoff::deadline);
-            let from = old.as_ref().map(|t| t.endpoint.clone()).filter(|from| *from != new.endpoint);
-            self.moved = from.map(|from| Box::new(Moved { to: new.endpoint.clone(), from, until }));
+            let to = self.endpoint_of(&new);
+            let from = old.as_ref().map(|t| self.endpoint_of(t)).filter(|from| *from != to);
+            self.places.make().moved = from.map(|from| Moved { to, from, until });
         }
         let id = new.id;
         self.current = Some(new);
         // The session of the candidate was made by libsch, and is complete.
         self.out.handshaken |= self.config.handshake == Handshake::ByLibsch;
-        self.windows.open(
+        self.windows.make().open(
             WindowKind::PostHandoff,
             &[],
             None,
@@ -298,7 +298,7 @@ impl Connection {
         let jitter = self.jitter();
         let alive = self.current.is_some();
         self.end_overlap(Side::New);
-        self.counters.attempts_failed += 1;
+        self.counters.make().attempts_failed += 1;
         self.hear_attempt(now, false);
         let Some(handoff) = &mut self.handoff else { return };
         handoff.waits_for_credentials = false;
@@ -387,18 +387,13 @@ impl Connection {
                 self.hand_back();
                 self.set_phase(Phase::Detached);
             } else {
-                let serving = if self.out.handshaken || self.phase == Phase::Failed {
-                    Phase::Serving
-                } else {
-                    Phase::Handshaking
-                };
-                self.set_phase(serving);
+                self.set_phase(if self.out.handshaken { Phase::Serving } else { Phase::Handshaking });
                 if was_holding {
                     self.end_hold(now);
                 }
             }
         }
-        let c = &mut self.counters;
+        let c = self.counters.make();
         *match outcome {
             Outcome::Swapped => &mut c.handoffs_swapped,
             Outcome::Failed => &mut c.handoffs_failed,
@@ -407,8 +402,10 @@ impl Connection {
             Outcome::Closed => &mut c.handoffs_closed,
         } += 1;
         let window_end = handoff.deadline() + self.config.moving_extra;
-        self.windows.set_end(handoff::WINDOW, window_end);
-        self.counters.windows_expired += self.windows.expire(now) as u64;
+        if let Some(windows) = self.windows.get_mut() {
+            windows.set_end(handoff::WINDOW, window_end);
+        }
+        self.expire_windows(now);
         let seq = handoff.wanted.seq;
         let duration = now.since(handoff.wanted.arrived);
         self.log(Level::Info, || {
@@ -481,7 +478,7 @@ impl Connection {
         if self.out.open.is_some() {
             self.lose_half_submitted();
         }
-        self.hold = Hold::default();
+        self.hold = Rare::default();
         self.set_phase(Phase::Detached);
     }
 
@@ -580,7 +577,7 @@ impl Connection {
             t.optin = Optin::Refused;
         }
         self.end_handoff(now, Outcome::Closed);
-        self.windows.clear();
+        self.windows = Rare::default();
         self.update_relax(crate::action::RestoreReason::Ended);
         self.tell_off(reason, fatal);
         if fatal && let Some(t) = &self.current {
@@ -603,7 +600,7 @@ impl Connection {
         }
         self.end_handoff(now, Outcome::Closed);
         self.off = true;
-        self.windows.clear();
+        self.windows = Rare::default();
         self.update_relax(crate::action::RestoreReason::Ended);
         self.tell_off(OffReason::Broken, false);
         self.set_phase(Phase::Failed);
@@ -623,7 +620,7 @@ impl Connection {
         self.hand_back();
         self.end_handoff(now, Outcome::Closed);
         self.close_retired();
-        self.dialing.clear();
+        self.places.make().forget_dials();
         self.retired_until = None;
         self.unsettled = false;
     }

@@ -31,7 +31,7 @@ impl Connection {
 
     /// The commands that make the session, into the region of `t`.
     pub(super) fn write_session(&mut self, now: Timestamp, t: &mut Transport) {
-        let optin = self.may_opt_in(now, &t.endpoint).then(|| self.optin_command(t.peer));
+        let optin = self.may_opt_in(now, t).then(|| self.optin_command(t.peer));
         if optin.is_some() {
             t.optin = Optin::Asked;
         }
@@ -102,7 +102,9 @@ impl Connection {
         let failed = reply.first().is_none_or(|b| matches!(b, b'-' | b'!'));
         let resp2 = own == Own::Hello && !failed && hello_proto(reply) != Some(3);
         if own == Own::Soft {
-            self.counters.rebuild_errors_ignored += u64::from(failed);
+            if failed {
+                self.counters.make().rebuild_errors_ignored += 1;
+            }
         } else if failed || resp2 {
             let text = String::from_utf8_lossy(&reply[..reply.len().min(96)]).trim_end().to_owned();
             let auth =
@@ -227,27 +229,31 @@ impl Connection {
         }
         if let Some(t) = &mut self.current {
             t.inbound.read_messages = true;
-            self.overlap.unaligned();
+            self.overlap.make().unaligned();
         }
     }
 
     /// The candidate's subscriptions are confirmed: what the current transport brings after a PING comes on both.
     pub(super) fn begin_overlap(&mut self) {
         let subscribed = self.is_managed() && self.session.has_subscriptions();
-        if subscribed && self.current.is_some() && !core::mem::replace(&mut self.overlap.asked, true) {
+        if subscribed && self.current.is_some() && !core::mem::replace(&mut self.overlap.make().asked, true) {
             self.want_ping = true;
         }
     }
 
     /// The old transport has answered the PING: from here on both bring the same messages.
     pub(super) fn aligned(&mut self) {
-        self.overlap.aligned = true;
+        self.overlap.make().aligned = true;
     }
 
     /// Messages are no more compared, because `gone` is.
     pub(super) fn end_overlap(&mut self, gone: overlap::Side) {
-        self.counters.overlap_doubtful += self.overlap.in_doubt_without(gone) as u64;
-        self.overlap = Overlap::default();
+        if let Some(overlap) = self.overlap.get_mut() {
+            let doubtful = overlap.end(gone);
+            if doubtful > 0 {
+                self.counters.make().overlap_doubtful += doubtful as u64;
+            }
+        }
         self.want_ping = false;
         for t in [&mut self.current, &mut self.candidate].into_iter().flatten() {
             t.inbound.read_messages = false;

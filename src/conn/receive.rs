@@ -7,6 +7,7 @@ use crate::conn::effect::Watched;
 use crate::conn::inbound::{Event, Pass, Raw};
 use crate::conn::inflight::{Own, Special};
 use crate::conn::overlap::{Side, Verdict};
+use crate::resp::framer::FrameError;
 use crate::resp::value::{self, Value, ValueLimits};
 
 /// Actions that may wait before `receive` stops: what a server says must not grow without the host acting on it (S1).
@@ -61,6 +62,9 @@ impl Connection {
         data: &[u8],
         spans: &mut [Span],
     ) -> Result<Received> {
+        if let Some(received) = self.receive_plain(now, id, data, spans) {
+            return Ok(received);
+        }
         let now = self.begin(now)?;
         self.level("receive", 2, self.config.level_in == LevelIn::Tapped)?;
         let mut slot = self.slot(id)?;
@@ -81,14 +85,24 @@ impl Connection {
         let mut out = Spans { out: spans, len: 0 };
         let mut at = 0;
         while out.has_room() {
-            if self.deliver_stash(slot, &mut out) {
+            if self.deliver_stash(&mut out) {
                 continue;
             }
             if at == data.len() || self.actions.len() >= MAX_ACTIONS || self.waits_for_host(slot) {
                 break;
             }
             let from = at;
-            at += self.step(now, slot, &data[at..], from, &mut out);
+            match self.plain(slot, &data[at..], from, &mut out) {
+                Some((consumed, None)) => {
+                    at += consumed;
+                    continue;
+                }
+                Some((consumed, Some(error))) => {
+                    at += consumed;
+                    self.broken(now, error);
+                }
+                None => at += self.step(now, slot, &data[at..], from, &mut out),
+            }
             // The event may have made the candidate the current one, or ended the transport.
             match self.slot(id) {
                 Ok(now_in) => slot = now_in,
@@ -121,7 +135,8 @@ impl Connection {
 
     /// `slot` is not to be read now: until SWAP is answered, or the current transport is between frames again.
     pub(super) fn waits_for_another(&self, slot: Slot) -> bool {
-        let stashed = self.stash_bytes > self.config.limits.max_overlap_bytes && !self.main_at_boundary();
+        let stash = self.overlap.get().map_or(0, Overlap::stashed_bytes);
+        let stashed = stash > self.config.limits.max_overlap_bytes && !self.main_at_boundary();
         match slot {
             Slot::Current => false,
             Slot::Candidate => self.phase == Phase::Swapping || stashed,
@@ -130,19 +145,35 @@ impl Connection {
     }
 
     /// Messages of another transport go out where the current one is between frames.
-    fn deliver_stash(&mut self, slot: Slot, out: &mut Spans<'_>) -> bool {
-        if self.stash.is_empty() || !self.main_at_boundary() {
+    fn deliver_stash(&mut self, out: &mut Spans<'_>) -> bool {
+        if self.overlap.get().is_none_or(|overlap| overlap.stashed_bytes() == 0) || !self.main_at_boundary() {
             return false;
         }
-        let _ = slot;
-        let Some(message) = self.stash.pop_front() else { return false };
-        self.stash_bytes -= message.len();
+        let Some(message) = self.overlap.make().unstash() else { return false };
         out.owned(&mut self.owned, &message);
         true
     }
 
     fn main_at_boundary(&self) -> bool {
         self.current.as_ref().is_none_or(|t| t.inbound.at_boundary())
+    }
+
+    /// Replies that only pass and are counted, as nearly all do. `None`: the next bytes are more than that.
+    #[inline]
+    fn plain(
+        &mut self,
+        slot: Slot,
+        data: &[u8],
+        from: usize,
+        out: &mut Spans<'_>,
+    ) -> Option<(usize, Option<FrameError>)> {
+        if slot != Slot::Current || self.trace.is_on() {
+            return None;
+        }
+        let t = self.current.as_deref_mut()?;
+        let (consumed, error) = t.inbound.plain(data, &mut t.owed)?;
+        out.input(from, consumed);
+        Some((consumed, error))
     }
 
     fn step(&mut self, now: Timestamp, slot: Slot, data: &[u8], from: usize, out: &mut Spans<'_>) -> usize {
@@ -241,7 +272,7 @@ impl Connection {
                 if confirmation && slot == Slot::Current {
                     self.uncounted(now);
                 } else {
-                    self.counters.overlap_doubtful += 1;
+                    self.counters.make().overlap_doubtful += 1;
                 }
             }
             Event::Unexpected => match slot {
@@ -343,16 +374,17 @@ impl Connection {
             (Slot::Candidate, _) | (Slot::Current, true) => Side::New,
         };
         let limits = &self.config.limits;
-        match self.overlap.judge(side, push, limits.max_overlap_messages, limits.max_overlap_bytes) {
+        match self.overlap.make().judge(side, push, limits.max_overlap_messages, limits.max_overlap_bytes) {
             Verdict::Duplicate => {
-                self.counters.overlap_duplicates += 1;
+                self.counters.make().overlap_duplicates += 1;
                 false
             }
             verdict => {
-                self.counters.overlap_doubtful += u64::from(verdict == Verdict::Doubtful);
+                if verdict == Verdict::Doubtful {
+                    self.counters.make().overlap_doubtful += 1;
+                }
                 if slot != Slot::Current {
-                    self.stash_bytes += push.len();
-                    self.stash.push_back(push.to_vec());
+                    self.overlap.make().stash(push);
                 }
                 slot == Slot::Current
             }
@@ -362,7 +394,7 @@ impl Connection {
     /// The reply to a special command has come. Answers bytes that go to the host instead of it.
     fn special_reply(&mut self, now: Timestamp, slot: Slot) -> Option<&'static [u8]> {
         let t = self.transport(slot)?;
-        let reply = core::mem::take(&mut t.inbound.capture);
+        let reply = t.inbound.take_capture();
         let (owed, special) = t.owed.pop()?;
         let ok = reply.first().is_some_and(|b| !matches!(b, b'-' | b'!'));
         let mut instead: Option<&'static [u8]> = None;
@@ -384,7 +416,7 @@ impl Connection {
             _ => {}
         }
         if let Some(t) = self.transport(slot) {
-            t.inbound.capture = reply;
+            t.inbound.put_back(reply);
         }
         self.answer_refused();
         self.stirred = true;
@@ -395,8 +427,8 @@ impl Connection {
     fn confirmed(&mut self, now: Timestamp, number: CommandNumber, change: Watched, ok: bool, reply: &[u8]) {
         match change {
             Watched::Multi => {
-                if !ok && self.out.tx.multi == Some(number) {
-                    self.out.tx.multi = None;
+                if !ok && self.out.multi() == Some(number) {
+                    self.out.tx.make().multi = None;
                 }
             }
             Watched::Exec { changes, .. } => {
@@ -446,7 +478,15 @@ impl Connection {
     }
 
     /// Refused commands whose turn has come get their LOST.
+    #[inline]
     pub(super) fn answer_refused(&mut self) {
+        if self.current.as_ref().is_some_and(|t| t.owed.is_front_refused()) {
+            self.lose_refused();
+        }
+    }
+
+    #[cold]
+    fn lose_refused(&mut self) {
         let Some(t) = &mut self.current else { return };
         let mut numbers = Vec::new();
         while matches!(t.owed.front_special(), Some(Special::Refused)) {
@@ -467,7 +507,11 @@ impl Connection {
                 self.may_end_handshake(slot);
             }
             (Own::Ping, Slot::Candidate) => self.probe_answered(),
-            (Own::Ping, Slot::Current) => self.aligned(),
+            (Own::Ping, Slot::Current) => {
+                self.aligned();
+                // It may have been written after the handshake and before its last reply.
+                self.may_end_handshake(slot);
+            }
             (_, Slot::Retired) => {}
             (own, slot) => self.rebuilt(now, slot, own, reply),
         }

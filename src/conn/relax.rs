@@ -94,10 +94,6 @@ impl Windows {
         before - self.open.len()
     }
 
-    pub(super) fn clear(&mut self) {
-        self.open.clear();
-    }
-
     pub(super) fn deadline(&self) -> Option<Timestamp> {
         self.open.iter().map(|w| w.until).min()
     }

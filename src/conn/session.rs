@@ -5,6 +5,7 @@ use crate::commands::Topic;
 use crate::config::Config;
 use crate::conn::effect::{Credentials, Watched};
 use crate::conn::inflight::Own;
+use crate::rare::Rare;
 use std::collections::BTreeSet;
 
 /// One command of libsch's own: its bytes and what its refusal means.
@@ -38,6 +39,14 @@ fn yes_no(on: bool) -> &'static [u8] {
 pub(super) struct Session {
     /// HELLO 3 was answered with a map whose proto is 3.
     pub(super) resp3: bool,
+    /// More state than `max_session_bytes`: it cannot be rebuilt.
+    pub(super) overflow: bool,
+    state: Rare<State>,
+}
+
+/// What HELLO 3 alone does not make.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct State {
     credentials: Option<Credentials>,
     /// AUTH was used, but its secret may not be kept.
     secret_missing: bool,
@@ -53,15 +62,28 @@ pub(super) struct Session {
     bytes: usize,
     /// RESET has ended what was configured; what AUTH said last is kept for the next handshake by libsch.
     reset: Option<Option<Credentials>>,
-    /// More state than `max_session_bytes`: it cannot be rebuilt.
-    pub(super) overflow: bool,
+}
+
+impl State {
+    fn set_credentials(&mut self, credentials: Credentials) {
+        self.credentials = Some(credentials);
+        self.secret_missing = false;
+    }
+
+    fn select(&self) -> Step {
+        step(Own::Hard, &[b"SELECT", self.database.to_string().as_bytes()])
+    }
+
+    fn read_mode(&self) -> Step {
+        let name: &[u8] = if self.readonly { b"READONLY" } else { b"READWRITE" };
+        step(Own::Hard, &[name])
+    }
 }
 
 impl Session {
     /// The session that a handshake by libsch is to make.
     pub(super) fn configured(config: &Config) -> Self {
-        Self {
-            resp3: true,
+        let state = State {
             credentials: config.password.as_ref().map(|password| Credentials {
                 user: config.username.as_ref().map(|u| u.as_bytes().to_vec()),
                 password: password.clone(),
@@ -73,60 +95,67 @@ impl Session {
                 info.push((b"LIB-VER".to_vec(), version.as_bytes().to_vec()));
                 info
             }),
-            ..Self::default()
-        }
+            ..State::default()
+        };
+        Self { resp3: true, overflow: false, state: state.into() }
     }
 
     /// Another transport begins: RESET concerned the last one only.
     pub(super) fn begin_anew(&mut self, config: &Config) {
-        let Some(newest) = self.reset.take() else { return };
-        let credentials = self.credentials.take().or(newest);
+        let Some(state) = self.state.get_mut() else { return };
+        let Some(newest) = state.reset.take() else { return };
+        let credentials = state.credentials.take().or(newest);
         *self = Self::configured(config);
         if let Some(credentials) = credentials {
             self.set_credentials(credentials);
         }
     }
 
+    /// What is as it was at first takes nothing.
+    pub(super) fn rest(&mut self) {
+        self.state.give_back_if(|state| *state == State::default());
+    }
+
     pub(super) fn set_credentials(&mut self, credentials: Credentials) {
-        self.credentials = Some(credentials);
-        self.secret_missing = false;
+        self.state.make().set_credentials(credentials);
     }
 
     /// A candidate cannot authenticate without asking the host.
     pub(super) fn needs_credentials(&self) -> bool {
-        self.secret_missing && self.credentials.is_none()
+        self.state.get().is_some_and(|state| state.secret_missing && state.credentials.is_none())
     }
 
     pub(super) fn is_tracking(&self) -> bool {
-        self.tracking.is_some()
+        self.state.get().is_some_and(|state| state.tracking.is_some())
     }
 
     pub(super) fn has_subscriptions(&self) -> bool {
-        self.topics.iter().any(|t| !t.is_empty())
+        self.state.get().is_some_and(|state| state.topics.iter().any(|t| !t.is_empty()))
     }
 
     pub(super) fn subscriptions(&self, topic: Topic) -> usize {
-        self.topics[topic as usize].len()
+        self.state.get().map_or(0, |state| state.topics[topic as usize].len())
     }
 
     /// A confirmation of a subscription came, or of its end. True if that changed anything.
     pub(super) fn confirmed(&mut self, topic: Topic, subscribe: bool, name: &[u8], limit: usize) -> bool {
-        let set = &mut self.topics[topic as usize];
+        let state = self.state.make();
+        let set = &mut state.topics[topic as usize];
         if !subscribe {
             let known = set.remove(name);
             if known {
-                self.bytes -= name.len();
+                state.bytes -= name.len();
             }
             return known;
         }
         if set.contains(name) {
             return false;
         }
-        if self.bytes + name.len() > limit {
+        if state.bytes + name.len() > limit {
             self.overflow = true;
             return false;
         }
-        self.bytes += name.len();
+        state.bytes += name.len();
         set.insert(name.to_vec())
     }
 
@@ -151,44 +180,48 @@ impl Session {
                 if keep_credentials {
                     self.set_credentials(credentials);
                 } else {
-                    self.credentials = None;
-                    self.secret_missing = true;
+                    let state = self.state.make();
+                    state.credentials = None;
+                    state.secret_missing = true;
                 }
             }
             Watched::Select(database) => {
-                self.database = database;
-                steps.push(self.select());
+                let state = self.state.make();
+                state.database = database;
+                steps.push(state.select());
             }
             Watched::SetName(name) => {
                 steps.push(step(Own::Soft, &[b"CLIENT", b"SETNAME", &name]));
-                self.name = (!name.is_empty()).then_some(name);
+                self.state.make().name = (!name.is_empty()).then_some(name);
             }
             Watched::SetInfo(attribute, value) => {
                 steps.push(step(Own::Soft, &[b"CLIENT", b"SETINFO", &attribute, &value]));
-                match self.info.iter_mut().find(|(a, _)| a.eq_ignore_ascii_case(&attribute)) {
+                let info = &mut self.state.make().info;
+                match info.iter_mut().find(|(a, _)| a.eq_ignore_ascii_case(&attribute)) {
                     Some((_, old)) => *old = value,
-                    None => self.info.push((attribute, value)),
+                    None => info.push((attribute, value)),
                 }
             }
             Watched::NoEvict(on) => {
-                self.no_evict = on;
+                self.state.make().no_evict = on;
                 steps.push(step(Own::Soft, &[b"CLIENT", b"NO-EVICT", yes_no(on)]));
             }
             Watched::NoTouch(on) => {
-                self.no_touch = on;
+                self.state.make().no_touch = on;
                 steps.push(step(Own::Soft, &[b"CLIENT", b"NO-TOUCH", yes_no(on)]));
             }
             Watched::Tracking { on, command, .. } => {
                 steps.push(Step { bytes: command.clone(), own: Own::Hard });
-                self.tracking = on.then_some(command);
+                self.state.make().tracking = on.then_some(command);
             }
             Watched::Capa(command) => {
                 steps.push(Step { bytes: command.clone(), own: Own::Soft });
-                self.capa = Some(command);
+                self.state.make().capa = Some(command);
             }
             Watched::ReadOnly(on) => {
-                self.readonly = on;
-                steps.push(self.read_mode());
+                let state = self.state.make();
+                state.readonly = on;
+                steps.push(state.read_mode());
             }
             Watched::Exec { changes, .. } => {
                 for change in changes {
@@ -196,26 +229,19 @@ impl Session {
                 }
             }
             Watched::Reset => {
-                let newest = self.credentials.take().or_else(|| self.reset.take().flatten());
-                *self = Self { reset: Some(newest), ..Self::default() };
+                let state = self.state.make();
+                let newest = state.credentials.take().or_else(|| state.reset.take().flatten());
+                let state = State { reset: Some(newest), ..State::default() };
+                *self = Self { state: state.into(), ..Self::default() };
             }
             Watched::Maint { .. } | Watched::Multi | Watched::Discard | Watched::Monitor => {}
         }
         steps
     }
 
-    fn select(&self) -> Step {
-        step(Own::Hard, &[b"SELECT", self.database.to_string().as_bytes()])
-    }
-
-    fn read_mode(&self) -> Step {
-        let name: &[u8] = if self.readonly { b"READONLY" } else { b"READWRITE" };
-        step(Own::Hard, &[name])
-    }
-
     /// The session without HELLO, for a server that has none.
     pub(super) fn resp2_steps(&self) -> Vec<Step> {
-        let auth = self.credentials.as_ref().map(auth_step);
+        let auth = self.state.get().and_then(|state| state.credentials.as_ref()).map(auth_step);
         auth.into_iter().chain(self.steps(None).into_iter().filter(|s| s.own != Own::Hello)).collect()
     }
 
@@ -224,8 +250,9 @@ impl Session {
         let commands: [(Topic, &[u8]); 3] =
             [(Topic::Channel, b"SUBSCRIBE"), (Topic::Pattern, b"PSUBSCRIBE"), (Topic::Shard, b"SSUBSCRIBE")];
         let mut out = Vec::new();
+        let Some(state) = self.state.get() else { return out };
         for (topic, command) in commands {
-            let names: Vec<&[u8]> = self.topics[topic as usize].iter().map(Vec::as_slice).collect();
+            let names: Vec<&[u8]> = state.topics[topic as usize].iter().map(Vec::as_slice).collect();
             // Sharded channels of one command must share a slot: one at a time.
             for chunk in names.chunks(if topic == Topic::Shard { 1 } else { 128 }) {
                 let args: Vec<&[u8]> = core::iter::once(command).chain(chunk.iter().copied()).collect();
@@ -238,37 +265,39 @@ impl Session {
     /// The commands that make this session on a new transport, but for the subscriptions, which come last.
     /// `optin` goes in right after the HELLO.
     pub(super) fn steps(&self, optin: Option<&[u8]>) -> Vec<Step> {
+        let plain = State::default();
+        let state = self.state.get().unwrap_or(&plain);
         let mut out = Vec::new();
         let mut hello: Vec<&[u8]> = vec![b"HELLO", b"3"];
-        if let Some(c) = &self.credentials {
+        if let Some(c) = &state.credentials {
             hello.extend([b"AUTH".as_slice(), c.user.as_deref().unwrap_or(b"default"), &c.password]);
         }
         out.push(step(Own::Hello, &hello));
         if let Some(optin) = optin {
             out.push(Step { bytes: optin.to_vec(), own: Own::Optin });
         }
-        for (attribute, value) in &self.info {
+        for (attribute, value) in &state.info {
             out.push(step(Own::Soft, &[b"CLIENT", b"SETINFO", attribute, value]));
         }
-        if let Some(name) = &self.name {
+        if let Some(name) = &state.name {
             out.push(step(Own::Soft, &[b"CLIENT", b"SETNAME", name]));
         }
-        if self.database != 0 {
-            out.push(self.select());
+        if state.database != 0 {
+            out.push(state.select());
         }
-        if self.readonly {
-            out.push(self.read_mode());
+        if state.readonly {
+            out.push(state.read_mode());
         }
-        if let Some(command) = &self.tracking {
+        if let Some(command) = &state.tracking {
             out.push(Step { bytes: command.clone(), own: Own::Hard });
         }
-        if self.no_evict {
+        if state.no_evict {
             out.push(step(Own::Soft, &[b"CLIENT", b"NO-EVICT", b"ON"]));
         }
-        if self.no_touch {
+        if state.no_touch {
             out.push(step(Own::Soft, &[b"CLIENT", b"NO-TOUCH", b"ON"]));
         }
-        if let Some(command) = &self.capa {
+        if let Some(command) = &state.capa {
             out.push(Step { bytes: command.clone(), own: Own::Soft });
         }
         out

@@ -3,14 +3,14 @@
 //! | from | to |
 //! |---|---|
 //! | Detached | Handshaking, Closed |
-//! | Handshaking | Serving, Waiting, Opening, Detached, Failed, Closed |
-//! | Serving | Handshaking, Waiting, Opening, Detached, Failed, Closed |
-//! | Waiting | Opening, Serving, Handshaking, Detached, Failed, Closed |
-//! | Opening | Rebuilding, Waiting, Serving, Handshaking, Detached, Failed, Closed |
-//! | Rebuilding | Ready, Waiting, Serving, Handshaking, Detached, Failed, Closed |
-//! | Ready | Draining, Swapping, Waiting, Rebuilding, Serving, Handshaking, Detached, Failed, Closed |
-//! | Draining | Swapping, Ready, Waiting, Serving, Handshaking, Detached, Failed, Closed |
-//! | Swapping | Serving, Waiting, Handshaking, Detached, Failed, Closed |
+//! | Handshaking | Serving, Waiting, Detached, Failed, Closed |
+//! | Serving | Waiting, Detached, Failed, Closed |
+//! | Waiting | Opening, Serving, Handshaking, Detached |
+//! | Opening | Rebuilding, Waiting, Serving, Handshaking, Detached |
+//! | Rebuilding | Ready, Waiting, Serving, Handshaking, Detached |
+//! | Ready | Draining, Swapping, Waiting, Serving, Handshaking, Detached |
+//! | Draining | Swapping, Waiting, Serving, Detached |
+//! | Swapping | Serving, Waiting, Detached |
 //! | Failed | Detached, Closed |
 //! | Closed | |
 
@@ -21,14 +21,14 @@ use Phase::*;
 pub(super) const fn successors(from: Phase) -> &'static [Phase] {
     match from {
         Detached => &[Handshaking, Closed],
-        Handshaking => &[Serving, Waiting, Opening, Detached, Failed, Closed],
-        Serving => &[Handshaking, Waiting, Opening, Detached, Failed, Closed],
-        Waiting => &[Opening, Serving, Handshaking, Detached, Failed, Closed],
-        Opening => &[Rebuilding, Waiting, Serving, Handshaking, Detached, Failed, Closed],
-        Rebuilding => &[Ready, Waiting, Serving, Handshaking, Detached, Failed, Closed],
-        Ready => &[Draining, Swapping, Waiting, Rebuilding, Serving, Handshaking, Detached, Failed, Closed],
-        Draining => &[Swapping, Ready, Waiting, Serving, Handshaking, Detached, Failed, Closed],
-        Swapping => &[Serving, Waiting, Handshaking, Detached, Failed, Closed],
+        Handshaking => &[Serving, Waiting, Detached, Failed, Closed],
+        Serving => &[Waiting, Detached, Failed, Closed],
+        Waiting => &[Opening, Serving, Handshaking, Detached],
+        Opening => &[Rebuilding, Waiting, Serving, Handshaking, Detached],
+        Rebuilding => &[Ready, Waiting, Serving, Handshaking, Detached],
+        Ready => &[Draining, Swapping, Waiting, Serving, Handshaking, Detached],
+        Draining => &[Swapping, Waiting, Serving, Detached],
+        Swapping => &[Serving, Waiting, Detached],
         Failed => &[Detached, Closed],
         Closed => &[],
     }

@@ -3,10 +3,20 @@
 use super::*;
 use crate::action::RestoreReason;
 
+/// So many ticks with nothing between them, and the connection rests.
+pub(super) const REST: u8 = 2;
+
 impl Connection {
     /// The earliest deadline.
     pub(super) fn earliest(&self) -> Option<Timestamp> {
-        let mut times = [self.windows.deadline(), self.retired_until, self.optin_retry_at, None, None, None];
+        let mut times = [
+            self.windows.get().and_then(Windows::deadline),
+            self.retired_until,
+            self.optin_retry_at,
+            None,
+            None,
+            None,
+        ];
         if let Some(h) = &self.handoff {
             times[3] = h.next_at.filter(|_| self.phase == Phase::Waiting);
             times[4] = h.attempt_by.filter(|_| self.attempt_is_timed());
@@ -49,9 +59,7 @@ impl Connection {
     /// Fires everything that is due.
     pub(super) fn fire_timers(&mut self, now: Timestamp) {
         self.stirred = true;
-        let expired = self.windows.expire(now);
-        if expired > 0 {
-            self.counters.windows_expired += expired as u64;
+        if self.expire_windows(now) {
             self.update_relax(RestoreReason::Expired);
         }
         if self.retired_until.is_some_and(|at| at <= now) {
@@ -63,6 +71,15 @@ impl Connection {
         self.fire_handoff(now);
         self.progress(now);
         self.wake = self.earliest();
+    }
+
+    /// True if any came to its own end.
+    pub(super) fn expire_windows(&mut self, now: Timestamp) -> bool {
+        let expired = self.windows.get_mut().map_or(0, |windows| windows.expire(now));
+        if expired > 0 {
+            self.counters.make().windows_expired += expired as u64;
+        }
+        expired > 0
     }
 
     fn fire_handoff(&mut self, now: Timestamp) {
@@ -101,28 +118,30 @@ impl Connection {
         }
     }
 
-    /// Memory that a burst took goes back when nothing is going on: no command between two ticks. A busy connection keeps
-    /// its own, and allocates nothing.
+    /// Nothing is going on: no input between the last two ticks, nothing owed, no handoff.
+    pub(crate) fn is_resting(&self) -> bool {
+        let owes_nothing = |t: &Transport| t.owed.is_empty() && t.region.is_empty();
+        self.quiet_ticks == REST
+            && self.handoff.is_none()
+            && self.actions.is_empty()
+            && self.current.as_deref().is_none_or(owes_nothing)
+    }
+
+    /// Memory that a burst took goes back when the connection rests. One that is in use keeps its own, and allocates nothing.
     pub(super) fn give_memory_back(&mut self) {
-        let quiet = self.counters.commands == self.commands_at_tick;
-        self.commands_at_tick = self.counters.commands;
-        if self.handoff.is_some() || !quiet {
-            return;
-        }
-        if self.actions.is_empty() {
-            self.actions = VecDeque::new();
-        }
+        self.actions = VecDeque::new();
         if let Some(t) = &mut self.current {
             t.owed.shrink();
-            if t.region.is_empty() && t.region.capacity() > 0 {
-                t.region = bytes::BytesMut::new();
-            }
+            t.inbound.rest();
+            t.region = bytes::BytesMut::new();
         }
-        if self.owned.capacity() > 0 {
-            self.owned = Vec::new();
-        }
-        if self.hold.is_empty() && self.hold.bytes.capacity() > 0 {
-            self.hold = Hold::default();
-        }
+        self.owned = Vec::new();
+        self.session.rest();
+        self.places.give_back_if(Places::rests);
+        self.windows.give_back_if(|windows| !windows.is_open());
+        self.overlap.give_back_if(|overlap| overlap.is_empty());
+        self.lines.give_back_if(Lines::rests);
+        self.hold.give_back_if(|hold| hold.is_empty());
+        self.out.rest();
     }
 }

@@ -29,7 +29,8 @@ pub(super) enum Optin {
 #[derive(Debug)]
 pub(super) struct Transport {
     pub(super) id: TransportId,
-    pub(super) endpoint: Endpoint,
+    /// `None`: the configured address.
+    pub(super) endpoint: Option<Box<Endpoint>>,
     pub(super) peer: Option<PeerAddr>,
     pub(super) connected: bool,
     pub(super) inbound: Inbound,
@@ -48,7 +49,7 @@ pub(super) struct Transport {
 }
 
 impl Transport {
-    pub(super) fn new(id: TransportId, endpoint: Endpoint, limits: &Limits) -> Box<Self> {
+    pub(super) fn new(id: TransportId, endpoint: Option<Box<Endpoint>>, limits: &Limits) -> Box<Self> {
         Box::new(Self {
             id,
             endpoint,

@@ -32,7 +32,8 @@ pub const SCH_ACTION_RELEASE: i32 = 8;
 /// Close `transport` and forget it. `reason`: SCH_CLOSE_*. Needs no answer.
 pub const SCH_ACTION_CLOSE: i32 = 9;
 /// Commands `first`, `count` of them, will have no reply from a server. `outcome`: SCH_LOST_*; `command_class`:
-/// SCH_CLASS_*; `data`: error replies for your parser (on_loss = reply), else empty. Answer: `sch_conn_losses_settled`.
+/// SCH_CLASS_*; `data`: error replies for your parser (on_loss = reply), else empty; also empty where it is inside of a reply and
+/// cannot be reset, and CLOSE follows. Answer: `sch_conn_losses_settled`.
 pub const SCH_ACTION_LOST: i32 = 10;
 /// Held commands `first`, `count` of them, come back in `data`, whole, as never written. Needs no answer.
 pub const SCH_ACTION_HAND_BACK: i32 = 11;

@@ -260,11 +260,12 @@ impl TextOut {
     }
 }
 
-/// A struct of the ABI that grows: `#[repr(C)]`, and its first field is `struct_size: u32`.
+/// A struct of the ABI that grows: `#[repr(C)]`, its first field is `struct_size: u32`, and all its fields are numbers and
+/// pointers.
 ///
 /// # Safety
 ///
-/// Both are so.
+/// All of it is so.
 pub(super) unsafe trait Grows: Sized {
     /// Its size in version 0.1.
     const SMALLEST: usize;
@@ -292,6 +293,19 @@ impl<T: Grows> SizedOut<T> {
             ));
         }
         Ok(Self { place, size, kind: core::marker::PhantomData })
+    }
+
+    /// `value` with what the caller's struct has, as far as it reaches.
+    pub(super) fn over(&self, mut value: T) -> T
+    where
+        T: Copy,
+    {
+        let len = self.size.min(size_of::<T>());
+        // SAFETY: `len` bytes can be read by what `struct_size` says, and any bytes are numbers and pointers.
+        unsafe {
+            core::ptr::copy_nonoverlapping(self.place.as_ptr(), core::ptr::from_mut(&mut value).cast(), len);
+        }
+        value
     }
 
     /// Writes all but `struct_size`, as far as the caller's struct reaches.
@@ -459,6 +473,7 @@ mod tests {
         let sources = [
             include_str!("config.rs"),
             include_str!("conn.rs"),
+            include_str!("receive.rs"),
             include_str!("push.rs"),
             include_str!("pool.rs"),
             include_str!("join.rs"),

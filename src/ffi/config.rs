@@ -11,6 +11,7 @@ use crate::optin::Mode;
 use core::ffi::c_char;
 use core::ops::{Deref, DerefMut};
 use core::time::Duration;
+use std::sync::Arc;
 
 /// You state what you do; libsch sees notifications only.
 pub const SCH_LEVEL_NOTIFIED: i32 = 1;
@@ -137,19 +138,26 @@ pub const SCH_CLUSTER_TIME_BACKOFF_MAX: i32 = 5;
 
 const NO_SUCH: Failure = Failure::argument("no such number: use the constants of the header");
 
-/// Settings of connections to be made. They are copied by `sch_conn_new`: one may serve many, and may be freed after it.
+/// Settings of connections to be made. One may serve many, which share them: they take 1 KiB once, not for each. A change
+/// concerns connections that are made after it; it may be freed at any time.
 #[derive(Debug)]
 pub struct sch_config(Handle<Settings>);
 
 /// What is behind it.
 #[derive(Debug, Default)]
 pub struct Settings {
-    config: Config,
+    /// Shared with the connections made so far; copied when it changes.
+    config: Arc<Config>,
     cluster: ClusterConfig,
     problem: Text,
 }
 
 impl Settings {
+    /// For one connection more.
+    pub(super) fn share(&self) -> Arc<Config> {
+        Arc::clone(&self.config)
+    }
+
     /// Those of a cluster of connections that are made with these settings.
     pub(super) fn cluster(&self) -> ClusterConfig {
         let (tls, mark_age, seed) = (self.config.tls, self.config.mark_age, self.config.seed);
@@ -167,7 +175,7 @@ impl Deref for Settings {
 
 impl DerefMut for Settings {
     fn deref_mut(&mut self) -> &mut Config {
-        &mut self.config
+        Arc::make_mut(&mut self.config)
     }
 }
 

@@ -7,18 +7,21 @@ use super::boundary::{
 };
 use super::config::sch_config;
 use super::handle::{Handle, Text};
-use super::join::{Joined, Peers};
+use super::join::Joined;
 use super::log::{self, SCH_LOG_ERROR, Sink, sch_log_fn};
 use super::push::Builder;
+use super::receive::Came;
 use super::status::{Failure, SCH_EMPTY, SCH_ERR_ABI, SCH_ERR_NULL, SCH_ERR_UNEXPECTED, SCH_OK, sch_status};
 use super::version::SCH_ABI_VERSION;
-use crate::conn::{Cancelled, Connection, Counters, Dial, HostFence, Phase, Source, Span, Wait};
+use crate::conn::{Cancelled, Connection, Counters, Dial, HostFence, Phase, Span, Wait};
 use crate::endpoint::{Endpoint, PeerAddr};
+use crate::rare::Rare;
 use crate::time::Timestamp;
 use core::cell::Cell;
 use core::ffi::{c_char, c_void};
 use core::time::Duration;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 /// MULTI .. EXEC, or WATCH.
 pub const SCH_FENCE_TRANSACTION: i32 = 1;
@@ -71,7 +74,7 @@ const _: () = {
 };
 
 /// A call of `receive` fills no more spans than this; it takes less of the data instead.
-const MAX_SPANS: usize = 1024;
+pub(super) const MAX_SPANS: usize = 1024;
 
 /// One logical connection.
 #[derive(Debug)]
@@ -81,19 +84,24 @@ pub struct sch_conn(Handle<Inner>);
 #[derive(Debug)]
 pub struct Inner {
     pub(super) conn: Connection,
-    pub(super) joined: Option<Joined>,
-    pub(super) peers: Peers,
+    pub(super) joined: Option<Box<Joined>>,
     /// The time of the input that this call is, for what follows it.
     pub(super) now: Cell<Option<Timestamp>>,
     sink: Option<Sink>,
     error: Text,
-    lent: Lent,
+    loan: Rare<Loan>,
+    pub(super) spans: Vec<Span>,
+    pub(super) push: Rare<Builder>,
+}
+
+/// What the host was lent, until its next call that is not const.
+#[derive(Debug, Default)]
+struct Loan {
+    action: Lent,
     dial_host: Text,
     dial_name: Text,
     line: Text,
-    spans: Vec<Span>,
     salvaged: Vec<u8>,
-    pub(super) push: Builder,
 }
 
 // SAFETY: a connection is moved between threads by its host, who by contract makes one call at a time, and whose
@@ -113,8 +121,23 @@ impl Noun for sch_conn {
 
     /// Talks to the pool, and gives the lines to the callback; without one they wait. Nothing behind the handle is borrowed
     /// while the host runs.
+    #[inline]
     fn speak(&self) {
-        self.talk();
+        let inner = self.0.inner();
+        // SAFETY: called by who has entered; nothing outlives the look.
+        let (joined, listens) = unsafe { ((*inner).joined.is_some(), (*inner).sink.is_some()) };
+        if joined {
+            self.talk();
+        }
+        if joined || listens {
+            self.say();
+        }
+    }
+}
+
+impl sch_conn {
+    #[cold]
+    fn say(&self) {
         let inner = self.0.inner();
         // SAFETY: called by who has entered; the copy outlives the borrow.
         let Some(sink) = (unsafe { (*inner).sink }) else { return };
@@ -135,9 +158,7 @@ impl Noun for sch_conn {
             say(level as i32, &line.as_str().into());
         }
     }
-}
 
-impl sch_conn {
     /// A panic here poisons this connection, whosever defect it is, and costs the pool this member.
     fn talk(&self) {
         let inner = self.0.inner();
@@ -159,22 +180,27 @@ impl sch_conn {
 }
 
 impl Inner {
-    fn new(conn: Connection, push_limit: usize) -> Self {
+    fn new(conn: Connection) -> Self {
         Self {
             conn,
             joined: None,
-            peers: Peers::default(),
             now: Cell::new(None),
             sink: None,
             error: Text::default(),
-            lent: Lent::default(),
-            dial_host: Text::default(),
-            dial_name: Text::default(),
-            line: Text::default(),
+            loan: Rare::default(),
             spans: Vec::new(),
-            salvaged: Vec::new(),
-            push: Builder::new(push_limit),
+            push: Rare::default(),
         }
+    }
+
+    fn tick(&mut self, now_ns: u64) -> Outcome {
+        self.conn.handle_tick(self.at(now_ns))?;
+        if self.conn.is_resting() {
+            self.spans = Vec::new();
+            self.loan = Rare::default();
+            self.push.give_back_if(|push| push.is_empty());
+        }
+        Ok(SCH_OK)
     }
 
     /// The time of an input.
@@ -185,8 +211,9 @@ impl Inner {
     }
 
     fn lend_dial(&mut self, dial: &Dial, out: SizedOut<sch_dial>) {
-        self.dial_host.set(&dial.endpoint.host);
-        self.dial_name.set(dial.tls_server_name.as_deref().unwrap_or(""));
+        let loan = self.loan.make();
+        loan.dial_host.set(&dial.endpoint.host);
+        loan.dial_name.set(dial.tls_server_name.as_deref().unwrap_or(""));
         let has_tls = dial.tls_server_name.is_some();
         out.put(&sch_dial {
             struct_size: 0,
@@ -194,15 +221,15 @@ impl Inner {
             has_tls: u8::from(has_tls),
             reserved: 0,
             transport: dial.transport,
-            host: self.dial_host.as_ptr(),
-            host_len: self.dial_host.len(),
-            tls_server_name: if has_tls { self.dial_name.as_ptr() } else { core::ptr::null() },
-            tls_server_name_len: self.dial_name.len(),
+            host: loan.dial_host.as_ptr(),
+            host_len: loan.dial_host.len(),
+            tls_server_name: if has_tls { loan.dial_name.as_ptr() } else { core::ptr::null() },
+            tls_server_name_len: loan.dial_name.len(),
         });
     }
 
     pub(super) fn slots_moved(&self) -> Option<(Option<u64>, &[crate::notification::SlotMove])> {
-        self.lent.slots_moved()
+        self.loan.get()?.action.slots_moved()
     }
 
     pub(super) fn handle_push(&mut self, now_ns: u64, transport: u64, raw: &[u8]) -> Result<bool, Failure> {
@@ -211,13 +238,14 @@ impl Inner {
     }
 
     pub(super) fn finish_push(&mut self, now_ns: u64, transport: u64) -> Result<bool, Failure> {
-        let (raw, whole) = self.push.written()?;
+        let now = self.at(now_ns);
+        let (raw, whole) = self.push.make().written()?;
         let verdict = if whole {
-            self.conn.handle_push(self.at(now_ns), transport, raw)?
+            self.conn.handle_push(now, transport, raw)?
         } else {
-            self.conn.handle_push_head(self.at(now_ns), transport, raw)?
+            self.conn.handle_push_head(now, transport, raw)?
         };
-        self.push.clear();
+        self.push.make().clear();
         Ok(verdict == crate::conn::PushVerdict::Swallowed)
     }
 }
@@ -435,7 +463,8 @@ impl From<Counters> for sch_counters {
 
 /// Makes a connection without a transport.
 ///
-/// `abi` is SCH_ABI_VERSION of your header; NULL for `config` means the defaults. The settings are copied.
+/// `abi` is SCH_ABI_VERSION of your header; NULL for `config` means the defaults. The settings may change, and be freed,
+/// without a change here.
 ///
 /// Returns SCH_OK: `*conn_out` is yours, for `sch_conn_free`; SCH_ERR_ABI: the library is older than your header;
 /// SCH_ERR_CONFIG: `sch_config_problem` says why; SCH_ERR_BUSY: another thread uses `config`; SCH_ERR_NULL.
@@ -453,20 +482,19 @@ pub unsafe extern "C" fn sch_conn_new(
         if abi == 0 || abi > SCH_ABI_VERSION {
             return Err(Failure::new(SCH_ERR_ABI, "the header is newer than the library"));
         }
-        let mut settings = crate::config::Config::default();
+        let mut settings = Arc::<crate::config::Config>::default();
         if !config.is_null() {
-            let copy = |c: &super::config::Settings| -> Outcome {
-                settings.clone_from(c);
+            let share = |c: &super::config::Settings| -> Outcome {
+                settings = c.share();
                 Ok(SCH_OK)
             };
             // SAFETY: as the caller promises.
-            let status = unsafe { peek(config, copy) };
+            let status = unsafe { peek(config, share) };
             if status != SCH_OK {
                 return Err(Failure::new(status, "the settings cannot be read"));
             }
         }
-        let push_limit = settings.limits.max_push_bytes;
-        Ok(sch_conn(Handle::new(Inner::new(Connection::new(settings)?, push_limit))))
+        Ok(sch_conn(Handle::new(Inner::new(Connection::new(settings)?))))
     };
     // SAFETY: as the caller promises.
     unsafe { create(conn_out, make) }
@@ -533,9 +561,10 @@ pub unsafe extern "C" fn sch_conn_salvage(
     let work = |c: &mut Inner| -> Outcome {
         // SAFETY: as the caller promises.
         let (data_out, len_out) = unsafe { (Out::new(data_out)?, Out::new(len_out)?) };
-        c.salvaged = c.conn.salvage();
-        data_out.put(if c.salvaged.is_empty() { core::ptr::null() } else { c.salvaged.as_ptr() });
-        len_out.put(c.salvaged.len());
+        let salvaged = &mut c.loan.make().salvaged;
+        *salvaged = c.conn.salvage();
+        data_out.put(if salvaged.is_empty() { core::ptr::null() } else { salvaged.as_ptr() });
+        len_out.put(salvaged.len());
         Ok(SCH_OK)
     };
     // SAFETY: as the caller promises.
@@ -631,7 +660,6 @@ pub unsafe extern "C" fn sch_conn_connected(
             ),
         };
         c.conn.handle_connected(c.at(now_ns), transport, peer)?;
-        c.peers.note(transport, peer);
         Ok(SCH_OK)
     };
     // SAFETY: as the caller promises.
@@ -715,24 +743,8 @@ pub unsafe extern "C" fn sch_conn_receive(
         let given = unsafe { bytes(data, len) }?;
         // SAFETY: as the caller promises.
         let (consumed_out, count_out) = unsafe { (Out::new(consumed_out)?, Out::new(count_out)?) };
-        if spans.is_null() && cap > 0 {
-            return Err(Failure::new(SCH_ERR_NULL, "spans is NULL"));
-        }
-        let cap = cap.min(MAX_SPANS);
-        if c.spans.len() < cap {
-            c.spans.resize(cap, Span::EMPTY);
-        }
-        let received = c.conn.handle_receive(c.at(now_ns), transport, given, &mut c.spans[..cap])?;
-        let owned = c.conn.owned();
-        for (i, span) in c.spans[..received.spans].iter().enumerate() {
-            let from = match span.source {
-                Source::Input => given,
-                Source::Owned => owned,
-            };
-            let part = &from[span.start..span.start + span.len];
-            // SAFETY: `i` is below `cap`, so the caller's array reaches there.
-            unsafe { spans.add(i).write_unaligned(sch_span { data: part.as_ptr(), len: part.len() }) };
-        }
+        // SAFETY: as the caller promises.
+        let received = unsafe { c.receive(&Came { now_ns, transport, data: given, spans, cap }) }?;
         consumed_out.put(received.consumed);
         count_out.put(received.spans);
         Ok(SCH_OK)
@@ -1078,9 +1090,8 @@ pub unsafe extern "C" fn sch_conn_credentials(
 /// As the manual says of pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sch_conn_tick(conn: *mut sch_conn, now_ns: u64) -> sch_status {
-    let work = |c: &mut Inner| -> Outcome { Ok(done(c.conn.handle_tick(c.at(now_ns))?)) };
     // SAFETY: as the caller promises.
-    unsafe { change(conn, work) }
+    unsafe { change(conn, |c| c.tick(now_ns)) }
 }
 
 /// Ends the connection: held commands come back, candidates are closed. Drain the actions after it, then free. The
@@ -1115,7 +1126,7 @@ pub unsafe extern "C" fn sch_conn_poll_action(
         // SAFETY: as the caller promises.
         let out = unsafe { SizedOut::new(action_out) }?;
         let Some(action) = c.conn.poll_action() else { return Ok(SCH_EMPTY) };
-        out.put(&c.lent.lend(action));
+        out.put(&c.loan.make().action.lend(action));
         Ok(SCH_OK)
     };
     // SAFETY: as the caller promises.
@@ -1125,7 +1136,8 @@ pub unsafe extern "C" fn sch_conn_poll_action(
 /// The move number `index`, from 0, of the SCH_ACTION_SLOTS_MOVED that was polled last.
 ///
 /// Returns SCH_OK: `move_out` is filled, what it points to lives until the next call that is not const; SCH_EMPTY:
-/// there is no such move, or another action was polled since; SCH_ERR_STRUCT_SIZE; and what every call answers.
+/// there is no such move, or another action was polled since, or `sch_conn_tick` called; SCH_ERR_STRUCT_SIZE; and what
+/// every call answers.
 ///
 /// # Safety
 ///
@@ -1139,7 +1151,9 @@ pub unsafe extern "C" fn sch_conn_slot_move(
     let work = |c: &Inner| -> Outcome {
         // SAFETY: as the caller promises.
         let out = unsafe { SizedOut::new(move_out) }?;
-        let Some(slots) = c.lent.slot_move(index) else { return Ok(SCH_EMPTY) };
+        let Some(slots) = c.loan.get().and_then(|loan| loan.action.slot_move(index)) else {
+            return Ok(SCH_EMPTY);
+        };
         out.put(&slots);
         Ok(SCH_OK)
     };
@@ -1152,7 +1166,7 @@ pub unsafe extern "C" fn sch_conn_slot_move(
 /// for `cap` bytes: as much as fits, and a NUL.
 ///
 /// Returns SCH_OK: the whole line has `*len_out` bytes; if that is not below `cap`, it was cut. SCH_EMPTY: no action was
-/// polled; and what every call answers.
+/// polled, or `sch_conn_tick` called since; and what every call answers.
 ///
 /// # Safety
 ///
@@ -1167,7 +1181,7 @@ pub unsafe extern "C" fn sch_conn_action_text(
     let work = |c: &Inner| -> Outcome {
         // SAFETY: as the caller promises.
         let (room, len_out) = unsafe { (TextOut::new(text, cap)?, Out::new(len_out)?) };
-        let Some(line) = c.lent.text() else { return Ok(SCH_EMPTY) };
+        let Some(line) = c.loan.get().and_then(|loan| loan.action.text()) else { return Ok(SCH_EMPTY) };
         room.put(&line);
         len_out.put(line.len());
         Ok(SCH_OK)
@@ -1374,9 +1388,10 @@ pub unsafe extern "C" fn sch_conn_poll_trace(
         // SAFETY: as the caller promises.
         let (text_out, len_out) = unsafe { (Out::new(text_out)?, Out::new(len_out)?) };
         let Some(line) = c.conn.poll_trace() else { return Ok(SCH_EMPTY) };
-        c.line.set(&line);
-        text_out.put(c.line.as_ptr());
-        len_out.put(c.line.len());
+        let lent = &mut c.loan.make().line;
+        lent.set(&line);
+        text_out.put(lent.as_ptr());
+        len_out.put(lent.len());
         Ok(SCH_OK)
     };
     // SAFETY: as the caller promises.

@@ -7,7 +7,7 @@ use super::pool::{self, SCH_UNOWNED_HANDOFF, SCH_UNOWNED_RETIRE, sch_pool};
 use super::shared::shared;
 use super::status::{Failure, SCH_ERR_LIMIT, SCH_ERR_UNEXPECTED, SCH_OK, sch_status};
 use crate::conn::{Connection, Phase};
-use crate::endpoint::{Endpoint, PeerAddr};
+use crate::endpoint::Endpoint;
 use crate::exchange::Told;
 use crate::pool::{JoinOptions, Member, Unowned, Wakes};
 use crate::time::Timestamp;
@@ -21,22 +21,6 @@ const ROUNDS: usize = 4;
 const NOT_JOINED: Failure =
     Failure::new(SCH_ERR_UNEXPECTED, "it is no member of a pool: call sch_conn_join first");
 
-/// The peers of the transports that are or may become current.
-#[derive(Debug, Default)]
-pub(super) struct Peers([(u64, Option<PeerAddr>); 3], usize);
-
-impl Peers {
-    /// Of a current, a candidate and one dialled too early, the newest are kept.
-    pub(super) fn note(&mut self, transport: u64, peer: Option<PeerAddr>) {
-        self.0[self.1] = (transport, peer);
-        self.1 = (self.1 + 1) % self.0.len();
-    }
-
-    fn of(&self, transport: u64) -> Option<PeerAddr> {
-        self.0.iter().find(|(id, _)| *id == transport).and_then(|(_, peer)| *peer)
-    }
-}
-
 /// The pool's side of a connection; leaves the pool when dropped.
 #[derive(Debug)]
 pub(super) struct Joined {
@@ -46,6 +30,8 @@ pub(super) struct Joined {
     current: Option<u64>,
     mail: Vec<Told>,
     now: Timestamp,
+    /// Of the exchange that `settle` made within this call.
+    wakes: Option<Wakes>,
 }
 
 impl Drop for Joined {
@@ -68,21 +54,20 @@ impl Joined {
     }
 
     /// After what was heard: the end of a handoff is that of the node it led away from.
-    fn follow(&mut self, conn: &Connection, peers: &Peers, now: Timestamp, wakes: &mut Wakes) {
+    fn follow(&mut self, conn: &Connection, now: Timestamp, wakes: &mut Wakes) {
         let current = conn.current();
         if current.is_some() && current != self.current {
             self.current = current;
-            let peer = current.and_then(|id| peers.of(id));
-            wakes.merge(self.pool.pool.moved(now, &self.member, peer, None));
+            wakes.merge(self.pool.pool.moved(now, &self.member, conn.peer(), None));
         }
     }
 
-    fn exchange(&mut self, conn: &mut Connection, peers: &Peers, now: Timestamp) -> Wakes {
+    fn exchange(&mut self, conn: &mut Connection, now: Timestamp) -> Wakes {
         let mut wakes = Wakes::default();
         self.now = now;
         for _ in 0..ROUNDS {
             self.report(conn, now, &mut wakes);
-            self.follow(conn, peers, now, &mut wakes);
+            self.follow(conn, now, &mut wakes);
             if !self.member.has_mail() {
                 break;
             }
@@ -107,11 +92,19 @@ impl Due {
 }
 
 impl Inner {
+    /// The exchange at once, for a call that answers what comes of it. The wake-ups wait for its end.
+    pub(super) fn settle(&mut self) {
+        if let (Some(now), Some(joined)) = (self.now.get(), self.joined.as_mut()) {
+            joined.wakes = Some(joined.exchange(&mut self.conn, now));
+        }
+    }
+
     /// After an input: both sides say what they have to say.
     pub(super) fn exchange(&mut self) -> Option<Due> {
         let now = self.now.take()?;
         let joined = self.joined.as_mut()?;
-        let wakes = joined.exchange(&mut self.conn, &self.peers, now);
+        let settled = joined.wakes.take();
+        let wakes = settled.unwrap_or_else(|| joined.exchange(&mut self.conn, now));
         let pool = Arc::clone(&joined.pool);
         if self.conn.phase() == Phase::Closed {
             self.joined = None;
@@ -133,15 +126,15 @@ impl Inner {
             return Err(TWICE);
         }
         self.conn.handle_joined(now)?;
-        let current = self.conn.current();
-        let peer = current.and_then(|id| self.peers.of(id));
+        let (current, peer) = (self.conn.current(), self.conn.peer());
         let (member, wakes) = pool.pool.join(now, JoinOptions { peer, ..options });
         pool.waitings.wake(&wakes);
         let Some(member) = member else {
             self.conn.handle_left(now)?;
             return Err(FULL);
         };
-        self.joined = Some(Joined { pool: Arc::clone(pool), member, current, mail: Vec::new(), now });
+        let joined = Joined { pool: Arc::clone(pool), member, current, mail: Vec::new(), now, wakes: None };
+        self.joined = Some(Box::new(joined));
         Ok(SCH_OK)
     }
 }
@@ -210,7 +203,7 @@ pub unsafe extern "C" fn sch_conn_leave(conn: *mut sch_conn, now_ns: u64) -> sch
     let work = |c: &mut Inner| -> Outcome {
         let now = Timestamp::from_nanos(now_ns);
         let mut joined = c.joined.take().ok_or(NOT_JOINED)?;
-        let wakes = joined.exchange(&mut c.conn, &c.peers, now);
+        let wakes = joined.exchange(&mut c.conn, now);
         joined.pool.waitings.wake(&wakes);
         c.conn.handle_left(now)?;
         Ok(SCH_OK)

@@ -16,6 +16,7 @@ pub mod join;
 pub mod log;
 pub mod pool;
 pub mod push;
+pub mod receive;
 mod shared;
 pub mod status;
 pub mod version;

@@ -9,7 +9,7 @@ use std::io::Write;
 const MAX_DEPTH: usize = 16;
 
 /// A push that is being written down.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Builder {
     raw: Vec<u8>,
     /// Elements that each open array still wants; the push itself is the first.
@@ -29,12 +29,9 @@ const TOO_DEEP: Failure =
     Failure::new(SCH_ERR_LIMIT, "arrays are nested deeper than 16: this is no notification");
 
 impl Builder {
-    pub(super) const fn new(max_len: usize) -> Self {
-        Self { raw: Vec::new(), open: Vec::new(), max_len, short: false }
-    }
-
-    fn begin(&mut self, elements: u64) -> Result<(), Failure> {
+    fn begin(&mut self, elements: u64, max_len: usize) -> Result<(), Failure> {
         self.clear();
+        self.max_len = max_len;
         self.open.push(elements);
         self.put(format_args!(">{elements}\r\n"), None)
     }
@@ -49,6 +46,13 @@ impl Builder {
             *left -= 1;
         }
         Ok(())
+    }
+
+    /// One that is no array.
+    fn scalar(&mut self, head: std::fmt::Arguments<'_>, body: Option<&[u8]>) -> Outcome {
+        self.element(head, body)?;
+        self.close_full();
+        Ok(SCH_OK)
     }
 
     fn array(&mut self, elements: u64) -> Result<(), Failure> {
@@ -93,6 +97,11 @@ impl Builder {
             [0] => Ok((&self.raw, !self.short)),
             _ => Err(UNFINISHED),
         }
+    }
+
+    /// No push is open.
+    pub(super) fn is_empty(&self) -> bool {
+        self.open.is_empty()
     }
 
     pub(super) fn clear(&mut self) {
@@ -144,8 +153,13 @@ pub unsafe extern "C" fn sch_conn_push(
 /// As the manual says of pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sch_conn_push_begin(conn: *mut sch_conn, elements: u64) -> sch_status {
+    let work = |c: &mut Inner| -> Outcome {
+        let max_len = c.conn.limits().max_push_bytes;
+        c.push.make().begin(elements, max_len)?;
+        Ok(SCH_OK)
+    };
     // SAFETY: as the caller promises.
-    unsafe { change(conn, |c| c.push.begin(elements).map(|()| SCH_OK)) }
+    unsafe { change(conn, work) }
 }
 
 /// Adds a string of any kind. The bytes are copied.
@@ -162,9 +176,7 @@ pub unsafe extern "C" fn sch_conn_push_text(conn: *mut sch_conn, data: *const u8
     let work = |c: &mut Inner| -> Outcome {
         // SAFETY: as the caller promises.
         let text = unsafe { bytes(data, len) }?;
-        c.push.element(format_args!("${len}\r\n"), Some(text))?;
-        c.push.close_full();
-        Ok(SCH_OK)
+        c.push.make().scalar(format_args!("${len}\r\n"), Some(text))
     };
     // SAFETY: as the caller promises.
     unsafe { change(conn, work) }
@@ -179,13 +191,8 @@ pub unsafe extern "C" fn sch_conn_push_text(conn: *mut sch_conn, data: *const u8
 /// As the manual says of pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sch_conn_push_integer(conn: *mut sch_conn, value: i64) -> sch_status {
-    let work = |c: &mut Inner| -> Outcome {
-        c.push.element(format_args!(":{value}\r\n"), None)?;
-        c.push.close_full();
-        Ok(SCH_OK)
-    };
     // SAFETY: as the caller promises.
-    unsafe { change(conn, work) }
+    unsafe { change(conn, |c| c.push.make().scalar(format_args!(":{value}\r\n"), None)) }
 }
 
 /// Adds a null.
@@ -197,13 +204,8 @@ pub unsafe extern "C" fn sch_conn_push_integer(conn: *mut sch_conn, value: i64) 
 /// As the manual says of pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sch_conn_push_null(conn: *mut sch_conn) -> sch_status {
-    let work = |c: &mut Inner| -> Outcome {
-        c.push.element(format_args!("_\r\n"), None)?;
-        c.push.close_full();
-        Ok(SCH_OK)
-    };
     // SAFETY: as the caller promises.
-    unsafe { change(conn, work) }
+    unsafe { change(conn, |c| c.push.make().scalar(format_args!("_\r\n"), None)) }
 }
 
 /// Adds an array; the next `elements` elements are its own, and it ends with the last of them.
@@ -217,7 +219,7 @@ pub unsafe extern "C" fn sch_conn_push_null(conn: *mut sch_conn) -> sch_status {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sch_conn_push_array(conn: *mut sch_conn, elements: u64) -> sch_status {
     // SAFETY: as the caller promises.
-    unsafe { change(conn, |c| c.push.array(elements).map(|()| SCH_OK)) }
+    unsafe { change(conn, |c| c.push.make().array(elements).map(|()| SCH_OK)) }
 }
 
 /// Ends the push and hands it over, as `sch_conn_push` does.

@@ -8,6 +8,7 @@
 //! those two bytes unseen; only inline commands may end with LF alone, as there). Servers disagree about what such input means, so
 //! nothing after it could be counted. What a server would refuse with `-ERR Protocol error` (and close) is an error here too.
 
+use crate::rare::Rare;
 use std::fmt;
 
 /// Bytes of a command name that are kept. No Redis command comes near.
@@ -270,16 +271,21 @@ impl Number {
 }
 
 /// A line `<mark><number>CR LF` that is whole and plain; for anything else the byte-by-byte way finds out.
-#[inline]
+#[inline(always)]
 fn short_line(data: &[u8], pos: usize, mark: u8) -> Option<(u32, usize)> {
     let rest = data.get(pos..)?;
-    // The most common by far: one digit, then two.
+    // The most common by far: one digit.
     if let Some(&[m, d, b'\r', b'\n']) = rest.first_chunk()
         && m == mark
         && d.is_ascii_digit()
     {
         return Some((u32::from(d - b'0'), pos + 4));
     }
+    longer_line(rest, mark).map(|(value, size)| (value, pos + size))
+}
+
+#[inline(never)]
+fn longer_line(rest: &[u8], mark: u8) -> Option<(u32, usize)> {
     let (&m, digits) = rest.split_first()?;
     let first = digits.first()?;
     if m != mark || !(b'1'..=b'9').contains(first) {
@@ -294,8 +300,7 @@ fn short_line(data: &[u8], pos: usize, mark: u8) -> Option<(u32, usize)> {
             }
             value = value * 10 + u32::from(digit);
         } else {
-            return (byte == b'\r' && digits.get(index + 1) == Some(&b'\n'))
-                .then_some((value, pos + index + 3));
+            return (byte == b'\r' && digits.get(index + 1) == Some(&b'\n')).then_some((value, index + 3));
         }
     }
     None
@@ -320,10 +325,20 @@ enum State {
     Failed(CommandError),
 }
 
+/// What outlives a call of `read`, and may hold credentials: wiped when it is dropped.
 #[derive(Default)]
 struct Kept {
+    /// The arguments.
     bytes: Vec<u8>,
     ends: Vec<u32>,
+    /// An inline command that came in parts.
+    line: Vec<u8>,
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.wipe();
+    }
 }
 
 impl Kept {
@@ -342,16 +357,17 @@ impl Kept {
     }
 
     fn wipe(&mut self) {
-        wipe(&mut self.bytes);
+        for bytes in [&mut self.bytes, &mut self.line] {
+            bytes.fill(0);
+            std::hint::black_box(&mut *bytes);
+            bytes.clear();
+        }
         self.ends.clear();
     }
-}
 
-/// Empties a buffer that may have held credentials.
-fn wipe(bytes: &mut Vec<u8>) {
-    bytes.fill(0);
-    std::hint::black_box(&mut *bytes);
-    bytes.clear();
+    fn is_empty(&self) -> bool {
+        self.ends.is_empty() && self.bytes.is_empty() && self.line.is_empty()
+    }
 }
 
 /// Reads commands as a client writes them. See the module.
@@ -366,9 +382,7 @@ pub struct CommandReader {
     name: [u8; NAME_LEN],
     /// The length of the name as written, which may exceed what is kept of it.
     name_len: u64,
-    kept: Kept,
-    /// An inline command that came in parts.
-    line: Vec<u8>,
+    kept: Rare<Kept>,
 }
 
 impl CommandReader {
@@ -383,8 +397,7 @@ impl CommandReader {
             keep: Keep::Nothing,
             name: [0; NAME_LEN],
             name_len: 0,
-            kept: Kept::default(),
-            line: Vec::new(),
+            kept: Rare::default(),
         }
     }
 
@@ -438,7 +451,7 @@ impl CommandReader {
 
     /// What was kept: nothing, or the name and what follows.
     pub fn args(&self) -> Args<'_> {
-        self.kept.args(self.argc)
+        self.kept.get().map_or(Args { argc: self.argc, ..Args::default() }, |kept| kept.args(self.argc))
     }
 
     /// The number of arguments, the name included.
@@ -451,6 +464,12 @@ impl CommandReader {
     pub fn reset(&mut self) {
         self.begin();
         self.state = State::Start;
+    }
+
+    /// Gives memory back, and with it the arguments of the command that just ended. At a boundary only.
+    pub(crate) fn rest(&mut self) {
+        debug_assert!(self.at_boundary());
+        self.kept = Rare::default();
     }
 
     fn idle(&self) -> Step {
@@ -466,11 +485,10 @@ impl CommandReader {
         self.argc = 0;
         self.name_len = 0;
         self.keep = Keep::Nothing;
-        if !self.kept.ends.is_empty() || !self.kept.bytes.is_empty() {
-            self.kept.wipe();
-        }
-        if !self.line.is_empty() {
-            wipe(&mut self.line);
+        if let Some(kept) = self.kept.get_mut()
+            && !kept.is_empty()
+        {
+            kept.wipe();
         }
     }
 
@@ -556,7 +574,7 @@ impl CommandReader {
     #[cold]
     fn keep_name(&mut self) {
         let len = self.name_len.min(NAME_LEN as u64) as usize;
-        self.kept.push(&self.name[..len]);
+        self.kept.make().push(&self.name[..len]);
     }
 
     fn read_parts(
@@ -638,7 +656,8 @@ impl CommandReader {
     /// Whether there is room to keep an argument of this length; if not, none is kept from here on.
     fn begin_arg(&mut self, len: u64) {
         if self.keep != Keep::Nothing && !self.in_name() {
-            let used = self.kept.bytes.len() + (self.kept.ends.len() + 1) * KEPT_OVERHEAD;
+            let kept = self.kept.make();
+            let used = kept.bytes.len() + (kept.ends.len() + 1) * KEPT_OVERHEAD;
             if (used as u64).saturating_add(len) > u64::from(self.limits.max_kept_len) {
                 self.keep = Keep::Nothing;
             }
@@ -654,7 +673,7 @@ impl CommandReader {
             if self.in_name() {
                 self.add_to_name(part);
             } else if self.keep != Keep::Nothing {
-                self.kept.bytes.extend_from_slice(part);
+                self.kept.make().bytes.extend_from_slice(part);
             }
             *pos += take as usize;
             left -= take;
@@ -676,9 +695,9 @@ impl CommandReader {
         if name {
             self.decide_on_name(decide);
         } else if self.keep != Keep::Nothing {
-            self.kept.end();
+            self.kept.make().end();
             if self.keep == Keep::Second {
-                let second = self.kept.args(self.argc).get(1);
+                let second = self.args().get(1);
                 self.keep = decide(&Head { name: self.name(), second, argc: self.argc });
             }
         }
@@ -699,36 +718,37 @@ impl CommandReader {
         let found = memchr::memchr2(b'\n', 0, rest);
         let part = &rest[..found.unwrap_or(rest.len())];
         *pos += part.len();
-        if self.line.len() + part.len() > self.limits.max_inline_len as usize {
+        let kept = self.kept.make();
+        if kept.line.len() + part.len() > self.limits.max_inline_len as usize {
             return self.fail(CommandError::InlineTooLong);
         }
         if found.is_some_and(|at| rest[at] == 0) {
             return self.fail(CommandError::InlineNul);
         }
         if found.is_none() {
-            self.line.extend_from_slice(part);
+            kept.line.extend_from_slice(part);
             return Step::NeedMore;
         }
         *pos += 1;
-        let line = if self.line.is_empty() {
+        let Kept { bytes, ends, line } = kept;
+        let whole = if line.is_empty() {
             part
         } else {
-            self.line.extend_from_slice(part);
-            &self.line
+            line.extend_from_slice(part);
+            line
         };
-        if !split_line(line.strip_suffix(b"\r").unwrap_or(line), &mut self.kept) {
+        if !split_line(whole.strip_suffix(b"\r").unwrap_or(whole), bytes, ends) {
             return self.fail(CommandError::InlineQuotes);
         }
         self.state = State::Start;
         // Lossless: there are no more than there are bytes in the line.
-        self.argc = self.kept.ends.len() as u32;
+        self.argc = ends.len() as u32;
         self.args_left = 0;
         if self.argc == 0 {
             return Step::Blank;
         }
-        let name_end = self.kept.ends[0] as usize;
-        self.kept.bytes[..name_end].make_ascii_uppercase();
-        let args = self.kept.args(self.argc);
+        bytes[..ends[0] as usize].make_ascii_uppercase();
+        let args = kept.args(self.argc);
         let (name, second) = (args.get(0).unwrap_or_default(), args.get(1));
         let kept = name.len().min(NAME_LEN);
         self.name[..kept].copy_from_slice(&name[..kept]);
@@ -750,13 +770,6 @@ impl fmt::Debug for CommandReader {
     }
 }
 
-impl Drop for CommandReader {
-    fn drop(&mut self) {
-        self.kept.wipe();
-        wipe(&mut self.line);
-    }
-}
-
 /// Eight bytes with ASCII letters in upper case.
 #[inline]
 pub(crate) const fn upper(word: u64) -> u64 {
@@ -769,7 +782,7 @@ pub(crate) const fn upper(word: u64) -> u64 {
 
 /// Splits an inline command as the server does: words, "escaped \n \x41" and 'literal \'' strings. False if a quote
 /// has no end, or is followed by anything but space.
-fn split_line(line: &[u8], kept: &mut Kept) -> bool {
+fn split_line(line: &[u8], bytes: &mut Vec<u8>, ends: &mut Vec<u32>) -> bool {
     const SPACES: &[u8] = b" \t\n\r\x0b\x0c";
     let mut rest = line;
     loop {
@@ -789,7 +802,7 @@ fn split_line(line: &[u8], kept: &mut Kept) -> bool {
                     break;
                 }
                 [quote @ (b'"' | b'\''), tail @ ..] => {
-                    let Some(tail) = split_quoted(tail, *quote, &mut kept.bytes) else { return false };
+                    let Some(tail) = split_quoted(tail, *quote, bytes) else { return false };
                     rest = tail;
                     if rest.first().is_some_and(|byte| !SPACES.contains(byte)) {
                         return false;
@@ -797,12 +810,12 @@ fn split_line(line: &[u8], kept: &mut Kept) -> bool {
                     break;
                 }
                 [byte, tail @ ..] => {
-                    kept.bytes.push(*byte);
+                    bytes.push(*byte);
                     rest = tail;
                 }
             }
         }
-        kept.end();
+        ends.push(bytes.len() as u32); // lossless, as a line is limited by a u32
     }
 }
 

@@ -27,6 +27,7 @@ mod guess;
 mod levels;
 mod lines;
 mod step;
+mod whole;
 
 #[cfg(test)]
 mod audit;

@@ -28,7 +28,8 @@ enum {
     OF_CLUSTER_ACTION = 312,   /* sizeof(sch_cluster_action) */
     OF_NODE = 280,             /* sizeof(sch_node) */
     OF_REDIRECTION = 280,      /* sizeof(sch_redirection) */
-    OF_CLUSTER_COUNTS = 200    /* sizeof(sch_cluster_counts) */
+    OF_CLUSTER_COUNTS = 200,   /* sizeof(sch_cluster_counts) */
+    OF_RECEIVE_CALL = 64       /* sizeof(sch_receive_call) */
 };
 
 /* What an array is made of can never grow. */
@@ -83,6 +84,17 @@ static sch_conn *conn_at(int32_t level_in, int32_t level_out) {
     return conn;
 }
 
+/* Its inputs are in the struct: time, transport, spans and how many. */
+static sch_receive_call *to_receive(sch_receive_call *call, sch_span *spans) {
+    uint64_t transport = 1;
+    size_t cap = 2;
+    memcpy((char *)call + 8, &now, 8);
+    memcpy((char *)call + 16, &transport, 8);
+    memcpy((char *)call + 24, &spans, 8);
+    memcpy((char *)call + 32, &cap, 8);
+    return call;
+}
+
 static void managed(void) {
     static const char hello[] = "*2\r\n$5\r\nHELLO\r\n$1\r\n3\r\n";
     sch_conn *conn = conn_at(SCH_LEVEL_TAPPED, SCH_LEVEL_MANAGED);
@@ -90,6 +102,11 @@ static void managed(void) {
     SMALLEST(room, sch_submitted, OF_SUBMITTED,
              sch_conn_submit(conn, now, (const uint8_t *)hello, sizeof hello - 1, out));
     CHECK(at(room, 8, 8) == 1 && at(room, 16, 8) == sizeof hello - 1 && at(room, 32, 8) == 1 && at(room, 40, 8) == 1);
+    free(room);
+    sch_span spans[2];
+    SMALLEST(room, sch_receive_call, OF_RECEIVE_CALL,
+             sch_conn_receive_with(conn, (const uint8_t *)"+a\r\n", 4, to_receive(out, spans)));
+    CHECK(at(room, 4, 1) == 1 && at(room, 40, 8) == 4 && at(room, 48, 8) == 1 && spans[0].len == 4);
     free(room);
     SMALLEST(room, sch_counters, OF_COUNTERS, sch_conn_counters(conn, out));
     CHECK(at(room, 192, 8) == 1 && at(room, 272, 8) == 0);

@@ -5,13 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-pub const FILES: [&str; 14] = [
+pub const FILES: [&str; 15] = [
     "status",
     "version",
     "log",
     "config",
     "action",
     "conn",
+    "receive",
     "push",
     "wake",
     "event",

@@ -14,6 +14,8 @@ use std::time::Duration;
 pub enum Split {
     Whole,
     ByteByByte,
+    /// Every token brings the first byte of the one behind it, and lacks its own first.
+    Trailing,
 }
 
 pub struct Runner {
@@ -27,6 +29,8 @@ pub struct Runner {
     /// What `take` left.
     rest: Vec<u8>,
     out: String,
+    /// Lines of the log are kept here instead of being said.
+    watched: Option<Vec<String>>,
 }
 
 pub fn duration(text: &str) -> Duration {
@@ -159,7 +163,20 @@ impl Runner {
             only_actions: false,
             rest: Vec::new(),
             out: String::new(),
+            watched: None,
         }
+    }
+
+    /// The phases that the connection goes through are kept.
+    pub fn watch_phases(&mut self) {
+        self.watched = Some(Vec::new());
+    }
+
+    /// From where to where it went.
+    pub fn transitions(&mut self) -> std::collections::BTreeSet<(String, String)> {
+        let lines = self.watched.take().unwrap_or_default();
+        let pairs = lines.iter().filter_map(|l| l.strip_prefix("event=phase from=")?.split_once(" to="));
+        pairs.map(|(from, to)| (from.to_owned(), to.to_owned())).collect()
     }
 
     /// The connection keeps a trace.
@@ -169,6 +186,9 @@ impl Runner {
 
     fn conn(&mut self) -> &mut Connection {
         if self.conn.is_none() {
+            if self.watched.is_some() {
+                self.config.log_level = Some(sch::log::Level::Debug);
+            }
             self.conn = Some(Connection::new(self.config.clone()).expect("config"));
         }
         self.conn.as_mut().unwrap()
@@ -313,6 +333,9 @@ impl Runner {
     }
 
     fn actions(&mut self) {
+        if let (Some(watched), Some(conn)) = (&mut self.watched, &mut self.conn) {
+            watched.extend(std::iter::from_fn(|| conn.poll_log()).map(|(_, line)| line));
+        }
         loop {
             let Some(action) = self.conn().poll_action() else { return };
             let mut line = action.to_string();
@@ -345,9 +368,13 @@ impl Runner {
         }
     }
 
-    fn receive(&mut self, id: u64, data: &[u8]) {
-        let mut passed = Vec::new();
-        let step = if self.split == Split::Whole { data.len().max(1) } else { 1 };
+    fn receive(&mut self, id: u64, tokens: &[Vec<u8>]) {
+        let (mut passed, mut ends, mut len) = (Vec::new(), Vec::new(), 0);
+        for token in tokens {
+            len += token.len();
+            ends.push(len + 1);
+        }
+        let data = &tokens.concat()[..];
         let mut at = 0;
         let now = self.now;
         let (start, closed) = (self.out.len(), format!("close {id} "));
@@ -355,7 +382,13 @@ impl Runner {
             if self.out[start..].lines().any(|line| line.starts_with(&closed)) {
                 break; // a host that has closed it reads no more
             }
-            let end = (at + step).min(data.len());
+            let end = match self.split {
+                Split::Whole => data.len(),
+                Split::ByteByByte => (at + 1).min(data.len()),
+                Split::Trailing => {
+                    ends.iter().find(|end| **end > at).map_or(data.len(), |end| (*end).min(data.len()))
+                }
+            };
             let mut spans = [Span::EMPTY; 16];
             let received = match self.conn().handle_receive(now, id, &data[at..end], &mut spans) {
                 Ok(received) => received,
@@ -494,8 +527,8 @@ impl Runner {
             "submit" => self.submit(&commands(rest)),
             "submit-raw" => self.submit(&unescape(rest)),
             "receive" => {
-                let data: Vec<u8> = args[1..].iter().flat_map(|t| token(t)).collect();
-                self.receive(id(0), &data);
+                let tokens: Vec<Vec<u8>> = args[1..].iter().map(|t| token(t)).collect();
+                self.receive(id(0), &tokens);
             }
             "take" => {
                 let data: Vec<u8> = args[2..].iter().flat_map(|t| token(t)).collect();

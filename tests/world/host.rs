@@ -541,17 +541,7 @@ impl World {
                 self.ledger.answered(&frame);
                 continue;
             }
-            let words: Vec<&str> = frame.split("\r\n").collect();
-            match words[2] {
-                "invalidate" => self.ledger.invalidate(words[4].parse().unwrap()),
-                "message" => self.ledger.message(words[6].parse::<u64>().unwrap() * 2),
-                "pmessage" => self.ledger.message(words[8].parse::<u64>().unwrap() * 2 + 1),
-                "subscribe" | "unsubscribe" | "psubscribe" => {
-                    let left = words.iter().rev().find(|w| w.starts_with(':')).unwrap();
-                    self.ledger.confirmed(left[1..].parse().unwrap());
-                }
-                other => panic!("N6: the push {other} reached the driver"),
-            }
+            self.ledger.pushed(&frame);
         }
     }
 

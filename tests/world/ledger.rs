@@ -80,7 +80,7 @@ impl Ledger {
     }
 
     /// A reply reached the host's parser.
-    pub fn answered(&mut self, frame: &str) {
+    pub fn answered(&mut self, frame: &str) -> u64 {
         let (number, expect) = self.next(frame);
         let bulk = |id: &u64| format!("${}\r\n{id}\r\n", id.to_string().len());
         let fits = match &expect {
@@ -100,6 +100,22 @@ impl Ledger {
         };
         assert!(fits, "order: command {number} waits for {expect:?} and got {frame:?}");
         self.end(number, End::Answered);
+        number
+    }
+
+    /// A push reached the host's parser.
+    pub fn pushed(&mut self, frame: &str) {
+        let words: Vec<&str> = frame.split("\r\n").collect();
+        match words[2] {
+            "invalidate" => self.invalidate(words[4].parse().unwrap()),
+            "message" => self.message(words[6].parse::<u64>().unwrap() * 2),
+            "pmessage" => self.message(words[8].parse::<u64>().unwrap() * 2 + 1),
+            "subscribe" | "unsubscribe" | "psubscribe" => {
+                let left = words.iter().rev().find(|w| w.starts_with(':')).unwrap();
+                self.confirmed(left[1..].parse().unwrap());
+            }
+            other => panic!("N6: the push {other} reached the driver"),
+        }
     }
 
     /// A confirmation reached it.

@@ -42,6 +42,7 @@ impl Receiver {
         let now = Timestamp::from_nanos(1);
         let id = conn.dial(now, 0).expect("a dial").expect("a choice").transport;
         conn.handle_connected(now, id, None).expect("connected");
+        conn.handle_ready(now, id).expect("ready");
         while conn.poll_action().is_some() {}
         Self { conn, id }
     }
@@ -164,6 +165,7 @@ impl CReceiver {
                 b"10.0.0.7:6379".as_ptr(),
                 13
             );
+            call!("sch_conn_ready", unsafe extern "C" fn(*mut c_void, u64, u64) -> i32, conn, 1, id);
             let owe = std::mem::transmute::<*mut c_void, Owe>(libc::dlsym(handle, c"sch_conn_owe".as_ptr()));
             let receive = libc::dlsym(handle, c"sch_conn_receive".as_ptr());
             Self { conn, id, owe, receive: std::mem::transmute::<*mut c_void, Receive>(receive) }

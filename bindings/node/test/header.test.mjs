@@ -70,6 +70,7 @@ for (const [struct, list] of [
 /** What has no call in Node, and why. */
 const WITHOUT = new Map([
   ['sch_pool_add_waiter_fd', 'a loop of Node waits for no descriptor of the application: `addWaiter` is what wakes it'],
+  ['sch_conn_receive_with', 'for hosts whose calls are costly: the addon has its own short answer of `receive`'],
 ]);
 
 test('every setter and every call in the header can be reached', () => {

@@ -30,6 +30,16 @@ from ._actions import (
     TransactionBroken,
     Write,
 )
+from ._cluster import Cluster, Node, Redirection, Subscription, key_slot
+from ._cluster_actions import (
+    ClusterAction,
+    ClusterMove,
+    ClusterReloadSlots,
+    ClusterSlotsMoved,
+    DialNode,
+    DrainNode,
+    MoveSubscriptions,
+)
 from ._config import Config
 from ._connection import Connection, Dial, Wait
 from ._declarations import (
@@ -37,6 +47,9 @@ from ._declarations import (
     ActionKind,
     Blocking,
     CloseReason,
+    ClusterActionKind,
+    ClusterCounters,
+    ClusterTime,
     CommandClass,
     Counters,
     EndpointCounters,
@@ -45,6 +58,7 @@ from ._declarations import (
     EventKind,
     Fence,
     Handshake,
+    Health,
     Level,
     Limit,
     LogLevel,
@@ -56,6 +70,7 @@ from ._declarations import (
     Outcome,
     Phase,
     PoolCounters,
+    ReloadReason,
     RestoreReason,
     Status,
     Unowned,
@@ -99,4 +114,17 @@ from ._pool_events import (
 from ._steady import Submitted
 from ._version import __version__
 
-__all__ = [name for name in dir() if not name.startswith("_")]
+#: Said name by name: type checkers know only of what is written here.
+__all__ = [
+    "ABI_VERSION", "AbiError", "Action", "ActionKind", "ArgumentError", "Blocking", "BreakerClosed", "BreakerOpened",
+    "BusyError", "Close", "CloseReason", "ClosedError", "CommandClass", "Config", "ConfigError", "Connection",
+    "Counters", "Dial", "EndpointCounters", "EndpointPolicy", "EndpointRefused", "EndpointType", "EventKind",
+    "EventsDropped", "FatalError", "Fence", "Flush", "FreedError", "HandBack", "HandoffDue", "HandoffFinished",
+    "Handshake", "Hold", "Late", "Level", "LibraryError", "Limit", "LimitError", "LogLevel", "Lost", "LostOutcome",
+    "MaintenanceHeard", "Mode", "NeedCredentials", "NotAPushError", "NotASlotMapError", "NotConnectedError",
+    "Notification", "OffReason", "OnLoss", "Open", "Outcome", "Overdue", "PanicError", "Phase", "Place", "Places",
+    "PoisonedError", "Pool", "PoolCounters", "PoolEvent", "Relax", "Release", "ReloadSlots", "ResetParser", "Restore",
+    "RestoreReason", "Resume", "Retire", "SchError", "SchOff", "SendOptin", "SlotMove", "SlotRange", "SlotsMoved",
+    "Status", "Submitted", "Swap", "TransactionBroken", "UnexpectedError", "UnknownTransportError", "Unowned", "Wait",
+    "Waiter", "Waiting", "Window", "Write", "WrongLevelError", "WroteTooMuchError", "version",
+]  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any, Iterable, Mapping, Optional, Union
 from ._actions import text_at
 from ._declarations import (
     Blocking,
+    ClusterTime,
     EndpointPolicy,
     EndpointType,
     Handshake,
@@ -75,6 +76,8 @@ class Config:
     log_level: Optional[LogLevel] = None
     trace: Optional[bool] = None
     limits: Mapping[Limit, int] = field(default_factory=dict)
+    #: Of clusters: seconds.
+    cluster_times: Mapping[ClusterTime, float] = field(default_factory=dict)
 
     def problem(self) -> Optional[str]:
         """What is wrong with the settings, or None."""
@@ -92,6 +95,8 @@ _ENUMS = {"mode", "endpoint_type", "on_loss", "blocking", "handshake", "endpoint
 _BOOLS = {"tls", "can_reset_parser", "keep_credentials", "trace"}
 _TEXTS = {"host", "tls_server_name", "username"}
 _BYTES = {"password", "client_name"}
+#: Set one by one.
+_LISTS = {"level", "allowed_endpoints", "limits", "cluster_times"}
 
 
 def whole(name: str, value: Any, bits: int) -> int:
@@ -107,6 +112,13 @@ def as_bytes(name: str, value: Any, kinds: Any = (str, bytes)) -> bytes:
     if not isinstance(value, kinds):
         raise TypeError(f"{name} is text, not {type(value).__name__}")
     return value.encode() if isinstance(value, str) else bytes(value)
+
+
+def _ms(name: str, seconds: float) -> int:
+    try:
+        return to_ms(seconds)
+    except ValueError as error:
+        raise ArgumentError(f"{name}: {error}") from None
 
 
 class Settings:
@@ -148,7 +160,7 @@ class Settings:
         self._set("level_out", level)
         for entry in fields(config):
             value = getattr(config, entry.name)
-            if value is not None and entry.name not in ("level", "allowed_endpoints", "limits"):
+            if value is not None and entry.name not in _LISTS:
                 self._one(entry.name, value)
         for target in config.allowed_endpoints:
             raw = as_bytes("allowed_endpoints", target, str)
@@ -159,12 +171,13 @@ class Settings:
                 f"limit {limit!r}",
             )
 
+        for time, seconds in config.cluster_times.items():
+            number = whole("cluster_times", time, 31)
+            self._check(lib.sch_config_set_cluster_time_ms(self.handle, number, _ms(f"{time!r}", seconds)), f"{time!r}")
+
     def _one(self, name: str, value: Any) -> None:
         if name in _TIMES:
-            try:
-                self._set(f"{name}_ms", to_ms(value))
-            except ValueError as error:
-                raise ArgumentError(f"{name}: {error}") from None
+            self._set(f"{name}_ms", _ms(name, value))
         elif name in _ENUMS:
             self._set(name, whole(name, value, 31))
         elif name in _BOOLS:

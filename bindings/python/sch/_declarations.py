@@ -541,7 +541,7 @@ class ClusterActionKind(enum.IntEnum):
     RELOAD_SLOTS = 5
 
 
-class ReloadReason(enum.IntEnum):
+class ReloadReason(enum.IntFlag):
     """SCH_RELOAD_*"""
 
     #: An SMIGRATED does not fit the map.
@@ -711,6 +711,23 @@ class sch_counters(Structure):
         ("clock_steps_back", c_uint64),
         ("log_lines_dropped", c_uint64),
         ("notifications_told", c_uint64),
+    ]
+
+
+class sch_receive_call(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("passes", c_uint8),
+        ("has_action", c_uint8),
+        ("has_deadline", c_uint8),
+        ("reserved", c_uint8),
+        ("now_ns", c_uint64),
+        ("transport", c_uint64),
+        ("spans", c_void_p),
+        ("cap", c_size_t),
+        ("consumed", c_size_t),
+        ("count", c_size_t),
+        ("deadline_ns", c_uint64),
     ]
 
 
@@ -1038,6 +1055,60 @@ class EndpointCounters:
     breaker_open: int
 
 
+@dataclass(frozen=True)
+class ClusterCounters:
+    """Counters of a cluster since it was made."""
+
+    #: SMIGRATED handed over.
+    smigrated: int
+    #: Of them, seen before.
+    duplicate: int
+    #: Of them, not above the seq of the load: in the map already.
+    old: int
+    #: Of them, not understood in full.
+    malformed: int
+    #: Slots patched by SMIGRATED.
+    slots_patched: int
+    #: Slots named that were where they belong.
+    slots_settled: int
+    #: Slots named that a later SMIGRATED had named before.
+    slots_superseded: int
+    #: Slots named that did not fit the map.
+    slots_unfit: int
+    #: MOVED reported.
+    moved: int
+    #: ASK reported.
+    asked: int
+    #: RELOAD_SLOTS told.
+    reloads: int
+    #: Wishes for a reload that one under way or due took in.
+    reloads_coalesced: int
+    #: Reloads that failed or were not answered.
+    reloads_failed: int
+    #: Maps loaded.
+    loads: int
+    #: Replies that were no map, or over a limit.
+    loads_refused: int
+    #: Slots that two owners claimed in one reply.
+    overlaps: int
+    #: Nodes and ranges of replies that could not be read.
+    unreadable: int
+    #: Replicas beyond the limit.
+    replicas_left_out: int
+    #: Nodes beyond the limit that SMIGRATED or MOVED named.
+    nodes_left_out: int
+    #: DIAL_NODE told.
+    nodes_dialled: int
+    #: DRAIN_NODE told.
+    nodes_drained: int
+    #: Slots whose subscriptions were told to move.
+    subscriptions_moved: int
+    #: SLOTS_MOVED that nobody polled.
+    events_dropped: int
+    #: Calls whose `now_ns` was before that of an earlier one.
+    clock_steps_back: int
+
+
 #: Every function: what it answers and what it takes.
 FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "sch_status_str": (c_char_p, [c_int32]),
@@ -1128,6 +1199,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "sch_conn_is_active": (c_int32, [c_void_p, POINTER(c_bool)]),
     "sch_conn_poll_trace": (c_int32, [c_void_p, POINTER(c_void_p), POINTER(c_size_t)]),
     "sch_conn_set_log": (c_int32, [c_void_p, c_int32, sch_log_fn, c_void_p]),
+    "sch_conn_receive_with": (c_int32, [c_void_p, c_char_p, c_size_t, POINTER(sch_receive_call)]),
     "sch_conn_push": (c_int32, [c_void_p, c_uint64, c_uint64, c_char_p, c_size_t, POINTER(c_bool)]),
     "sch_conn_push_begin": (c_int32, [c_void_p, c_uint64]),
     "sch_conn_push_text": (c_int32, [c_void_p, c_char_p, c_size_t]),

@@ -16,16 +16,6 @@ _WORD = ctypes.sizeof(ctypes.c_size_t)
 word_at = ctypes.c_size_t.from_address
 
 
-def _bytes_at() -> int:
-    """How far from its id a bytes object keeps its bytes; 0: unknown."""
-    found = set()
-    for probe in (b"a", b"probe", bytes(range(256)) * 9):
-        address = ctypes.cast(ctypes.c_char_p(probe), ctypes.c_void_p).value
-        found.add((address or 0) - id(probe))
-    distance = found.pop()
-    return distance if not found and 0 < distance < 128 else 0
-
-
 def _view_at() -> int:
     """How far from its id a memoryview keeps the address of its bytes; 0: unknown."""
     found = None
@@ -40,9 +30,9 @@ def _view_at() -> int:
     return found.pop() if found and len(found) == 1 else 0
 
 
-#: `id(data) + BYTES_AT` is the address of the first byte of bytes. Wrong, it costs a copy: it is only compared.
-BYTES_AT = _bytes_at()
-#: `word_at(id(view) + VIEW_AT)` is the address of the first byte of a memoryview; 0: not known.
+#: As an argument, the pointer that is kept at an address.
+pointer_at = ctypes.c_void_p.from_address
+#: `pointer_at(id(view) + VIEW_AT)` is that to the first byte of a memoryview; 0: not known.
 VIEW_AT = _view_at()
 
 

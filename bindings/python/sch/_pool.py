@@ -5,14 +5,12 @@ from __future__ import annotations
 import itertools
 import threading
 import weakref
-from contextlib import contextmanager
-from ctypes import byref, c_bool, c_size_t, c_uint32, c_uint64, c_void_p, sizeof
+from ctypes import byref, c_bool, c_size_t, c_uint32, c_uint64, sizeof
 from dataclasses import dataclass, fields
-from typing import Any, Callable, Dict, Iterator, List, NoReturn, Optional
+from typing import Any, Callable, Dict, Iterator, List, Optional
 
-from ._config import Config, Settings, as_bytes, whole
+from ._config import Config, as_bytes, whole
 from ._declarations import (
-    ABI_VERSION,
     EndpointCounters,
     PoolCounters,
     Status,
@@ -22,9 +20,10 @@ from ._declarations import (
     sch_pool_event,
     sch_wake_fn,
 )
-from ._errors import ArgumentError, BusyError, FreedError, fail
+from ._errors import ArgumentError, fail
 from ._library import lib, status_text
 from ._pool_events import PoolEvent, host_of, make
+from ._shared import Shared
 from ._time import deadline, to_ns
 
 #: Endpoints that `endpoints` asks for at a time, until all fit.
@@ -92,66 +91,19 @@ def _woken(key: Optional[int]) -> None:
 _WAKE = sch_wake_fn(_woken)
 
 
-class Pool:
+class Pool(Shared):
     """The pool of one database. `free` it, or let `with` or the garbage collector do so; members go on without it."""
 
-    __slots__ = ("_handle", "_finalizer", "_door", "_inside", "_kept", "__weakref__")
+    __slots__ = ("_kept",)
+    _noun = "pool"
 
     def __init__(self, config: Optional[Config] = None) -> None:
         """For connections that are made with the same `config`."""
-        config = Config() if config is None else config
-        if not isinstance(config, Config):
-            raise TypeError(f"config is a sch.Config, not {type(config).__name__}")
-        handle = c_void_p()
-        with Settings(config) as settings:
-            status = lib.sch_pool_new(ABI_VERSION, settings.handle, byref(handle))
-            if status != Status.OK:
-                fail(status, settings.problem() or status_text(status))
-        self._handle: int = handle.value or 0
-        self._door, self._inside = threading.RLock(), 0
+        super().__init__(config, lib.sch_pool_new, lib.sch_pool_free)
         self._kept: Dict[int, Waiter] = {}
-        self._finalizer = weakref.finalize(self, lib.sch_pool_free, self._handle)
 
-    def free(self) -> None:
-        """Frees the handle; twice is fine. BusyError: another thread is inside, or this is a waiter."""
-        with self._door:
-            if not self._finalizer.alive:
-                return
-            if self._inside or getattr(_here, "depth", 0):
-                raise BusyError("the pool is in use: free it when the calls have returned", Status.ERR_BUSY)
-            status = lib.sch_pool_free(self._handle)
-            if status != Status.OK:
-                fail(status, status_text(status))
-            self._finalizer.detach()
-
-    @property
-    def freed(self) -> bool:
-        """Whether the handle is gone."""
-        return not self._finalizer.alive
-
-    def __enter__(self) -> "Pool":
-        if self.freed:
-            raise FreedError("the pool was freed: make a new one")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.free()
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a sch.Pool cannot be copied or pickled: it is a handle")
-
-    @contextmanager
-    def _used(self) -> Iterator[int]:
-        """The handle, which nobody frees meanwhile."""
-        with self._door:
-            if self.freed:
-                raise FreedError("the pool was freed: make a new one")
-            self._inside += 1
-        try:
-            yield self._handle
-        finally:
-            with self._door:
-                self._inside -= 1
+    def _is_called_back(self) -> bool:
+        return bool(getattr(_here, "depth", 0))
 
     def _call(self, function: Any, *arguments: Any) -> int:
         with self._used() as handle:

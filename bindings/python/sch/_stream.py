@@ -19,6 +19,7 @@ from ._actions import (
     Lost,
     NeedCredentials,
     Open,
+    Restore,
     Resume,
     SchOff,
     Swap,
@@ -89,6 +90,10 @@ class Host:
         """The stream is over; None: the server closed it in order."""
         raise NotImplementedError
 
+    def restored(self) -> None:
+        """Timeouts are as configured again: what waits asks `Core.expires` anew."""
+        raise NotImplementedError
+
     def failed(self, error: Exception) -> None:
         """A function of the user's has raised."""
         raise NotImplementedError
@@ -127,6 +132,7 @@ class Core:
         self._held = 0
         self._cause: Optional[Exception] = None
         self._look_for_end = False
+        self._restored_at = 0.0
 
     # Connecting -----------------------------------------------------------------------------------------------------
 
@@ -226,6 +232,14 @@ class Core:
     def deadline(self) -> Optional[float]:
         """When `tick` is due."""
         return None if self.is_over else self.conn.next_deadline()
+
+    def expires(self, began: float, timeout: Optional[float]) -> Optional[float]:
+        """When a wait that began then is over, as it is now; None: never. Relaxed timeouts cover waits that have begun
+        (R4); what waits when they are restored has the configured time from then on."""
+        if self.is_over:
+            return None if timeout is None else began + timeout
+        effective = self.conn.effective_timeout(timeout)
+        return None if effective is None else max(began, self._restored_at) + effective
 
     def _read_from(self, wire: Wire) -> bool:
         """False: nothing has come."""
@@ -415,6 +429,9 @@ class Core:
             self.untaken.clear()
             if data:
                 self._submit(data)
+        elif isinstance(action, Restore):
+            self._restored_at = now
+            self._host.restored()
         elif isinstance(action, NeedCredentials):
             self._ask_for_credentials()
         elif isinstance(action, HandoffFinished):

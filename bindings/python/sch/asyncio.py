@@ -15,7 +15,6 @@ import warnings
 from typing import Any, Awaitable, Callable, Dict, Optional, Set, Tuple, TypeVar, Union
 
 from ._config import Config
-from ._connection import Connection
 from ._memory import Buffer
 from ._stream import Core, Credentials, Host, OnAction, context_of, settings
 from ._wire import Wire
@@ -53,6 +52,8 @@ class Transport(asyncio.Transport, Host):
         self._writing_paused = False
         self._high, self._low = _HIGH, _HIGH // 4
         self._connected: "asyncio.Future[None]" = loop.create_future()
+        #: Done when timeouts are restored; then there is another.
+        self._restored: "asyncio.Future[None]" = loop.create_future()
         self._core = Core(self, config, context, loop.time, on_action, credentials)
 
     # The first connect
@@ -127,6 +128,10 @@ class Transport(asyncio.Transport, Host):
                 protocol.eof_received()
         finally:
             protocol.connection_lost(error)
+
+    def restored(self) -> None:
+        self._restored.set_result(None)
+        self._restored = self._loop.create_future()
 
     def failed(self, error: Exception) -> None:
         self._complain("sch: a function of yours has raised", error)
@@ -367,23 +372,23 @@ async def open_connection(
 
 
 async def wait_for(awaitable: Awaitable[_T], timeout: Optional[float], writer: asyncio.StreamWriter) -> _T:
-    """As `asyncio.wait_for`, with the timeout that libsch has relaxed, also while it waits already (R4)."""
+    """As `asyncio.wait_for`, with the timeout that libsch has relaxed, or restored, also while it waits already (R4)."""
     loop = asyncio.get_running_loop()
-    connection: Connection = writer.get_extra_info("sch")
+    transport: Any = writer.transport
+    core: Core = transport._core
     task = asyncio.ensure_future(awaitable)
     began = loop.time()
     try:
         while True:
-            effective = timeout if connection.freed else connection.effective_timeout(timeout)
-            left = None if effective is None else max(0.0, began + effective - loop.time())
-            await asyncio.wait({task}, timeout=left)
+            due = core.expires(began, timeout)
+            left = None if due is None else max(0.0, due - loop.time())
+            await asyncio.wait({task, transport._restored}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
             if task.done():
                 return task.result()
             # What came meanwhile may have relaxed it: asked again before it is given up.
-            if not connection.freed:
-                effective = connection.effective_timeout(timeout)
-            if effective is not None and loop.time() >= began + effective:
-                raise asyncio.TimeoutError(f"no answer in {effective} s")
+            due = core.expires(began, timeout)
+            if due is not None and loop.time() >= due:
+                raise asyncio.TimeoutError(f"no answer in {loop.time() - began:.3f} s")
     finally:
         if not task.done():
             task.cancel()

@@ -82,6 +82,9 @@ class Socket(Host):
     def ended(self, error: Optional[Exception]) -> None:
         self._over, self._error = True, error
 
+    def restored(self) -> None:
+        pass  # `_wait` asks after every turn
+
     def failed(self, error: Exception) -> None:
         self._raised = error
 
@@ -127,13 +130,10 @@ class Socket(Host):
             self._core.tick()
 
     def _until(self, began: float) -> Optional[float]:
-        """When a wait that began then is over, as it is now: relaxed timeouts cover waits that have begun (R4)."""
+        """When a wait that began then is over, as it is now."""
         if self._timeout is None or self._over:
             return None if self._timeout is None else began
-        if self._timeout == 0:
-            return began
-        effective = self._core.conn.effective_timeout(self._timeout)
-        return None if effective is None else began + effective
+        return began if self._timeout == 0 else self._core.expires(began, self._timeout)
 
     def _wait(self, began: float) -> bool:
         """One turn. True: the time is up, also after what that turn brought (E2)."""

@@ -466,6 +466,34 @@ def test_timeouts_are_relaxed_also_for_who_waits_already(sim: Any) -> None:
     run(main())
 
 
+@pytest.mark.parametrize("answered", [True, False], ids=["answered", "never answered"])
+def test_restored_timeouts_count_from_then_on(answered: bool, sim: Any) -> None:
+    """What waits at RESTORE has the configured time again, not none, and not the relaxed one any more."""
+    told: List[Any] = []
+
+    async def main() -> None:
+        reader, writer, parser = await opened(sim, on_action=told.append)
+        sim.post("migrating", endpoint="a", time_s=60)
+        await until(lambda: any(isinstance(a, sch.Relax) for a in told))
+        sim.post("fault", endpoint="a", freeze=True)
+        began = time.monotonic()
+        writer.write(command("GET", "k"))
+        waiting = asyncio.ensure_future(sch.asyncio.wait_for(reply(reader, parser), 0.5, writer))
+        await until(lambda: time.monotonic() > began + 0.6)
+        sim.post("migrated", endpoint="a")
+        await until(lambda: any(isinstance(a, sch.Restore) for a in told))
+        if answered:
+            sim.post("fault", endpoint="a", freeze=False)
+            assert await waiting is None
+        else:
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(waiting, 5)
+            assert 1.1 <= time.monotonic() - began < 5
+        writer.transport.abort()
+
+    run(main())
+
+
 def test_write_after_the_end_goes_nowhere_and_wrong_types_are_refused(sim: Any) -> None:
     async def main() -> None:
         _, writer, _ = await opened(sim)

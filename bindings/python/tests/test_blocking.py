@@ -145,6 +145,37 @@ def test_timeouts_are_relaxed_also_for_who_waits_already(sim: Any) -> None:
             timer.join()
 
 
+@pytest.mark.parametrize("answered", [True, False], ids=["answered", "never answered"])
+def test_restored_timeouts_count_from_then_on(answered: bool, sim: Any) -> None:
+    """What waits at RESTORE has the configured time again, not none, and not the relaxed one any more."""
+    told: List[Any] = []
+    with opened(sim, timeout=0.5, on_action=told.append) as sock:
+        sim.post("migrating", endpoint="a", time_s=60)
+        while not any(isinstance(a, sch.Relax) for a in told):
+            sock.sendall(command("PING"))
+            reply(sock)
+        sim.post("fault", endpoint="a", freeze=True)
+        began = time.monotonic()
+
+        def restore() -> None:
+            wait(lambda: time.monotonic() > began + 0.6)
+            sim.post("migrated", endpoint="a")
+            wait(lambda: any(isinstance(a, sch.Restore) for a in told))
+            if answered:
+                sim.post("fault", endpoint="a", freeze=False)
+
+        thread = threading.Thread(target=restore)
+        thread.start()
+        sock.sendall(command("GET", "k"))
+        if answered:
+            assert reply(sock) is None
+        else:
+            with pytest.raises(socket.timeout):
+                reply(sock)
+            assert 1.1 <= time.monotonic() - began < 5
+        thread.join()
+
+
 def test_who_was_idle_looks_before_it_writes(sim: Any) -> None:
     """E6: the server has moved and closed while nobody looked; the next command is not lost."""
     with opened(sim) as sock:

@@ -8,6 +8,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import types
 
 import sch
 from sch import _actions, _config, _declarations
@@ -61,17 +62,17 @@ def test_every_function_of_the_header_is_used() -> None:
     setters = {f"sch_config_set_{name}" for name in ("level_in", "level_out")}
     for entry in dataclasses.fields(sch.Config):
         setters |= {f"sch_config_set_{entry.name}", f"sch_config_set_{entry.name}_ms"}
-    # No wrapper of the cluster yet.
-    unwrapped = {f for f in FUNCTIONS if f.startswith("sch_cluster_") or f in ("sch_config_set_cluster_time_ms", "sch_key_slot")}
-    unused = {f for f in FUNCTIONS if f not in code and f not in setters}
-    assert unused - unwrapped == set()
+    names = set(re.findall(r"\bsch_[a-z0-9_]+", code))
+    # What takes its arguments and answers in a struct stands for it.
+    instead = {"sch_conn_receive"}
+    assert set(FUNCTIONS) - names - setters == instead and "sch_conn_receive_with" in names
 
 
 def test_every_setting_is_a_field_of_config_and_the_other_way_round() -> None:
     names = {f[len("sch_config_set_"):] for f in FUNCTIONS if f.startswith("sch_config_set_")}
     names = {n[:-3] if n.endswith("_ms") else n for n in names}
     found = {entry.name for entry in dataclasses.fields(sch.Config)}
-    assert found - names == {"level", "allowed_endpoints", "limits"}
+    assert found - names == {"level", "allowed_endpoints", "limits", "cluster_times"}
     assert names - found == {"level_in", "level_out", "limit", "cluster_time"}
     timed = {f[len("sch_config_set_"):-3] for f in FUNCTIONS if f.endswith("_ms") and "config_set" in f}
     assert timed - {"cluster_time"} == _config._TIMES
@@ -92,3 +93,8 @@ def test_every_error_status_has_an_exception() -> None:
 def test_the_header_as_it_is_now_and_the_library_agree() -> None:
     assert sch.version() == sch.__version__
     assert sch.ABI_VERSION == sch._library.lib.sch_abi_version()
+
+
+def test_what_the_package_has_is_what_it_exports() -> None:
+    found = {n for n, v in vars(sch).items() if not n.startswith("_") and not isinstance(v, types.ModuleType)}
+    assert found == set(sch.__all__)

@@ -19,7 +19,7 @@ from typing import Any, Callable, List
 import pytest
 
 import sch
-from sch import _connection, _library
+from sch import _door, _library
 from scenario import HELLO3
 
 PACKAGE = pathlib.Path(sch.__file__).resolve().parents[1]
@@ -364,10 +364,10 @@ def test_the_garbage_collector_frees_handles_also_in_cycles(monkeypatch: pytest.
     holder.append(conn)  # conn -> log -> holder -> conn
     finalizer, gone = conn._finalizer, weakref.ref(conn)
     handle = conn._handle
-    assert finalizer.alive and _connection._live.get(handle) is conn
+    assert finalizer.alive and _door._live.get(handle) is conn
     del conn, log, holder
     gc.collect()
-    assert gone() is None and not finalizer.alive and _connection._live.get(handle) is None
+    assert gone() is None and not finalizer.alive and _door._live.get(handle) is None
 
 
 def test_with_frees_also_when_it_raises() -> None:

@@ -13,8 +13,9 @@ from typing import Any, Callable, List
 
 import pytest
 
+import reach
 import sch
-from sch import _pool_events
+from sch import _pool, _pool_events
 
 MOVING = b">4\r\n+MOVING\r\n:7\r\n:15\r\n$6\r\nb:6379\r\n"
 CONFIG = sch.Config(level=sch.Level.NOTIFIED, host="a", port=6379)
@@ -125,6 +126,20 @@ USES: List[Callable[[sch.Pool], Any]] = [
     lambda p: p.endpoints(), lambda p: p.endpoint_counters("a", 1), lambda p: sch.Connection(CONFIG).join(1.0, p),
     lambda p: p.__enter__(),
 ]  # fmt: skip
+
+
+def test_every_function_of_the_header_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run() -> None:
+        pool = sch.Pool(CONFIG)
+        for use in USES:
+            try:
+                use(pool)
+            except sch.ArgumentError:
+                pass  # the descriptor is none
+        pool.add_waiter(print).remove()
+        pool.free()
+
+    assert reach.called(monkeypatch, [_pool], run) == reach.of("sch_pool_")
 
 
 def test_a_freed_pool_refuses_all() -> None:

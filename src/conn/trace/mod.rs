@@ -81,6 +81,7 @@ impl Trace {
     }
 
     /// The time of what comes next.
+    #[inline]
     pub(super) fn at(&mut self, now: Timestamp) {
         if let Some(kept) = &mut self.0 {
             kept.now = now;
@@ -110,31 +111,25 @@ impl Trace {
         }
     }
 
+    #[inline]
     pub(super) fn submitted(&mut self, data: &[u8], taken: usize) {
-        let Some(kept) = &mut self.0 else { return };
-        let mut text = Text::default();
-        let (taken, rest) = data.split_at(taken.min(data.len()));
-        kept.commands.put(&mut text, taken);
-        // What was not taken comes again; here it only says that there was more.
-        kept.commands.clone().put(&mut text, &rest[..rest.len().min(MAX_REST)]);
-        kept.input(format_args!("submit-raw {}", text.finish()));
+        if let Some(kept) = &mut self.0 {
+            kept.submitted(data, taken);
+        }
     }
 
     /// A step of `receive` has looked at `data`. `full`: it belongs to the reply of a command that is read.
+    #[inline]
     pub(super) fn look(&mut self, id: TransportId, data: &[u8], full: bool) {
-        let Some(kept) = &mut self.0 else { return };
-        let mut text = core::mem::take(&mut kept.received);
-        kept.replies(id).put(&mut text, data, full);
-        kept.received = text;
+        if let Some(kept) = &mut self.0 {
+            kept.look(id, data, full);
+        }
     }
 
+    #[inline]
     pub(super) fn received(&mut self, id: TransportId) {
-        let Some(kept) = &mut self.0 else { return };
-        let bytes = core::mem::take(&mut kept.received).finish();
-        if bytes.is_empty() {
-            kept.input(format_args!("receive {id}"));
-        } else {
-            kept.input(format_args!("receive {id} raw:{bytes}"));
+        if let Some(kept) = &mut self.0 {
+            kept.received(id);
         }
     }
 
@@ -173,6 +168,7 @@ impl Trace {
         kept.line(action.to_string());
     }
 
+    #[inline]
     pub(super) fn is_on(&self) -> bool {
         self.0.is_some()
     }
@@ -187,6 +183,33 @@ impl Trace {
 }
 
 impl Kept {
+    #[cold]
+    fn submitted(&mut self, data: &[u8], taken: usize) {
+        let mut text = Text::default();
+        let (taken, rest) = data.split_at(taken.min(data.len()));
+        self.commands.put(&mut text, taken);
+        // What was not taken comes again; here it only says that there was more.
+        self.commands.clone().put(&mut text, &rest[..rest.len().min(MAX_REST)]);
+        self.input(format_args!("submit-raw {}", text.finish()));
+    }
+
+    #[cold]
+    fn look(&mut self, id: TransportId, data: &[u8], full: bool) {
+        let mut text = core::mem::take(&mut self.received);
+        self.replies(id).put(&mut text, data, full);
+        self.received = text;
+    }
+
+    #[cold]
+    fn received(&mut self, id: TransportId) {
+        let bytes = core::mem::take(&mut self.received).finish();
+        if bytes.is_empty() {
+            self.input(format_args!("receive {id}"));
+        } else {
+            self.input(format_args!("receive {id} raw:{bytes}"));
+        }
+    }
+
     fn line(&mut self, line: String) {
         if self.lines.len() >= MAX_LINES {
             self.dropped += 1;

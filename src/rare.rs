@@ -1,0 +1,72 @@
+//! What most connections never need: made on first use, given back when it is empty again. Knows nothing of what it is.
+
+/// A `T` that takes a word while there is nothing in it.
+///
+/// What is looked at is not made: `get` answers `None` for a `T` that is as `T::default()` makes it. Nothing gives it back
+/// but `give_back_if`, which is called when a connection rests: what is used again and again is made once.
+#[derive(Debug)]
+pub(crate) struct Rare<T>(Option<Box<T>>);
+
+impl<T> Default for Rare<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<T> Rare<T> {
+    /// What there is.
+    #[inline]
+    pub(crate) fn get(&self) -> Option<&T> {
+        self.0.as_deref()
+    }
+
+    /// What there is, to be changed.
+    #[inline]
+    pub(crate) fn get_mut(&mut self) -> Option<&mut T> {
+        self.0.as_deref_mut()
+    }
+
+    /// Gives the memory back if nothing is in it that has to stay.
+    pub(crate) fn give_back_if(&mut self, is_empty: impl FnOnce(&mut T) -> bool) {
+        if self.0.as_deref_mut().is_some_and(is_empty) {
+            self.0 = None;
+        }
+    }
+}
+
+impl<T> From<T> for Rare<T> {
+    fn from(all: T) -> Self {
+        Self(Some(Box::new(all)))
+    }
+}
+
+impl<T: Default> Rare<T> {
+    /// For something to be put in.
+    #[inline]
+    pub(crate) fn make(&mut self) -> &mut T {
+        self.0.get_or_insert_default()
+    }
+
+    /// All of it, and nothing stays.
+    pub(crate) fn take(&mut self) -> T {
+        self.0.take().map_or_else(T::default, |all| *all)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_made_when_something_is_put_in_and_given_back_when_it_is_empty() {
+        let mut list = Rare::<Vec<u8>>::default();
+        assert_eq!((size_of_val(&list), list.get()), (size_of::<usize>(), None));
+        list.make().push(1);
+        list.give_back_if(|list| list.is_empty());
+        assert_eq!(list.get(), Some(&vec![1]));
+        list.make().clear();
+        list.give_back_if(|list| list.is_empty());
+        assert_eq!(list.get(), None);
+        assert_eq!(list.take(), vec![]);
+    }
+}
