@@ -1,5 +1,6 @@
 #!/bin/sh
-# The Node package: built, its types and those of examples/node, all its tests, its benchmark. Needs node, npm and redis-server.
+# The Node package: built, its types and those of examples/node, all its tests, its benchmark. Needs node, npm, redis-server and
+# valgrind.
 set -eu
 cd "$(dirname "$0")/.."
 cargo build --locked -q -p sch-sim
