@@ -8,7 +8,10 @@ const here = join(dirname(fileURLToPath(import.meta.url)), '..');
 const top = join(here, '..', '..');
 const release = process.argv.includes('--release');
 const flags = release ? ['--release'] : [];
-execFileSync('cargo', ['build', '--locked', '-q', '-p', 'sch-node', ...flags], { cwd: top, stdio: 'inherit' });
+// With the packages that the Makefile builds: alone it would have other features of shared crates, and each build would undo
+// the other's.
+const packages = ['-p', 'sch-node', '-p', 'libsch', '-p', 'sch-sim'];
+execFileSync('cargo', ['build', '--locked', '-q', ...packages, ...flags], { cwd: top, stdio: 'inherit' });
 
 const target = process.env.CARGO_TARGET_DIR ?? join(top, 'target');
 const name = process.platform === 'darwin' ? 'libsch_node.dylib' : 'libsch_node.so';
