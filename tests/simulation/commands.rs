@@ -55,6 +55,7 @@ impl World {
             return self.submit_queued(client, id, draw < 50);
         }
         if let Some(request) = c.again.pop_front() {
+            self.story.met.insert("tried again");
             return self.submit_try(client, id, request);
         }
         if draw < 80 {
