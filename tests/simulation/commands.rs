@@ -38,8 +38,8 @@ impl World {
             self.submit_one(client);
         }
         self.pump(client);
-        self.may_give(client);
         let wait = self.random.below(2 * self.setup.pace);
+        self.net.push(self.net.now + wait / 4, Event::MayGive { client });
         self.net.push(self.net.now + wait, Event::Submit { client });
     }
 

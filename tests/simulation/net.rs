@@ -58,6 +58,9 @@ pub enum Event {
         member: MemberId,
         retire: bool,
     },
+    MayGive {
+        client: usize,
+    },
     Redial {
         client: usize,
     },
