@@ -1,9 +1,10 @@
 //! Deterministic simulation of whole clients: several connections, a pool or none, a network that delays, cuts, refuses and resets,
 //! nodes under maintenance, a clock that jumps. Faults first, then quiet; then every connection must be steady within a bound, and all
 //! accounts must balance. A seed decides everything: `SCH_SEED=7 cargo test --test simulation` replays one and prints what
-//! happened; `SCH_SEEDS=100000` tries so many, from `SCH_FIRST_SEED` on.
+//! happened; `SCH_SEEDS=100000` tries so many, from `SCH_FIRST_SEED` on, for
+//! at most `SCH_SECONDS`.
 
-#![allow(clippy::disallowed_methods)] // a test may be told how much to try
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)] // a test may be told how much to try, and for how long
 
 mod simulation {
     pub mod accounts;
@@ -20,11 +21,13 @@ mod simulation {
 mod world;
 
 use simulation::world::World;
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
 
 /// Seeds of a run that says nothing else.
-const SEEDS: u64 = 1_000;
+const SEEDS: u64 = 2_000;
 /// Of so many seeds, one is run twice and must do the same.
 const TWICE_OF: u64 = 20;
 /// Lines shown of a seed that failed.
@@ -40,26 +43,62 @@ fn say(text: &str) {
     std::io::stderr().write_all(text.as_bytes()).expect("stderr");
 }
 
-/// The hash of the story, its lines where kept, and whether all was right.
-fn play(seed: u64, kept: bool) -> (u64, String, bool) {
-    let mut story = (0, String::new());
-    let ok = catch_unwind(AssertUnwindSafe(|| {
+/// What a run of at least `MET_WITHIN` seeds must have met, else it proves less than it says.
+const MUST_BE_MET: &[&str] = &[
+    "restore, terminated",
+    "restore, expired",
+    "close, swapped",
+    "close, attempt failed",
+    "close, superseded",
+    "close, handoff ended",
+    "close, loss",
+    "lost, unknown",
+    "lost, not executed",
+    "lost, never written",
+    "hand back",
+    "reset parser",
+    "overdue",
+    "swap, the old one is dead",
+    "handoff swapped",
+    "handoff failed",
+    "handoff refused",
+    "handoff superseded",
+    "sch off",
+    "retire",
+    "handoff of one that nobody owns",
+    "tried again",
+];
+const MET_WITHIN: u64 = 1_000;
+
+/// What came of a seed.
+#[derive(Default)]
+struct Played {
+    hash: u64,
+    lines: String,
+    met: BTreeSet<&'static str>,
+    ok: bool,
+}
+
+fn play(seed: u64, kept: bool) -> Played {
+    let mut played = Played::default();
+    let whole = catch_unwind(AssertUnwindSafe(|| {
         let mut world = World::new(seed, kept);
-        let ok = catch_unwind(AssertUnwindSafe(|| world.run()));
-        story = (world.story.hash(), world.story.take_lines());
-        if let Err(panic) = ok {
-            std::panic::resume_unwind(panic);
-        }
+        // What led to a failure is wanted most.
+        played.ok = catch_unwind(AssertUnwindSafe(|| world.run())).is_ok();
+        played.hash = world.story.hash();
+        played.lines = world.story.take_lines();
+        played.met = std::mem::take(&mut world.story.met);
     }));
-    (story.0, story.1, ok.is_ok())
+    played.ok &= whole.is_ok();
+    played
 }
 
 fn fail(seed: u64) -> ! {
-    let (_, lines, _) = play(seed, true);
+    let lines = play(seed, true).lines;
     let lines: Vec<&str> = lines.lines().collect();
     let last = lines[lines.len().saturating_sub(LAST_LINES)..].join("\n");
     say(&format!(
-        "...\n{last}\nseed {seed} failed; to see all of it: SCH_SEED={seed} cargo test --test simulation\n"
+        "...\n{last}\nsimulation: seed {seed} failed; all of it: SCH_SEED={seed} cargo test --test simulation\n"
     ));
     panic!("seed {seed} failed; replay: SCH_SEED={seed} cargo test --test simulation");
 }
@@ -67,22 +106,35 @@ fn fail(seed: u64) -> ! {
 #[test]
 fn faults_then_quiet_then_steady_and_all_accounts_balance() {
     if let Some(seed) = number("SCH_SEED") {
-        say(&format!("seed {seed}\n"));
-        let (hash, lines, ok) = play(seed, true);
-        say(&format!("{lines}seed {seed}, hash {hash:016x}\n"));
-        assert!(ok, "seed {seed} failed; replay: SCH_SEED={seed} cargo test --test simulation");
+        say(&format!("simulation: seed {seed}\n"));
+        let played = play(seed, true);
+        say(&format!("{}simulation: seed {seed}, hash {:016x}\n", played.lines, played.hash));
+        assert!(played.ok, "seed {seed} failed; replay: SCH_SEED={seed} cargo test --test simulation");
         return;
     }
     let (first, seeds) = (number("SCH_FIRST_SEED").unwrap_or(1), number("SCH_SEEDS").unwrap_or(SEEDS));
-    say(&format!("simulation: {seeds} seeds from {first}\n"));
+    let bound = number("SCH_SECONDS").map(Duration::from_secs);
+    say(&format!("simulation: up to {seeds} seeds from {first}\n"));
+    let (began, mut met, mut ran) = (Instant::now(), BTreeSet::new(), 0);
     for seed in first..first.saturating_add(seeds) {
-        let (hash, _, ok) = play(seed, false);
-        if !ok {
+        if bound.is_some_and(|bound| began.elapsed() >= bound) {
+            break;
+        }
+        let played = play(seed, false);
+        if !played.ok {
             fail(seed);
         }
         if seed % TWICE_OF == 0 {
-            let again = play(seed, false).0;
-            assert_eq!(hash, again, "seed {seed} does not do the same twice");
+            assert_eq!(play(seed, false).hash, played.hash, "seed {seed} does not do the same twice");
         }
+        met.extend(played.met);
+        ran += 1;
     }
+    let seconds = began.elapsed().as_secs_f64();
+    say(&format!(
+        "simulation: {ran} seeds in {seconds:.1} s, all steady; {:.0} s for 1,000,000\n",
+        seconds * 1e6 / (ran.max(1) as f64)
+    ));
+    let missed: Vec<_> = MUST_BE_MET.iter().filter(|what| !met.contains(*what)).collect();
+    assert!(ran < MET_WITHIN || missed.is_empty(), "never met in {ran} seeds: {missed:?}");
 }

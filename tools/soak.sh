@@ -22,16 +22,24 @@ if [ ! -x "$tools/bin/cargo-fuzz" ]; then cargo install --quiet --locked --root 
 export PATH=$tools/bin:$PATH
 echo "building"
 cargo test --quiet --locked --no-run --test model --test abi_random --test exhaustion
+cargo test --quiet --locked --no-run --release --test simulation
 RUSTC_BOOTSTRAP=1 cargo fuzz build --target-dir build/fuzz
 began=$(date +%s)
 
+# Other seeds than those of `make test`, and others each day; what is printed says which.
+first=$((10#$(date +%j) * 10000000)) log=build/soak/simulation.log
+mkdir -p build/soak
+SCH_FIRST_SEED=$first SCH_SEEDS=10000000 SCH_SECONDS=$((all * 3 / 10)) bounded $((all * 3 / 10 + 60)) "simulation of whole clients" \
+    cargo test --locked --release --test simulation >"$log" 2>&1 || { tail -100 "$log"; exit 1; }
+ran+=("    $(grep -a 'seeds in' "$log"), from $first")
+
 cases=$((all * 20)) seeds=$((all * 4))
-PROPTEST_CASES=$cases bounded $((all * 3 / 10)) "model test, up to $cases cases" cargo test --locked --test model
-SCH_SEEDS=$seeds bounded $((all * 2 / 10)) "calls through the C ABI, up to $seeds seeds" cargo test --locked --test abi_random
-SCH_LONG=1 bounded $((all / 10)) "every pair of inputs in every situation" cargo test --locked --test exhaustion
+PROPTEST_CASES=$cases bounded $((all * 2 / 10)) "model test, up to $cases cases" cargo test --locked --test model
+SCH_SEEDS=$seeds bounded $((all / 10)) "calls through the C ABI, up to $seeds seeds" cargo test --locked --test abi_random
+SCH_LONG=1 bounded $((all / 20 + 60)) "every pair of inputs in every situation" cargo test --locked --test exhaustion
 for target in framer notification ffi; do
     mkdir -p "build/soak/$target"
-    seconds=$((all * 5 / 30))
+    seconds=$((all * 4 / 30))
     log=build/soak/$target.log
     RUST_BACKTRACE=0 bounded $((seconds + 60)) "fuzz target $target" "build/fuzz/$(rustc -vV | sed -n 's/^host: //p')/release/$target" \
         -max_total_time=$seconds -max_len=1024 -print_final_stats=1 -artifact_prefix="build/soak/$target-" \

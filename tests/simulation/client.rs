@@ -4,7 +4,7 @@ use super::faults::{ANSWER_MOST, DIAL_TIMEOUT};
 use super::net::{Event, MS, SECOND, State, cut};
 use super::world::World;
 use crate::world::ledger::{End, Expect, Ledger};
-use sch::action::{Action, CloseReason, CommandNumber, LostOutcome, TransportId};
+use sch::action::{Action, CloseReason, CommandNumber, LostOutcome, Outcome, RestoreReason, TransportId};
 use sch::config::{Config, OnLoss};
 use sch::conn::{Connection, Phase, Source, Span, Wait};
 use sch::endpoint::{Endpoint, PeerAddr};
@@ -83,6 +83,32 @@ impl Client {
 
 pub fn peer(node: usize) -> PeerAddr {
     PeerAddr::parse(format!("10.0.0.{}:6379", node + 1).as_bytes()).expect("an address")
+}
+
+/// For what must be met in a run of many seeds.
+fn name_of(action: &Action) -> &'static str {
+    match action {
+        Action::Restore { reason: RestoreReason::Terminated } => "restore, terminated",
+        Action::Restore { reason: RestoreReason::Expired } => "restore, expired",
+        Action::Close { reason: CloseReason::Swapped, .. } => "close, swapped",
+        Action::Close { reason: CloseReason::AttemptFailed, .. } => "close, attempt failed",
+        Action::Close { reason: CloseReason::Superseded, .. } => "close, superseded",
+        Action::Close { reason: CloseReason::HandoffEnded, .. } => "close, handoff ended",
+        Action::Close { reason: CloseReason::Loss, .. } => "close, loss",
+        Action::Lost { outcome: LostOutcome::Unknown, .. } => "lost, unknown",
+        Action::Lost { outcome: LostOutcome::NotExecuted, .. } => "lost, not executed",
+        Action::Lost { outcome: LostOutcome::NeverWritten, .. } => "lost, never written",
+        Action::HandBack { .. } => "hand back",
+        Action::ResetParser => "reset parser",
+        Action::Overdue { .. } => "overdue",
+        Action::Swap { old: None, .. } => "swap, the old one is dead",
+        Action::HandoffFinished { outcome: Outcome::Swapped, .. } => "handoff swapped",
+        Action::HandoffFinished { outcome: Outcome::Failed, .. } => "handoff failed",
+        Action::HandoffFinished { outcome: Outcome::Refused, .. } => "handoff refused",
+        Action::HandoffFinished { outcome: Outcome::Superseded, .. } => "handoff superseded",
+        Action::SchOff { .. } => "sch off",
+        _ => "another",
+    }
 }
 
 impl World {
@@ -201,7 +227,7 @@ impl World {
             let line = format_args!("c{client} writes {n} of {len} to {transport}");
             self.story.detail(self.net.now, (n << 8 | len) as u64, line);
             let delay = self.delay();
-            self.net.to_server(socket, delay, Event::ToServer { socket, data });
+            self.net.send_to_server(socket, delay, Event::ToServer { socket, data });
             if from_region {
                 self.clients[client].conn.handle_wrote(now, transport, n).expect("wrote");
             }
@@ -401,6 +427,7 @@ impl World {
         while let Some(action) = self.clients[client].conn.poll_action() {
             moved = true;
             self.note(client, format_args!("{action}"));
+            self.story.met.insert(name_of(&action));
             self.act(client, action);
         }
         moved
@@ -419,7 +446,7 @@ impl World {
                 if let Some(socket) = self.net.find(client, transport) {
                     self.net.close(socket);
                     let delay = self.delay();
-                    self.net.to_server(socket, delay, Event::ClientClosed { socket });
+                    self.net.send_to_server(socket, delay, Event::ClientClosed { socket });
                 }
             }
             Action::Swap { new, .. } => {

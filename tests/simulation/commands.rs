@@ -38,8 +38,8 @@ impl World {
             self.submit_one(client);
         }
         self.pump(client);
-        self.may_give(client);
         let wait = self.random.below(2 * self.setup.pace);
+        self.net.push(self.net.now + wait / 4, Event::MayGive { client });
         self.net.push(self.net.now + wait, Event::Submit { client });
     }
 
@@ -55,6 +55,7 @@ impl World {
             return self.submit_queued(client, id, draw < 50);
         }
         if let Some(request) = c.again.pop_front() {
+            self.story.met.insert("tried again");
             return self.submit_try(client, id, request);
         }
         if draw < 80 {

@@ -137,7 +137,7 @@ impl Setup {
             faults: r.range(3, 30) * SECOND,
             plan: Vec::new(),
         };
-        setup.pace = setup.faults / r.range(5, 40);
+        setup.pace = setup.faults / r.range(5, 30);
         setup.draw_maintenance(&mut r);
         setup.draw_faults(&mut r);
         setup.plan.sort_by_key(|(at, _)| *at);

@@ -58,6 +58,9 @@ pub enum Event {
         member: MemberId,
         retire: bool,
     },
+    MayGive {
+        client: usize,
+    },
     Redial {
         client: usize,
     },
@@ -181,14 +184,14 @@ impl Net {
     }
 
     /// Bytes, or the end, on their way to the server.
-    pub fn to_server(&mut self, socket: usize, delay: u64, event: Event) {
+    pub fn send_to_server(&mut self, socket: usize, delay: u64, event: Event) {
         let s = &mut self.sockets[socket];
         s.to_server_at = (self.now + delay).max(s.to_server_at + 1);
         let at = s.to_server_at;
         self.push(at, event);
     }
 
-    pub fn to_client(&mut self, socket: usize, delay: u64, event: Event) {
+    pub fn send_to_client(&mut self, socket: usize, delay: u64, event: Event) {
         let s = &mut self.sockets[socket];
         s.to_client_at = (self.now + delay).max(s.to_client_at + 1);
         let at = s.to_client_at;
@@ -202,7 +205,7 @@ impl Net {
             let n = cut(random, rest.len());
             let tail = rest.split_off(n);
             let late = delay(random);
-            self.to_client(socket, late, Event::ToClient { socket, data: rest });
+            self.send_to_client(socket, late, Event::ToClient { socket, data: rest });
             rest = tail;
         }
     }

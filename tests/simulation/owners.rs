@@ -43,6 +43,7 @@ impl World {
             return;
         }
         self.note(client, format_args!("is asked, retire: {retire}"));
+        self.story.met.insert(if retire { "retire" } else { "handoff of one that nobody owns" });
         if retire { self.retire(client) } else { self.take(client) }
     }
 
@@ -55,7 +56,7 @@ impl World {
         for socket in self.net.live[client].clone() {
             self.net.close(socket);
             let delay = self.delay();
-            self.net.to_server(socket, delay, Event::ClientClosed { socket });
+            self.net.send_to_server(socket, delay, Event::ClientClosed { socket });
         }
         let pool = self.pool.as_ref().map(|pool| (pool, self.setup.unowned));
         let mut old = std::mem::replace(&mut self.clients[client], Client::new(&self.config, pool, client));

@@ -125,7 +125,7 @@ impl World {
             } else {
                 self.net.sockets[socket].served = State::Closed;
                 let delay = self.delay();
-                self.net.to_client(socket, delay, Event::ServerClosed { socket });
+                self.net.send_to_client(socket, delay, Event::ServerClosed { socket });
             }
         }
     }

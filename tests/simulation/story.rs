@@ -1,10 +1,13 @@
 //! What happened, as lines: hashed always, so that two runs of a seed can be compared; kept only when somebody will read them.
 
+use std::collections::BTreeSet;
 use std::fmt::{Arguments, Write};
 
 #[derive(Debug)]
 pub struct Story {
     hash: u64,
+    /// What has happened at all.
+    pub met: BTreeSet<&'static str>,
     lines: Option<String>,
 }
 
@@ -23,7 +26,7 @@ impl Write for Story {
 
 impl Story {
     pub fn new(kept: bool) -> Self {
-        Self { hash: 0xcbf2_9ce4_8422_2325, lines: kept.then(String::new) }
+        Self { hash: 0xcbf2_9ce4_8422_2325, met: BTreeSet::new(), lines: kept.then(String::new) }
     }
 
     pub fn say(&mut self, now_ns: u64, line: Arguments<'_>) {

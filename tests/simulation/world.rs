@@ -202,6 +202,7 @@ impl World {
             Event::Wake { client } => self.pump(client),
             Event::Submit { client } => self.submit_in_turn(client),
             Event::Asked { client, member, retire } => self.asked(client, member, retire),
+            Event::MayGive { client } => self.may_give(client),
             Event::Redial { client } => self.redial(client),
             Event::AnswerSwap { client, transport, ok } => self.answer_swap(client, transport, ok),
             Event::SettleLosses { client } => self.settle_losses(client),

@@ -1,7 +1,7 @@
 //! The reference: what became of every command, and what must hold of it. Knows nothing of libsch's inside.
 
 use super::server::Log;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What a submitted command is to be answered with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -172,7 +172,7 @@ impl Ledger {
 
     /// What must hold at any time.
     pub fn check(&self, log: &Log) {
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         for id in &log.received {
             assert!(seen.insert(id), "L2: the command with id {id} was written twice");
         }
@@ -180,9 +180,12 @@ impl Ledger {
 
     /// What must hold when all is quiet.
     pub fn check_all_ended(&self, log: &Log) {
+        let mut ran: BTreeMap<u64, usize> = BTreeMap::new();
+        log.executed.iter().for_each(|id| *ran.entry(*id).or_default() += 1);
+        let times = |id: &u64| ran.get(id).copied().unwrap_or(0);
         for (number, entry) in &self.entries {
             if let (Expect::Silent(id), None) = (&entry.expect, entry.end) {
-                let times = log.executed.iter().filter(|e| Some(**e) == *id).count();
+                let times = id.as_ref().map_or(0, times);
                 assert!(times <= 1, "L2: command {number} ran {times} times");
                 continue;
             }
@@ -191,7 +194,7 @@ impl Ledger {
                 Expect::Id(id) | Expect::Queued(id) | Expect::Silent(Some(id)) => *id,
                 _ => continue,
             };
-            let times = log.executed.iter().filter(|e| **e == id).count();
+            let times = times(&id);
             let right = match end {
                 End::Answered if matches!(entry.expect, Expect::Queued(_)) => times <= 1,
                 End::Answered => times == 1,
@@ -200,7 +203,7 @@ impl Ledger {
             };
             assert!(right, "L1: command {number} ended as {end:?} and ran {times} times");
         }
-        let answered: Vec<u64> = self
+        let answered: BTreeSet<u64> = self
             .entries
             .values()
             .filter(|e| e.end == Some(End::Answered))
