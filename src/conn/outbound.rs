@@ -130,6 +130,9 @@ impl Connection {
         if self.current.is_none() && self.handoff.is_none() {
             return Err(Error::NotConnected);
         }
+        if self.is_holding() {
+            self.hold.make_room(data.len().min(self.config.limits.max_held_bytes))?;
+        }
         let answer = self.submit(now, data);
         self.trace.submitted(data, answer.write_now + answer.held);
         if !self.is_holding() && !self.hold.is_empty() {
@@ -285,6 +288,7 @@ impl Connection {
         } else {
             (self.hold.commands.len() as u64) < limits.max_held_commands
                 && self.held_bytes() < limits.max_held_bytes
+                && self.hold.commands.try_reserve(1).is_ok()
         };
         self.want_resume |= !room;
         room

@@ -73,6 +73,7 @@ from ._errors import (
     LibraryError,
     LimitError,
     NotAPushError,
+    NoMemoryError,
     NotASlotMapError,
     NotConnectedError,
     PanicError,
