@@ -851,7 +851,7 @@ impl World {
                     self.ledger.handed_back(first, count);
                 }
                 // One in four is not answered: the attempt fails at its time.
-                Action::NeedCredentials { .. } if self.next_id % 4 > 0 => self.credentials(),
+                Action::NeedCredentials { .. } if !self.next_id.is_multiple_of(4) => self.credentials(),
                 Action::ResetParser => self.parser.clear(),
                 Action::SchOff { reason: OffReason::Broken, .. } => self.broken = true,
                 Action::HandoffFinished { .. } => self.ledger.handoffs_finished += 1,
