@@ -337,6 +337,12 @@
 #define SCH_ERR_NOT_A_SLOT_MAP -15
 
 /**
+ * There is no memory for the bytes of `sch_conn_submit` that are to be held, or for the map that is to be loaded. What is small, and
+ * not sized by you or a server, is not asked for in this way: if there is no memory for that, the process is aborted.
+ */
+#define SCH_ERR_NO_MEMORY -16
+
+/**
  * The end of the handle begins here: statuses at or below this number mean that it can only be salvaged and freed.
  */
 #define SCH_ERR_FATAL -100
@@ -2866,8 +2872,8 @@ sch_status sch_conn_receive(struct sch_conn *conn,
  * were given for it before; forget `held` after them, libsch has copied them; give the rest again after
  * SCH_ACTION_RESUME; a transport of `sch_conn_dial` that is connected takes commands without it, your handshake first.
  *
- * Returns SCH_OK: `submitted_out` is filled; SCH_ERR_NOT_CONNECTED; SCH_ERR_WRONG_LEVEL; SCH_ERR_STRUCT_SIZE; and
- * what every call answers.
+ * Returns SCH_OK: `submitted_out` is filled; SCH_ERR_NOT_CONNECTED; SCH_ERR_WRONG_LEVEL; SCH_ERR_STRUCT_SIZE;
+ * SCH_ERR_NO_MEMORY: none of it was taken; and what every call answers.
  */
 sch_status sch_conn_submit(struct sch_conn *conn,
                            uint64_t now_ns,
@@ -3489,8 +3495,8 @@ sch_status sch_cluster_map_address(const struct sch_cluster *cluster,
  * without a host are there. `seq`, if `has_seq`, is that of SCH_CLUSTER_RELOAD_SLOTS or of `sch_cluster_reload_started`:
  * SMIGRATED up to it is in the reply already.
  *
- * Returns SCH_OK; SCH_ERR_NOT_A_SLOT_MAP: an error reply, another one, or one without slots; SCH_ERR_LIMIT: the map goes
- * on as it was, and you say `sch_cluster_reload_failed`; SCH_ERR_ARGUMENT: `asked` is no endpoint; SCH_ERR_NULL.
+ * Returns SCH_OK; SCH_ERR_NOT_A_SLOT_MAP: an error reply, another one, or one without slots; SCH_ERR_LIMIT;
+ * SCH_ERR_NO_MEMORY: the map goes on as it was, and you say `sch_cluster_reload_failed`; SCH_ERR_ARGUMENT: `asked` is no endpoint; SCH_ERR_NULL.
  */
 sch_status sch_cluster_load_slots(const struct sch_cluster *cluster,
                                   uint64_t now_ns,

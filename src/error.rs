@@ -49,6 +49,12 @@ pub enum Error {
         /// What to do.
         hint: &'static str,
     },
+    /// There is no memory for what was handed over. Of what is large and not libsch's to size; else the process ends, as in std.
+    #[error("no memory for {bytes} bytes: nothing was changed; come again with less, or when there is more")]
+    NoMemory {
+        /// Bytes that could not be had.
+        bytes: usize,
+    },
     /// A setting is not usable.
     #[error("config: {0}")]
     Config(&'static str),

@@ -26,6 +26,8 @@ fn kind() -> impl Strategy<Value = Kind> {
         1 => Just(Kind::Fail),
         1 => Just(Kind::UnsubscribeAll),
         1 => Just(Kind::Psubscribe),
+        1 => prop::bool::weighted(0.7).prop_map(Kind::Ssubscribe),
+        1 => Just(Kind::Auth),
         1 => Just(Kind::Asking),
         1 => Just(Kind::Tracking),
         1 => prop_oneof![
@@ -65,6 +67,8 @@ fn step() -> impl Strategy<Value = Step> {
         5 => (socket.clone(), notice()).prop_map(|(socket, notice)| Step::Notify { socket, notice }),
         1 => socket.clone().prop_map(|socket| Step::Invalidate { socket }),
         2 => any::<u8>().prop_map(|channel| Step::Publish { channel }),
+        1 => socket.clone().prop_map(|socket| Step::ShardGone { socket }),
+        1 => any::<bool>().prop_map(|tell| Step::Rotate { tell }),
         5 => prop::bool::weighted(0.8).prop_map(|ok| Step::Connect { ok }),
         1 => (socket.clone(), any::<bool>()).prop_map(|(socket, silent)| Step::Kill { socket, silent }),
         1 => prop::option::weighted(0.3, 0u8..4).prop_map(|any| Step::Garbage { any }),
@@ -78,10 +82,14 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn setup() -> impl Strategy<Value = Setup> {
-    let flags = (any::<bool>(), any::<bool>(), prop::bool::weighted(0.1));
+    let flags = (any::<bool>(), any::<bool>(), prop::bool::weighted(0.1), prop::bool::weighted(0.3));
     let more = (0u8..3, prop::bool::weighted(0.2), prop::bool::weighted(0.3));
     (any::<u64>(), flags, more).prop_map(
-        |(seed, (swap_over_blocking, lazy_swap, refuse_optin), (on_loss, by_libsch, tight))| Setup {
+        |(
+            seed,
+            (swap_over_blocking, lazy_swap, refuse_optin, wants_password),
+            (on_loss, by_libsch, tight),
+        )| Setup {
             seed,
             on_loss,
             by_libsch,
@@ -89,6 +97,7 @@ fn setup() -> impl Strategy<Value = Setup> {
             swap_over_blocking,
             lazy_swap,
             refuse_optin,
+            wants_password,
         },
     )
 }
@@ -119,5 +128,37 @@ proptest! {
         let story = play(setup, &steps);
         // The same inputs give the same actions.
         prop_assert_eq!(story, play(setup, &steps));
+    }
+}
+
+/// The steps come as far as new credentials in a handoff, and a shard channel that goes over and is ended by its server.
+#[test]
+fn h12_n5_the_world_asks_for_credentials_and_ends_a_shard_channel() {
+    let mut world = World::new(Setup {
+        seed: 2,
+        on_loss: 0,
+        by_libsch: false,
+        tight: false,
+        swap_over_blocking: false,
+        lazy_swap: false,
+        refuse_optin: false,
+        wants_password: true,
+    });
+    world.apply(&Step::Connect { ok: true });
+    world.apply(&Step::Submit { kind: Kind::Ssubscribe(true), cut: 0 });
+    let turn = [
+        Step::Flow { socket: 0, n: 255 },
+        Step::Serve { socket: 0, n: 7 },
+        Step::Deliver { socket: 0, n: 255, spans: 7 },
+    ];
+    turn.iter().cycle().take(12).for_each(|step| world.apply(step));
+    world.apply(&Step::Publish { channel: 0 });
+    world.apply(&Step::ShardGone { socket: 0 });
+    world.apply(&Step::Rotate { tell: false });
+    world.apply(&Step::Notify { socket: 0, notice: Notice::Moving { time: 15, to: Some(1) } });
+    turn.iter().cycle().take(12).for_each(|step| world.apply(step));
+    world.settle();
+    for part in ["need-credentials", "handoff-finished swapped", "smessage", "$4\\r\\ngone"] {
+        assert!(world.story.contains(part), "{part}");
     }
 }

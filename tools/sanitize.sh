@@ -48,7 +48,10 @@ part_clients() {
     step "the C clients under AddressSanitizer and UndefinedBehaviorSanitizer, in rows of the demos"
     make --no-print-directory BUILD=build/sanitize/clients HIREDIS=build/hiredis CC=clang CFLAGS="${checked[*]}" clients
     local built=$out/clients sim=target/release/sch-sim
-    nm "$built/workload" | grep -q __asan_init && nm "$built/pool" | grep -q __asan_init || { echo "the clients are not instrumented"; exit 1; }
+    local program
+    for program in workload pool; do
+        grep -q __asan_init <(nm "$built/$program") || { echo "$program is not instrumented"; exit 1; }
+    done
     # Without --check: how long things take under sanitizers says nothing. What is lost, doubled or misordered still fails.
     python3 demo/run.py --redis-server --sim "$sim" --workload "$built/workload" --only 1 4 --workers 2 --rate 50 \
         --drivers managed tapped notified hiredis-sch

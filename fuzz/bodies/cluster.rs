@@ -43,8 +43,9 @@ const NO_MOVE: sch_cluster_move =
     sch_cluster_move { source: UNTOUCHED, destination: 0, first_range: 0, ranges_len: 0 };
 const MARK_AGE: u64 = 600_000_000_000;
 const DAY: u64 = 86_400_000_000_000;
-/// Slots 0 to 8191 on a with a replica, the rest on b.
-const GOOD: &[u8] = b"*2\r\n*4\r\n:0\r\n:8191\r\n*2\r\n$1\r\na\r\n:1\r\n*2\r\n$2\r\na2\r\n:1\r\n*3\r\n:8192\r\n:16383\r\n*2\r\n+b\r\n:1\r\n";
+/// Slots 0 to 99 on a with a replica, 100 to 199 on b.
+const GOOD: &[u8] = b"*2\r\n*4\r\n:0\r\n:99\r\n*2\r\n$1\r\na\r\n:1\r\n*2\r\n$2\r\na2\r\n:1\r\n\
+    *3\r\n:100\r\n:199\r\n*2\r\n+b\r\n:1\r\n";
 
 pub fn run(data: &[u8]) {
     let mut play = Play::new(Draw(data));
@@ -527,7 +528,8 @@ impl<'a> Play<'a> {
             assert_eq!(c!(sch_cluster_tick(self.cluster, self.now)), SCH_OK);
         }
         self.settle();
-        let [first, last] = [0, 16383].map(|slot| owner(self.cluster, slot));
+        let [first, last] = [0, 199].map(|slot| owner(self.cluster, slot));
+        assert_eq!(owner(self.cluster, 200), 0);
         assert!(first != 0 && last != 0 && (first != last || self.translates));
     }
 }

@@ -25,6 +25,9 @@ pub enum LoadError {
     /// Not a whole reply, or not one to this command.
     #[error("this is not one whole reply to {0}")]
     NotAMap(&'static str),
+    /// There is no memory to read it.
+    #[error("no memory to read this reply: nothing was changed; come again when there is some")]
+    NoMemory,
     /// It names no slot with an owner: the node that was asked is not (or no more) of the cluster.
     #[error("no slot has an owner in this reply: ask another node")]
     NoSlots,
@@ -75,6 +78,7 @@ pub(super) fn read<'a>(
         Err(ValueError::TooManyElements) => {
             Err(limit("max_reply_elements", limits.max_reply_elements as u64))
         }
+        Err(ValueError::NoMemory) => Err(LoadError::NoMemory),
         Ok(_) | Err(_) => Err(LoadError::NotAMap(command)),
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::action::CommandNumber;
 use crate::conn::inflight::{Entry, Special};
-use bytes::BytesMut;
+use crate::error::{Error, Result};
+use bytes::{Bytes, BytesMut};
 use std::collections::VecDeque;
 
 /// A held command: its record, and what its reply means.
@@ -48,6 +49,20 @@ impl Hold {
         self.partial = 0;
     }
 
+    /// Room for so many bytes more: they are the host's, and may be many.
+    pub(super) fn make_room(&mut self, more: usize) -> Result<()> {
+        let len = self.bytes.len();
+        if self.bytes.capacity() - len >= more {
+            return Ok(());
+        }
+        let bytes = len.saturating_add(more).max(len.saturating_mul(2));
+        let mut larger = Vec::new();
+        larger.try_reserve_exact(bytes).map_err(|_| Error::NoMemory { bytes })?;
+        larger.extend_from_slice(&self.bytes);
+        self.bytes = Bytes::from(larger).into();
+        Ok(())
+    }
+
     /// Withdraws a held command; its number stays, without bytes and without a reply. False if it is not here, or if
     /// others depend on it (a transaction, a change of the session).
     pub(super) fn withdraw(&mut self, number: CommandNumber) -> bool {
@@ -91,5 +106,25 @@ impl Hold {
         }
         kept.extend_from_slice(&self.bytes);
         self.bytes = kept;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_made_once_and_keeps_what_is_there() {
+        let mut hold = Hold::default();
+        hold.make_room(1000).expect("memory");
+        let place = hold.bytes.as_ptr();
+        assert!(hold.bytes.capacity() >= 1000);
+        hold.bytes.extend_from_slice(&[7; 1000]);
+        assert_eq!(hold.bytes.as_ptr(), place, "it was there already");
+        hold.make_room(1).expect("memory");
+        assert!(hold.bytes.capacity() >= 2000 && hold.bytes[..] == [7; 1000]);
+        let bytes = isize::MAX as usize + 1000;
+        assert_eq!(hold.make_room(isize::MAX as usize), Err(Error::NoMemory { bytes }));
+        assert_eq!(hold.bytes.len(), 1000);
     }
 }

@@ -160,6 +160,9 @@ impl Connection {
         if self.current.is_none() && self.handoff.is_none() {
             return Err(Error::NotConnected);
         }
+        if self.is_holding() {
+            self.hold.make().make_room(data.len().min(self.config.limits.max_held_bytes))?;
+        }
         let answer = self.submit(now, data);
         self.trace.submitted(data, answer.write_now + answer.held);
         if !self.holds_nothing() && !self.is_holding() {
@@ -341,6 +344,7 @@ impl Connection {
         } else {
             (self.hold.get().map_or(0, |hold| hold.commands.len()) as u64) < limits.max_held_commands
                 && self.held_bytes() < limits.max_held_bytes
+                && self.hold.make().commands.try_reserve(1).is_ok()
         };
         self.want_resume |= !room;
         room

@@ -10,8 +10,8 @@ use super::config::{Settings, sch_config};
 use super::conn::{Inner as ConnInner, sch_conn};
 use super::shared::{Gate, SharedNoun, free_shared, shared};
 use super::status::{
-    Failure, SCH_EMPTY, SCH_ERR_ABI, SCH_ERR_LIMIT, SCH_ERR_NOT_A_SLOT_MAP, SCH_ERR_NULL, SCH_ERR_UNEXPECTED,
-    SCH_MORE, SCH_OK, sch_status,
+    Failure, SCH_EMPTY, SCH_ERR_ABI, SCH_ERR_LIMIT, SCH_ERR_NO_MEMORY, SCH_ERR_NOT_A_SLOT_MAP, SCH_ERR_NULL,
+    SCH_ERR_UNEXPECTED, SCH_MORE, SCH_OK, sch_status,
 };
 use super::version::SCH_ABI_VERSION;
 use crate::cluster::{Cluster, ClusterConfig, LoadError, NodeId, key_slot};
@@ -47,6 +47,7 @@ impl From<LoadError> for Failure {
     fn from(error: LoadError) -> Self {
         let status = match error {
             LoadError::Limit { .. } => SCH_ERR_LIMIT,
+            LoadError::NoMemory => SCH_ERR_NO_MEMORY,
             LoadError::ErrorReply(_) | LoadError::NotAMap(_) | LoadError::NoSlots => SCH_ERR_NOT_A_SLOT_MAP,
         };
         Self { status, text: Cow::Owned(error.to_string()) }
@@ -205,8 +206,8 @@ pub unsafe extern "C" fn sch_cluster_map_address(
 /// without a host are there. `seq`, if `has_seq`, is that of SCH_CLUSTER_RELOAD_SLOTS or of `sch_cluster_reload_started`:
 /// SMIGRATED up to it is in the reply already.
 ///
-/// Returns SCH_OK; SCH_ERR_NOT_A_SLOT_MAP: an error reply, another one, or one without slots; SCH_ERR_LIMIT: the map goes
-/// on as it was, and you say `sch_cluster_reload_failed`; SCH_ERR_ARGUMENT: `asked` is no endpoint; SCH_ERR_NULL.
+/// Returns SCH_OK; SCH_ERR_NOT_A_SLOT_MAP: an error reply, another one, or one without slots; SCH_ERR_LIMIT;
+/// SCH_ERR_NO_MEMORY: the map goes on as it was, and you say `sch_cluster_reload_failed`; SCH_ERR_ARGUMENT: `asked` is no endpoint; SCH_ERR_NULL.
 ///
 /// # Safety
 ///

@@ -757,8 +757,8 @@ pub unsafe extern "C" fn sch_conn_receive(
 /// were given for it before; forget `held` after them, libsch has copied them; give the rest again after
 /// SCH_ACTION_RESUME; a transport of `sch_conn_dial` that is connected takes commands without it, your handshake first.
 ///
-/// Returns SCH_OK: `submitted_out` is filled; SCH_ERR_NOT_CONNECTED; SCH_ERR_WRONG_LEVEL; SCH_ERR_STRUCT_SIZE; and
-/// what every call answers.
+/// Returns SCH_OK: `submitted_out` is filled; SCH_ERR_NOT_CONNECTED; SCH_ERR_WRONG_LEVEL; SCH_ERR_STRUCT_SIZE;
+/// SCH_ERR_NO_MEMORY: none of it was taken; and what every call answers.
 ///
 /// # Safety
 ///

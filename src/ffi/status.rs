@@ -43,6 +43,9 @@ pub const SCH_ERR_NOT_A_PUSH: i32 = -13;
 pub const SCH_ERR_BUSY: i32 = -14;
 /// The bytes are no reply to CLUSTER SLOTS or SHARDS, or one without slots: `sch_cluster_last_error` says which.
 pub const SCH_ERR_NOT_A_SLOT_MAP: i32 = -15;
+/// There is no memory for the bytes of `sch_conn_submit` that are to be held, or for the map that is to be loaded. What is small, and
+/// not sized by you or a server, is not asked for in this way: if there is no memory for that, the process is aborted.
+pub const SCH_ERR_NO_MEMORY: i32 = -16;
 /// The end of the handle begins here: statuses at or below this number mean that it can only be salvaged and freed.
 pub const SCH_ERR_FATAL: i32 = -100;
 /// A defect of libsch showed in this call. The handle is poisoned from now on.
@@ -77,6 +80,7 @@ impl From<Error> for Failure {
             Error::Closed => SCH_ERR_CLOSED,
             Error::WroteTooMuch { .. } => SCH_ERR_WROTE_TOO_MUCH,
             Error::Limit { .. } => SCH_ERR_LIMIT,
+            Error::NoMemory { .. } => SCH_ERR_NO_MEMORY,
             Error::Config(_) => SCH_ERR_CONFIG,
             Error::NotAPush => SCH_ERR_NOT_A_PUSH,
         };
@@ -104,6 +108,7 @@ const fn text_of(status: sch_status) -> &'static CStr {
         SCH_ERR_NOT_A_PUSH => c"not one whole RESP3 push",
         SCH_ERR_BUSY => c"the handle is in use by another call",
         SCH_ERR_NOT_A_SLOT_MAP => c"no reply to CLUSTER SLOTS or SHARDS with slots in it",
+        SCH_ERR_NO_MEMORY => c"no memory: nothing was changed",
         SCH_ERR_FATAL => c"the end of the handle",
         SCH_ERR_PANIC => c"a defect of libsch: the handle is poisoned",
         SCH_ERR_POISONED => c"poisoned by an earlier defect: salvage and free",

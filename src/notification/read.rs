@@ -118,7 +118,10 @@ impl<'a> Reader<'a, '_> {
         let (value, len) = value::parse(self.rest, &limits).map_err(|error| match error {
             ValueError::Incomplete => Defect::Truncated,
             ValueError::Malformed => Defect::Malformed,
-            ValueError::TooDeep | ValueError::TooManyElements | ValueError::TooLong => Defect::OverLimit,
+            ValueError::TooDeep
+            | ValueError::TooManyElements
+            | ValueError::TooLong
+            | ValueError::NoMemory => Defect::OverLimit,
         })?;
         self.rest = self.rest.get(len..).unwrap_or_default();
         self.left = self.left.saturating_sub(count(&value));

@@ -53,6 +53,8 @@ pub enum ValueError {
     TooLong,
     /// Not RESP.
     Malformed,
+    /// There is no memory for its elements.
+    NoMemory,
 }
 
 impl Value<'_> {
@@ -133,7 +135,9 @@ impl<'a> Reader<'a, '_> {
                 if len == 0 {
                     return Ok(Some(Cow::Owned(all)));
                 }
-                all.extend_from_slice(self.take(len)?);
+                let part = self.take(len)?;
+                all.try_reserve(part.len()).map_err(|_| ValueError::NoMemory)?;
+                all.extend_from_slice(part);
             }
         }
         match Self::number(line)? {
@@ -149,7 +153,7 @@ impl<'a> Reader<'a, '_> {
         let mut items = Vec::new();
         if line == b"?" {
             while !self.data[self.at..].starts_with(b".\r\n") {
-                items.push(self.value(depth + 1)?);
+                Self::add(&mut items, self.value(depth + 1)?)?;
             }
             self.at += 3;
             return Ok(Some(items));
@@ -162,9 +166,16 @@ impl<'a> Reader<'a, '_> {
             return Err(ValueError::TooManyElements);
         }
         for _ in 0..n {
-            items.push(self.value(depth + 1)?);
+            Self::add(&mut items, self.value(depth + 1)?)?;
         }
         Ok(Some(items))
+    }
+
+    /// A server says how many there are.
+    fn add<T>(to: &mut Vec<T>, one: T) -> Result<(), ValueError> {
+        to.try_reserve(1).map_err(|_| ValueError::NoMemory)?;
+        to.push(one);
+        Ok(())
     }
 
     fn value(&mut self, depth: u8) -> Result<Value<'a>, ValueError> {
@@ -190,7 +201,7 @@ impl<'a> Reader<'a, '_> {
                 let mut flat = self.many(line, 2, depth)?.unwrap_or_default().into_iter();
                 let mut pairs = Vec::new();
                 while let (Some(k), Some(v)) = (flat.next(), flat.next()) {
-                    pairs.push((k, v));
+                    Self::add(&mut pairs, (k, v))?;
                 }
                 Value::Map(pairs)
             }

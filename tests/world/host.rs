@@ -43,6 +43,8 @@ pub struct World {
     broken: bool,
     lazy_swap: bool,
     refuse_optin: bool,
+    /// How often it has changed, if servers want one.
+    password: Option<u64>,
     on_loss: OnLoss,
     by_libsch: bool,
     tight: bool,
@@ -80,6 +82,9 @@ impl World {
             blocking,
             ..Config::default()
         };
+        if setup.wants_password {
+            (config.username, config.password) = (Some("u".into()), Some("p0".into()));
+        }
         if setup.tight {
             config.limits.max_held_bytes = 120;
             config.limits.max_held_commands = 4;
@@ -104,6 +109,7 @@ impl World {
             broken: false,
             lazy_swap: setup.lazy_swap,
             refuse_optin: setup.refuse_optin,
+            password: setup.wants_password.then_some(0),
             on_loss,
             by_libsch: setup.by_libsch,
             tight: setup.tight,
@@ -131,7 +137,27 @@ impl World {
     fn socket(&mut self, id: u64) {
         let mut server = Server::default();
         server.refuse_optin = self.refuse_optin;
+        server.password = self.password;
         self.sockets.insert(id, Socket { connecting: true, out: Vec::new(), server });
+    }
+
+    fn secret(&self) -> Option<String> {
+        self.password.map(|n| format!("p{n}"))
+    }
+
+    fn rotate(&mut self, tell: bool) {
+        let Some(n) = &mut self.password else { return };
+        *n += 1;
+        // A handshake by libsch must know it beforehand: there is no second attempt.
+        if tell || self.by_libsch {
+            self.credentials();
+        }
+    }
+
+    fn credentials(&mut self) {
+        let secret = self.secret().expect("it was asked for, so it is wanted");
+        self.conn.handle_credentials(self.at(), Some("u"), secret.as_bytes()).expect("credentials");
+        self.actions();
     }
 
     /// The `n`th of the sockets that are connected.
@@ -165,6 +191,8 @@ impl World {
             Step::Notify { socket, notice } => self.notify(socket, notice),
             Step::Invalidate { socket } => self.invalidate(socket),
             Step::Publish { channel } => self.publish(channel),
+            Step::ShardGone { socket } => self.shard_gone(socket),
+            Step::Rotate { tell } => self.rotate(tell),
             Step::Connect { ok } => self.connect(ok),
             Step::Kill { socket, silent } => self.kill(socket, silent),
             Step::Garbage { any } => self.garbage(any),
@@ -232,7 +260,9 @@ impl World {
             Kind::Get | Kind::Set | Kind::Fail => kind,
             Kind::Select | Kind::ReplyOn if !self.plain => kind,
             _ if simple => Kind::Set,
+            Kind::Auth if self.password.is_none() => Kind::Ping,
             // Where replies are not counted, records give way to new commands (N7): nobody can tell what was lost.
+            Kind::Ssubscribe(_) if self.tight => Kind::Set,
             Kind::Monitor | Kind::Subscribe(_) | Kind::Psubscribe | Kind::UnsubscribeAll if self.tight => {
                 Kind::Set
             }
@@ -290,6 +320,14 @@ impl World {
             Kind::Psubscribe => {
                 expect = Expect::Confirmation;
                 vec!["PSUBSCRIBE".into(), "ch*".into()]
+            }
+            Kind::Ssubscribe(on) => {
+                expect = Expect::Confirmation;
+                vec![if on { "SSUBSCRIBE".into() } else { "SUNSUBSCRIBE".into() }, "sh".into()]
+            }
+            Kind::Auth => {
+                expect = Expect::OkOrError;
+                vec!["AUTH".into(), "u".into(), self.secret().expect("it is wanted")]
             }
             Kind::Asking => {
                 expect = Expect::Ok;
@@ -575,7 +613,12 @@ impl World {
         if self.by_libsch {
             return;
         }
-        self.give(&encode(&["HELLO", "3"]), Some(Expect::Hello));
+        let secret = self.secret();
+        let words = match &secret {
+            Some(secret) => vec!["HELLO", "3", "AUTH", "u", secret],
+            None => vec!["HELLO", "3"],
+        };
+        self.give(&encode(&words), Some(Expect::Hello));
     }
 
     fn redial(&mut self) {
@@ -684,10 +727,23 @@ impl World {
             let frame = format!(">3\r\n$7\r\nmessage\r\n$3\r\n{channel}\r\n${}\r\n{n}\r\n", n.len());
             socket.server.send(&frame);
         }
+        for socket in self.sockets.values_mut().filter(|s| s.server.shard) {
+            let frame = format!(">3\r\n$8\r\nsmessage\r\n$2\r\nsh\r\n${}\r\n{n}\r\n", n.len());
+            socket.server.send(&frame);
+        }
         for socket in self.sockets.values_mut().filter(|s| s.server.patterns) {
             let frame =
                 format!(">4\r\n$8\r\npmessage\r\n$3\r\nch*\r\n$3\r\n{channel}\r\n${}\r\n{n}\r\n", n.len());
             socket.server.send(&frame);
+        }
+    }
+
+    /// N5: it answers nobody.
+    fn shard_gone(&mut self, socket: u8) {
+        let Some(id) = self.nth(socket) else { return };
+        let server = &mut self.sockets.get_mut(&id).unwrap().server;
+        if server.shard {
+            server.send(">3\r\n$12\r\nsunsubscribe\r\n$4\r\ngone\r\n:1\r\n");
         }
     }
 
@@ -782,6 +838,8 @@ impl World {
                     assert!(data.starts_with(b"*") || count == 0, "E9: whole commands come back");
                     self.ledger.handed_back(first, count);
                 }
+                // One in four is not answered: the attempt fails at its time.
+                Action::NeedCredentials { .. } if !self.next_id.is_multiple_of(4) => self.credentials(),
                 Action::ResetParser => self.parser.clear(),
                 Action::SchOff { reason: OffReason::Broken, .. } => self.broken = true,
                 Action::HandoffFinished { .. } => self.ledger.handoffs_finished += 1,

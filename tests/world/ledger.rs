@@ -108,9 +108,12 @@ impl Ledger {
         let words: Vec<&str> = frame.split("\r\n").collect();
         match words[2] {
             "invalidate" => self.invalidate(words[4].parse().unwrap()),
-            "message" => self.message(words[6].parse::<u64>().unwrap() * 2),
-            "pmessage" => self.message(words[8].parse::<u64>().unwrap() * 2 + 1),
-            "subscribe" | "unsubscribe" | "psubscribe" => {
+            "message" => self.message(words[6].parse::<u64>().unwrap() * 3),
+            "pmessage" => self.message(words[8].parse::<u64>().unwrap() * 3 + 1),
+            "smessage" => self.message(words[6].parse::<u64>().unwrap() * 3 + 2),
+            // Its slot went elsewhere: the server says so by itself.
+            "sunsubscribe" if words[4] == "gone" => {}
+            "subscribe" | "unsubscribe" | "psubscribe" | "ssubscribe" | "sunsubscribe" => {
                 let left = words.iter().rev().find(|w| w.starts_with(':')).unwrap();
                 self.confirmed(left[1..].parse().unwrap());
             }

@@ -25,6 +25,10 @@ pub struct Server {
     off: bool,
     blocked: Option<String>,
     pub refuse_optin: bool,
+    pub shard: bool,
+    /// A password is wanted, of this number or newer.
+    pub password: Option<u64>,
+    let_in: bool,
 }
 
 fn id_of(command: &[String]) -> Option<u64> {
@@ -86,8 +90,27 @@ impl Server {
         }
     }
 
+    /// What is said instead to who has not said the password.
+    fn gate(&mut self, command: &[String]) -> Option<&'static str> {
+        let least = self.password?;
+        let says = match command[0].as_str() {
+            "AUTH" => command.last(),
+            "HELLO" => command.iter().skip_while(|word| *word != "AUTH").nth(2),
+            _ => None,
+        };
+        match says.map(|says| says[1..].parse::<u64>().is_ok_and(|number| number >= least)) {
+            Some(true) => self.let_in = true,
+            Some(false) => return Some("-WRONGPASS invalid username-password pair or user is disabled.\r\n"),
+            None => {}
+        }
+        (!self.let_in).then_some("-NOAUTH Authentication required.\r\n")
+    }
+
     fn execute(&mut self, command: &[String], log: &mut Log) -> String {
         let name = command[0].as_str();
+        if let Some(refusal) = self.gate(command) {
+            return refusal.into();
+        }
         if let Some(queue) = &mut self.queue
             && !matches!(name, "EXEC" | "DISCARD")
         {
@@ -108,13 +131,18 @@ impl Server {
             }
             "RESET" => {
                 self.subscriptions.clear();
-                (self.opted_in, self.off, self.patterns) = (false, false, false);
+                (self.opted_in, self.off, self.patterns, self.shard) = (false, false, false, false);
                 return "+RESET\r\n".into();
             }
             "FAIL" => return "-ERR no such thing\r\n".into(),
             "PSUBSCRIBE" => {
                 self.patterns = true;
                 return format!(">3\r\n{}{}:1\r\n", bulk("psubscribe"), bulk("ch*"));
+            }
+            "SSUBSCRIBE" | "SUNSUBSCRIBE" => {
+                self.shard = name == "SSUBSCRIBE";
+                let (word, count) = (name.to_lowercase(), u8::from(self.shard));
+                return format!(">3\r\n{}{}:{count}\r\n", bulk(&word), bulk("sh"));
             }
             "CLIENT" if command.get(1).is_some_and(|s| s == "REPLY") => match command[2].as_str() {
                 "SKIP" => self.skip = !self.off,

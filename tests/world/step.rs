@@ -16,6 +16,8 @@ pub struct Setup {
     pub lazy_swap: bool,
     /// The servers do not know the opt-in.
     pub refuse_optin: bool,
+    /// The servers want a password, which changes.
+    pub wants_password: bool,
 }
 
 /// A command of the driver's users.
@@ -41,6 +43,10 @@ pub enum Kind {
     ReplyOn,
     UnsubscribeAll,
     Psubscribe,
+    /// A shard channel; `false`: no more.
+    Ssubscribe(bool),
+    /// With the password of the time.
+    Auth,
     Asking,
     Tracking,
     /// The driver opts in, or out.
@@ -105,6 +111,14 @@ pub enum Step {
     },
     Publish {
         channel: u8,
+    },
+    /// The slot of a shard channel has gone: the server ends its subscriptions, unasked.
+    ShardGone {
+        socket: u8,
+    },
+    /// The password changes: who is in stays in, new sockets want the new one. `tell`: the driver hands it over, else it waits to be asked.
+    Rotate {
+        tell: bool,
     },
     /// The oldest connect ends.
     Connect {

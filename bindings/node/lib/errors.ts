@@ -18,6 +18,7 @@ const NAMES: Readonly<Record<number, string>> = {
   [-13]: 'SCH_ERR_NOT_A_PUSH',
   [-14]: 'SCH_ERR_BUSY',
   [-15]: 'SCH_ERR_NOT_A_SLOT_MAP',
+  [-16]: 'SCH_ERR_NO_MEMORY',
   [-100]: 'SCH_ERR_FATAL',
   [-101]: 'SCH_ERR_PANIC',
   [-102]: 'SCH_ERR_POISONED',
@@ -27,7 +28,7 @@ export type SchErrorCode =
   | 'SCH_ERR_NULL' | 'SCH_ERR_ARGUMENT' | 'SCH_ERR_STRUCT_SIZE' | 'SCH_ERR_ABI' | 'SCH_ERR_CONFIG'
   | 'SCH_ERR_UNKNOWN_TRANSPORT' | 'SCH_ERR_UNEXPECTED' | 'SCH_ERR_WRONG_LEVEL' | 'SCH_ERR_NOT_CONNECTED'
   | 'SCH_ERR_CLOSED' | 'SCH_ERR_WROTE_TOO_MUCH' | 'SCH_ERR_LIMIT' | 'SCH_ERR_NOT_A_PUSH' | 'SCH_ERR_BUSY' | 'SCH_ERR_NOT_A_SLOT_MAP'
-  | 'SCH_ERR_FATAL' | 'SCH_ERR_PANIC' | 'SCH_ERR_POISONED';
+  | 'SCH_ERR_NO_MEMORY' | 'SCH_ERR_FATAL' | 'SCH_ERR_PANIC' | 'SCH_ERR_POISONED';
 
 /** A call of libsch that was refused. It changed nothing, unless `fatal`. */
 export class SchError extends Error {

@@ -88,6 +88,7 @@ from ._errors import (
     LibraryError,
     LimitError,
     NotAPushError,
+    NoMemoryError,
     NotASlotMapError,
     NotConnectedError,
     PanicError,

@@ -75,6 +75,10 @@ class NotAPushError(SchError, ValueError):
     """The bytes are not one whole RESP3 push."""
 
 
+class NoMemoryError(SchError, MemoryError):
+    """There is no memory for what was handed over: nothing was changed."""
+
+
 class NotASlotMapError(SchError, ValueError):
     """The bytes are no reply to CLUSTER SLOTS or CLUSTER SHARDS."""
 
@@ -107,6 +111,7 @@ BY_STATUS: Dict[int, Type[SchError]] = {
     Status.ERR_NOT_A_PUSH: NotAPushError,
     Status.ERR_BUSY: BusyError,
     Status.ERR_NOT_A_SLOT_MAP: NotASlotMapError,
+    Status.ERR_NO_MEMORY: NoMemoryError,
     Status.ERR_FATAL: FatalError,
     Status.ERR_PANIC: PanicError,
     Status.ERR_POISONED: PoisonedError,
