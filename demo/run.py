@@ -151,7 +151,7 @@ COLUMNS = (
 
 
 def show(index, row, results):
-    print(f"{index} {row.name}{'':<8}")
+    print(f"{index} {row.name}{'    ' if sys.stdout.isatty() else ''}")
     for result in results:
         print("  " + "  ".join(f"{result[key]:>{width}}" for _, key, width in COLUMNS), flush=True)
 
@@ -169,7 +169,8 @@ def measure(args, rows, upstream):
         running = [(index, row, pool.submit(run_row, args, row, index, upstream, args.drivers)) for index, row in rows]
         try:
             for index, row, future in running:
-                print(f"{index} {row.name} ...", end="\r", flush=True)
+                if sys.stdout.isatty():
+                    print(f"{index} {row.name} ...", end="\r", flush=True)
                 results = future.result()
                 show(index, row, results)
                 judged(index, row, results)
