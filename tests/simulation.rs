@@ -67,6 +67,7 @@ const MUST_BE_MET: &[&str] = &[
     "retire",
     "handoff of one that nobody owns",
     "tried again",
+    "an input that came too late",
 ];
 const MET_WITHIN: u64 = 1_000;
 

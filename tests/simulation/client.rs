@@ -1,6 +1,6 @@
 //! The host: what it does with each action, its sockets, its parser, its commands.
 
-use super::faults::{ANSWER_MOST, DIAL_TIMEOUT};
+use super::faults::{ANSWER_MOST, DIAL_TIMEOUT, TICK_LATE_MOST};
 use super::net::{Event, MS, SECOND, State, cut};
 use super::world::World;
 use crate::world::ledger::{End, Expect, Ledger};
@@ -36,6 +36,8 @@ pub struct Client {
     pub unanswered_swap: bool,
     settling: bool,
     pub in_multi: Option<Vec<u64>>,
+    /// HELLO was answered, which libsch is told next.
+    says_ready: bool,
     /// The rest of a command that is half submitted.
     pub tail: Vec<u8>,
     /// Which request a command is a try of.
@@ -73,6 +75,7 @@ impl Client {
             unanswered_swap: false,
             settling: false,
             in_multi: None,
+            says_ready: false,
             tail: Vec::new(),
             tries: BTreeMap::new(),
             again: VecDeque::new(),
@@ -125,6 +128,7 @@ impl World {
             assert!(round < ROUNDS_MOST, "client {client} does not come to rest");
             let mut moved = self.exchange(client);
             moved |= self.actions(client);
+            moved |= self.ready(client);
             moved |= self.write(client);
             moved |= self.read(client);
             if !moved {
@@ -148,9 +152,32 @@ impl World {
         }
     }
 
+    fn ready(&mut self, client: usize) -> bool {
+        let now = self.at();
+        let c = &mut self.clients[client];
+        let Some(current) = c.conn.current().filter(|_| std::mem::take(&mut c.says_ready)) else {
+            return false;
+        };
+        if c.conn.handle_ready(now, current).is_err() {
+            self.given_up(client, current);
+        }
+        true
+    }
+
+    /// What is due goes before an input, and may have ended the transport that it is about: then CLOSE has been told.
+    fn given_up(&mut self, client: usize, transport: TransportId) {
+        self.actions(client);
+        assert!(
+            self.net.find(client, transport).is_none(),
+            "an input was refused for the live transport {transport}"
+        );
+        self.story.met.insert("an input that came too late");
+    }
+
     pub fn arm(&mut self, client: usize) {
         let Some(deadline) = self.clients[client].conn.next_deadline() else { return };
-        let at = self.net_time(deadline);
+        let late = !self.is_quiet && self.random.chance(self.setup.lazy);
+        let at = self.net_time(deadline) + if late { self.random.below(TICK_LATE_MOST) } else { 0 };
         if self.clients[client].armed.is_none_or(|armed| at < armed) {
             self.clients[client].armed = Some(at);
             self.net.push(at, Event::Tick { client });
@@ -263,8 +290,11 @@ impl World {
         let n = cut(&mut self.random, s.inbox.len());
         let data: Vec<u8> = s.inbox.drain(..n).collect();
         let mut room = vec![Span::EMPTY; self.random.range(2, 9) as usize];
-        let received =
-            c.conn.handle_receive(now, s.transport, &data, &mut room).expect("what wait_on allows");
+        let transport = s.transport;
+        let Ok(received) = c.conn.handle_receive(now, transport, &data, &mut room) else {
+            self.given_up(client, transport);
+            return true;
+        };
         for span in &room[..received.spans] {
             let range = span.start..span.start + span.len;
             match span.source {
@@ -279,7 +309,6 @@ impl World {
 
     /// Frames that the driver's parser has whole.
     fn parse(&mut self, client: usize) {
-        let now = self.at();
         loop {
             let c = &mut self.clients[client];
             let Ok((_, len)) = value::parse(&c.parser, &value::ValueLimits::default()) else { return };
@@ -293,12 +322,8 @@ impl World {
                     self.requests[request].answers += 1;
                 }
             }
-            if frame.starts_with('%')
-                && let Some(current) = c.conn.current()
-            {
-                // The driver's HELLO: its handshake has ended, also where nothing else follows.
-                c.conn.handle_ready(now, current).expect("ready");
-            }
+            // The driver's HELLO: its handshake has ended, also where nothing else follows.
+            c.says_ready |= frame.starts_with('%');
             self.story.detail(self.net.now, len as u64, format_args!("c{client} reply {frame:?}"));
         }
     }
@@ -358,12 +383,15 @@ impl World {
         self.note(client, format_args!("connected {transport}: {ok}"));
         let c = &mut self.clients[client];
         if ok {
-            c.conn.handle_connected(now, transport, Some(peer(node))).expect("connected");
+            let connected = c.conn.handle_connected(now, transport, Some(peer(node)));
+            if connected.is_err() {
+                self.given_up(client, transport);
+            }
         } else {
             c.conn.handle_connect_failed(now, transport).expect("connect failed");
         }
         if dialled {
-            c.dialing = None;
+            self.clients[client].dialing = None;
             self.dial_ended(client, ok);
             if ok && !self.setup.by_libsch {
                 self.give(client, &["HELLO", "3"], Expect::Hello);
@@ -500,7 +528,7 @@ impl World {
         }
         c.unanswered_swap = false;
         let answer = if ok { c.conn.handle_swapped(now) } else { c.conn.handle_swap_refused(now) };
-        answer.expect("an answer to SWAP");
+        assert!(answer.is_ok() || c.conn.phase() != Phase::Swapping, "an answer to SWAP: {answer:?}");
         self.note(client, format_args!("swapped: {ok}"));
         self.pump(client);
     }

@@ -14,6 +14,8 @@ pub const BACK_MOST: u64 = 5 * SECOND;
 pub const DELAY_MOST: u64 = 600 * MS;
 /// A host gives up its own dial after this.
 pub const DIAL_TIMEOUT: u64 = 3 * SECOND;
+/// A host that is busy ticks so much late.
+pub const TICK_LATE_MOST: u64 = 50 * MS;
 /// A blocking command is answered within this.
 pub const BLOCKED_MOST: u64 = 2 * SECOND;
 /// A swap or a loss is answered at the latest after this.

@@ -166,7 +166,7 @@ impl World {
             Event::ClientClosed { socket } => self.net.sockets[socket].served = State::Closed,
             Event::ToClient { socket, data } => {
                 let s = &mut self.net.sockets[socket];
-                if s.state == State::Open {
+                if s.state == State::Open && !s.ended {
                     s.inbox.extend(data);
                     let client = s.client;
                     self.pump(client);
