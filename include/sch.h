@@ -2960,9 +2960,11 @@ sch_status sch_conn_held(struct sch_conn *conn, uint64_t now_ns);
 /**
  * The candidate is in use. Answers SCH_ACTION_SWAP.
  *
- * Returns SCH_OK; SCH_ERR_UNEXPECTED: no SWAP was asked; and what every call answers.
+ * Returns SCH_OK; SCH_ERR_UNEXPECTED: no SWAP was asked, or the candidate failed before this call (SCH_ACTION_CLOSE waits for
+ * it): go on with the transport before; and what every call answers.
  */
-sch_status sch_conn_swapped(struct sch_conn *conn, uint64_t now_ns);
+sch_status sch_conn_swapped(struct sch_conn *conn,
+                            uint64_t now_ns);
 
 /**
  * You will not swap: the handoff ends, the current transport goes on. Answers SCH_ACTION_SWAP.
@@ -3001,11 +3003,13 @@ sch_status sch_conn_optin_reply(struct sch_conn *conn,
                                 size_t len);
 
 /**
- * You have told the callers of every SCH_ACTION_LOST so far: replies of the next transport may come.
+ * You have told the callers of every SCH_ACTION_LOST so far: replies of the next transport may come. After `sch_conn_close`
+ * it need not be said: SCH_ERR_CLOSED.
  *
  * Returns SCH_OK; and what every call answers.
  */
-sch_status sch_conn_losses_settled(struct sch_conn *conn, uint64_t now_ns);
+sch_status sch_conn_losses_settled(struct sch_conn *conn,
+                                   uint64_t now_ns);
 
 /**
  * Level 3: newer credentials, at any time: for candidates from now on, and as the answer to

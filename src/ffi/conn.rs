@@ -960,7 +960,8 @@ pub unsafe extern "C" fn sch_conn_held(conn: *mut sch_conn, now_ns: u64) -> sch_
 
 /// The candidate is in use. Answers SCH_ACTION_SWAP.
 ///
-/// Returns SCH_OK; SCH_ERR_UNEXPECTED: no SWAP was asked; and what every call answers.
+/// Returns SCH_OK; SCH_ERR_UNEXPECTED: no SWAP was asked, or the candidate failed before this call (SCH_ACTION_CLOSE waits for
+/// it): go on with the transport before; and what every call answers.
 ///
 /// # Safety
 ///
@@ -1040,7 +1041,8 @@ pub unsafe extern "C" fn sch_conn_optin_reply(
     unsafe { change(conn, work) }
 }
 
-/// You have told the callers of every SCH_ACTION_LOST so far: replies of the next transport may come.
+/// You have told the callers of every SCH_ACTION_LOST so far: replies of the next transport may come. After `sch_conn_close`
+/// it need not be said: SCH_ERR_CLOSED.
 ///
 /// Returns SCH_OK; and what every call answers.
 ///
