@@ -279,6 +279,10 @@ impl Connection {
             self.retired_until = Some(now + self.config.overlap);
         } else {
             self.end_overlap(Side::Old);
+            if old.inbound.is_partly_passed() && self.config.can_reset_parser {
+                // A push that began while SWAP waited for its answer (L4).
+                self.emit(Action::ResetParser);
+            }
             self.emit(Action::Close { transport: old.id, reason: CloseReason::Swapped });
         }
     }

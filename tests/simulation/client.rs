@@ -263,24 +263,26 @@ impl World {
         moved
     }
 
+    /// One input at the most: its actions come first.
     fn read(&mut self, client: usize) -> bool {
         let mut waits = [Wait { transport: 0, connecting: false, read: false, write: false }; 3];
         let count = self.clients[client].conn.wait_on(&mut waits);
-        let mut moved = false;
-        for wait in &waits[..count] {
-            if !wait.read || self.clients[client].settling {
-                continue;
-            }
+        for wait in waits[..count].iter().filter(|wait| wait.read) {
             let Some(socket) = self.net.find(client, wait.transport) else { continue };
             let s = &self.net.sockets[socket];
+            if self.clients[client].settling {
+                continue;
+            }
             if !s.inbox.is_empty() {
-                moved |= self.receive(client, socket);
+                if self.receive(client, socket) {
+                    return true;
+                }
             } else if s.ended {
                 self.closed(client, socket);
-                moved = true;
+                return true;
             }
         }
-        moved
+        false
     }
 
     fn receive(&mut self, client: usize, socket: usize) -> bool {

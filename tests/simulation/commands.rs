@@ -29,7 +29,7 @@ impl World {
 
     pub fn submit_in_turn(&mut self, client: usize) {
         let c = &self.clients[client];
-        let is_done = self.is_quiet && c.in_multi.is_none() && c.again.is_empty();
+        let is_done = self.is_quiet && c.in_multi.is_none() && c.again.is_empty() && c.tries.is_empty();
         if is_done && self.net.now > self.setup.faults + 5 * SECOND {
             return;
         }
