@@ -2,7 +2,7 @@
 # Everything that is tested, in one command. Fails at the first thing that is wrong; skips nothing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-step() { printf '\n== %s\n' "$*"; }
+step() { printf '\n== %s (after %s s)\n' "$*" "$SECONDS"; }
 
 step "format and lints"
 cargo fmt --all --check
@@ -31,3 +31,4 @@ tools/test_python.sh
 
 step "the clients under valgrind"
 make --no-print-directory memcheck
+printf '\nall of it passed, in %s s\n' "$SECONDS"
