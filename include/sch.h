@@ -337,8 +337,8 @@
 #define SCH_ERR_NOT_A_SLOT_MAP -15
 
 /**
- * There is no memory for the bytes of `sch_conn_submit` that are to be held, or for the map that is to be loaded. What is small, and
- * not sized by you or a server, is not asked for in this way: if there is no memory for that, the process is aborted.
+ * There is no memory for the bytes of `sch_conn_submit` that are to be held, or for the map that is to be loaded. All
+ * else is not asked for in this way, and is small or bounded by a limit: without memory for it, the process is aborted.
  */
 #define SCH_ERR_NO_MEMORY -16
 

@@ -49,7 +49,7 @@ pub enum Error {
         /// What to do.
         hint: &'static str,
     },
-    /// There is no memory for what was handed over. Of what is large and not libsch's to size; else the process ends, as in std.
+    /// There is no memory for what is to be held. All else is not asked for: without memory for it the process ends, as in std.
     #[error("no memory for {bytes} bytes: nothing was changed; come again with less, or when there is more")]
     NoMemory {
         /// Bytes that could not be had.
