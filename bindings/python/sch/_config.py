@@ -79,6 +79,12 @@ class Config:
     #: Of clusters: seconds.
     cluster_times: Mapping[ClusterTime, float] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """The list as it is now: an iterator would be empty, and so allow every target, for the second connection."""
+        if isinstance(self.allowed_endpoints, (str, bytes)):
+            raise TypeError("allowed_endpoints is a list of texts, not one")
+        object.__setattr__(self, "allowed_endpoints", tuple(self.allowed_endpoints))
+
     def problem(self) -> Optional[str]:
         """What is wrong with the settings, or None."""
         with Settings(self) as settings:
@@ -117,7 +123,7 @@ def as_bytes(name: str, value: Any, kinds: Any = (str, bytes)) -> bytes:
 def _ms(name: str, seconds: float) -> int:
     try:
         return to_ms(seconds)
-    except ValueError as error:
+    except ArgumentError as error:
         raise ArgumentError(f"{name}: {error}") from None
 
 

@@ -139,7 +139,7 @@ def make(
             length.value = size
             try:
                 set_input(memory, _TIME, int(now * 1e9 + 0.5), transport)
-            except struct.error:
+            except (struct.error, ValueError, OverflowError):
                 set_input(memory, _TIME, to_ns(now), convert(transport))
             status = _receive(handle, given, length, arguments)
             if status:
@@ -172,10 +172,11 @@ def make(
                     given = pointer_at(id(view) + VIEW_AT)
                 else:
                     given = view.tobytes()
-            ns = int(now * 1e9 + 0.5)
-            if ns >> 64:
-                to_ns(now)
-            moment.value = ns
+            try:
+                ns = int(now * 1e9 + 0.5)
+            except (ValueError, OverflowError):
+                ns = -1
+            moment.value = to_ns(now) if ns >> 64 else ns
             length.value = size
             status = _submit(handle, moment, given, length, place)
             if status:

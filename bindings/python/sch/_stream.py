@@ -28,7 +28,7 @@ from ._actions import (
 from ._config import Config
 from ._connection import Connection
 from ._declarations import CloseReason, Level, OnLoss, Phase
-from ._errors import NotConnectedError, SchError, UnknownTransportError
+from ._errors import BusyError, NotConnectedError, SchError, UnknownTransportError
 from ._memory import Buffer
 from ._wire import Addresses, Wire
 
@@ -113,7 +113,7 @@ class Core:
     ) -> None:
         self.conn = Connection(config)
         self.context = context
-        self.is_over = False
+        self.is_over = self._is_finishing = False
         #: Why the last attempt to dial failed.
         self.dial_error: Optional[Exception] = None
         #: Bytes of the writer that libsch has not taken: it is at a limit, RESUME follows.
@@ -423,7 +423,8 @@ class Core:
             self.conn.swapped(now)
         elif isinstance(action, Lost):
             self._host.deliver(action.data)
-            self.conn.losses_settled(now)
+            if not self.is_over:  # the reader may have ended it
+                self.conn.losses_settled(now)
         elif isinstance(action, Resume):
             data = bytes(self.untaken)
             self.untaken.clear()
@@ -468,11 +469,16 @@ class Core:
 
     def finish(self) -> None:
         """The host is done with the stream."""
-        if not self.is_over:
-            self.conn.close(self._clock())
-            for action in self.conn.actions():  # nothing is answered any more, and `end` closes every socket
-                self._tell(action)
-            self.end(None)
+        if self.is_over or self._is_finishing:
+            return
+        self._is_finishing = True
+        self.conn.close(self._clock())
+        while not self.is_over:  # whoever is told may end it
+            action = self.conn.poll_action()
+            if action is None:
+                self.end(None)
+            else:
+                self._tell(action)  # nothing is answered any more, and `end` closes every socket
 
     def end(self, error: Optional[Exception]) -> None:
         """The stream is over: nothing of it stays open."""
@@ -483,5 +489,8 @@ class Core:
             self._drop(wire)
         self.untaken.clear()
         self._held = 0
-        self.conn.free()
+        try:
+            self.conn.free()
+        except BusyError:
+            pass  # from its log function, or a signal has cut a call: it goes with the Connection
         self._host.ended(error)

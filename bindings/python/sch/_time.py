@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 
+from ._errors import ArgumentError
+
 _LIMIT = 1 << 64
 
 
 def to_ns(seconds: float) -> int:
     """A moment on the host's clock."""
-    ns = int(seconds * 1e9 + 0.5)
-    if not 0 <= ns < _LIMIT:
-        raise ValueError(f"a time is from 0 to 2^64 nanoseconds, as of time.monotonic(): {seconds!r}")
-    return ns
+    if not 0 <= seconds < _LIMIT / 1e9:
+        raise ArgumentError(f"a time is from 0 to 2^64 nanoseconds, as of time.monotonic(): {seconds!r}")
+    return int(seconds * 1e9 + 0.5)
 
 
 def deadline(ns: int) -> float:
@@ -26,5 +27,5 @@ def deadline(ns: int) -> float:
 def to_ms(seconds: float) -> int:
     """A length of time; what is begun counts, so that 0 stays the only 0."""
     if not 0 <= seconds < float(_LIMIT) / 1000:
-        raise ValueError(f"a length of time is not negative: {seconds!r}")
+        raise ArgumentError(f"a length of time is from 0 to 2^64 milliseconds: {seconds!r}")
     return math.ceil(round(seconds * 1000, 6))

@@ -25,6 +25,7 @@ from ._connection import Connection
 from ._errors import BusyError
 from ._memory import Buffer
 from ._stream import Core, Credentials, Host, OnAction, context_of, settings
+from ._time import to_ms
 from ._wire import Wire
 
 __all__ = ["Socket", "create_connection"]
@@ -33,6 +34,8 @@ __all__ = ["Socket", "create_connection"]
 _MOST = 1 << 18
 #: A name is looked up in the way of everything else: libsch is told that a connect may take this long (E6).
 _BUDGET = 1.0
+#: What `poll` takes at most, in milliseconds; then it is asked again.
+_LONGEST = (1 << 31) - 1
 
 Ssl = Union[ssl_module.SSLContext, bool, None]
 
@@ -53,6 +56,8 @@ class Socket(Host):
         self._over = False
         self._closed = False
         self._busy = False
+        #: Bytes are on their way through the core: an exception of a signal handler may leave it so.
+        self._at_work = False
         self._error: Optional[Exception] = None
         #: What a function of the user's raised: it comes out of the next `recv`, before that takes anything.
         self._raised: Optional[Exception] = None
@@ -92,16 +97,28 @@ class Socket(Host):
 
     @contextmanager
     def _inside(self) -> Iterator[None]:
-        """One thread at a time."""
-        if self._busy:
-            raise BusyError("the socket is in use by another thread: one at a time")
-        self._busy = True
+        """One call at a time."""
+        self._refuse_if_busy()
         try:
+            self._busy = True
             if self._closed:
                 raise OSError(errno.EBADF, "the socket is closed")
+            if self._at_work:
+                self._core.end(ConnectionAbortedError("the last call was cut in the middle: bytes may be missing"))
             yield
         finally:
             self._busy = False
+
+    def _refuse_if_busy(self) -> None:
+        if self._busy:
+            raise BusyError("the socket is in use: one call at a time, from any thread, and none from `on_action`")
+
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        """What an exception cuts in here cannot go on: there might be a gap."""
+        self._at_work = True
+        yield
+        self._at_work = False
 
     def _raise_raised(self) -> None:
         if self._raised is not None:
@@ -121,13 +138,15 @@ class Socket(Host):
                 wires[wire.sock.fileno()] = wire
                 poll.register(wire.sock, (select.POLLIN if reads else 0) | (select.POLLOUT if writes else 0))
         # Whole milliseconds, begun ones too: rounded down they would make it spin.
-        left = None if until is None else max(0, -int(-(until - now) * 1000 // 1))
-        for fd, event in poll.poll(left):
-            writable = bool(event & (select.POLLOUT | select.POLLERR | select.POLLNVAL))
-            readable = bool(event & (select.POLLIN | select.POLLHUP | select.POLLERR | select.POLLNVAL))
-            self._core.ready(wires[fd], readable, writable)
-        if due is not None and time.monotonic() >= due:
-            self._core.tick()
+        left = None if until is None else min(max(0, -int(-(until - now) * 1000 // 1)), _LONGEST)
+        found = poll.poll(left)
+        with self._working():
+            for fd, event in found:
+                writable = bool(event & (select.POLLOUT | select.POLLERR | select.POLLNVAL))
+                readable = bool(event & (select.POLLIN | select.POLLHUP | select.POLLERR | select.POLLNVAL))
+                self._core.ready(wires[fd], readable, writable)
+            if due is not None and time.monotonic() >= due:
+                self._core.tick()
 
     def _until(self, began: float) -> Optional[float]:
         """When a wait that began then is over, as it is now."""
@@ -229,27 +248,43 @@ class Socket(Host):
 
     def sendall(self, data: Any, flags: int = 0) -> None:
         """Writes all of it: to a socket, or to libsch, which holds it while the connection moves."""
+        if not self._give(data, flags) and self._timeout != 0:
+            raise self._late()
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        """Takes all of it, or nothing where it raises `socket.timeout` or BlockingIOError: then what was taken before has
+        not gone. What this takes goes on its way with this call and with the next ones."""
+        self._give(data, flags)
+        return memoryview(data).nbytes
+
+    def _give(self, data: Any, flags: int) -> bool:
+        """Takes `data` once nothing else waits. False: the time was up before all of it had gone."""
         self._check_flags(flags)
         with self._inside():
             self._look()
             view = memoryview(data).cast("B")
             if len(view) == 0:
-                return
-            self._core.write(data if isinstance(data, (bytes, bytearray)) else view)
-            began = time.monotonic()
-            while self._core.unwritten() and not self._over:
-                before = self._core.unwritten()
-                late = self._wait(began)
-                if self._core.unwritten() < before:
-                    began = time.monotonic()
-                elif late:
-                    raise self._late()
+                return True
+            if not self._gone():
+                raise self._late()
             self._fail_if_over()
+            with self._working():
+                self._core.write(data if isinstance(data, (bytes, bytearray)) else view)
+            gone = self._gone()
+            self._fail_if_over()
+            return gone
 
-    def send(self, data: Any, flags: int = 0) -> int:
-        """As `sendall`: nothing is left for the caller to write again."""
-        self.sendall(data, flags)
-        return memoryview(data).nbytes
+    def _gone(self) -> bool:
+        """Waits until nothing is left to write. False: for the time of the socket nothing went."""
+        began = time.monotonic()
+        while self._core.unwritten() and not self._over:
+            before = self._core.unwritten()
+            late = self._wait(began)
+            if self._core.unwritten() < before:
+                began = time.monotonic()
+            elif late:
+                return False
+        return True
 
     @staticmethod
     def _check_flags(flags: int) -> None:
@@ -269,8 +304,8 @@ class Socket(Host):
     # A socket
 
     def settimeout(self, timeout: Optional[float]) -> None:
-        if timeout is not None and not timeout >= 0:
-            raise ValueError("a timeout is not negative")
+        if timeout is not None:
+            to_ms(timeout)  # what it refuses would be refused later, in the middle of a wait
         self._timeout = None if timeout is None else float(timeout)
 
     def gettimeout(self) -> Optional[float]:
@@ -308,9 +343,9 @@ class Socket(Host):
 
     def shutdown(self, how: int) -> None:
         """Ends both directions, as there is no half close: `recv` answers empty from here on."""
+        self._refuse_if_busy()
         if not self._over and not self._closed:
-            self._core.finish()
-            self._over = True
+            self._finish()
 
     def makefile(self, mode: str = "r", buffering: Optional[int] = None, **text: Any) -> Any:
         """As of a socket; closing the file does not close the socket."""
@@ -329,11 +364,21 @@ class Socket(Host):
 
     def close(self) -> None:
         """Closes every socket and frees the handle; twice is fine."""
-        if self._busy:
-            raise BusyError("the socket is in use by another thread: one at a time")
+        self._refuse_if_busy()
         self._closed = True
-        self._core.finish()
+        self._finish()
         self._raise_raised()
+
+    def _finish(self) -> None:
+        try:
+            self._busy = True
+            if self._at_work:
+                self._core.end(None)
+            else:
+                with self._working():
+                    self._core.finish()
+        finally:
+            self._busy = False
 
     def detach(self) -> int:
         raise io.UnsupportedOperation("a stream of sch has no file descriptor to give away")
@@ -370,7 +415,10 @@ class _Raw(io.RawIOBase):
             return None
 
     def write(self, data: Any) -> Optional[int]:
-        return self._sock.send(data)
+        try:
+            return self._sock.send(data)
+        except BlockingIOError:
+            return None
 
 
 def create_connection(

@@ -14,6 +14,7 @@ import sys
 import textwrap
 import threading
 import weakref
+from dataclasses import replace
 from typing import Any, Callable, List
 
 import pytest
@@ -27,16 +28,16 @@ HELLO = b"*2\r\n$5\r\nHELLO\r\n$1\r\n3\r\n"
 MOVING = b">4\r\n$6\r\nMOVING\r\n:7\r\n:15\r\n$6\r\nb:6380\r\n"
 
 
-def connected(**more: Any) -> sch.Connection:
-    conn = sch.Connection(sch.Config(host="a", port=1), **more)
+def connected(config: sch.Config = sch.Config(host="a", port=1), **more: Any) -> sch.Connection:
+    conn = sch.Connection(config, **more)
     place = conn.dial(0.0)
     assert place is not None
     conn.connected(0.0, place.transport, "10.0.0.1:1")
     return conn
 
 
-def active(**more: Any) -> sch.Connection:
-    conn = connected(**more)
+def active(config: sch.Config = sch.Config(host="a", port=1), **more: Any) -> sch.Connection:
+    conn = connected(config, **more)
     conn.submit(0.0, HELLO)
     conn.receive(0.0, 1, HELLO3)
     conn.wrote(0.0, 1, conn.region_len(1))
@@ -115,10 +116,19 @@ def test_what_was_lent_is_a_copy() -> None:
         (lambda c: c.receive(0.0, 1, 5), TypeError),
         (lambda c: c.receive("0", 1, b"x"), TypeError),
         (lambda c: c.receive(None, 1, b"x"), TypeError),
-        (lambda c: c.receive(-1.0, 1, b"x"), ValueError),
-        (lambda c: c.receive(math.nan, 1, b"x"), ValueError),
-        (lambda c: c.receive(math.inf, 1, b"x"), OverflowError),
-        (lambda c: c.receive(1e12, 1, b"x"), ValueError),
+        (lambda c: c.receive(-1.0, 1, b"x"), sch.ArgumentError),
+        (lambda c: c.receive(math.nan, 1, b"x"), sch.ArgumentError),
+        (lambda c: c.receive(math.inf, 1, b"x"), sch.ArgumentError),
+        (lambda c: c.receive(1e12, 1, b"x"), sch.ArgumentError),
+        (lambda c: c.submit(-1.0, b""), sch.ArgumentError),
+        (lambda c: c.submit(math.nan, b""), sch.ArgumentError),
+        (lambda c: c.submit(math.inf, b""), sch.ArgumentError),
+        (lambda c: c.submit(1e12, b""), sch.ArgumentError),
+        (lambda c: c.submit("0", b""), TypeError),
+        (lambda c: c.tick(math.nan), sch.ArgumentError),
+        (lambda c: c.tick(math.inf), sch.ArgumentError),
+        (lambda c: c.effective_timeout(math.nan), sch.ArgumentError),
+        (lambda c: c.effective_timeout(math.inf), sch.ArgumentError),
         (lambda c: c.receive(0.0, "1", b"x"), TypeError),
         (lambda c: c.receive(0.0, 1.5, b"x"), TypeError),
         (lambda c: c.receive(0.0, [1], b"x"), TypeError),
@@ -141,7 +151,7 @@ def test_what_was_lent_is_a_copy() -> None:
         (lambda c: c.push_elements(0.0, 1, [1 << 70]), ValueError),
         (lambda c: c.credentials(0.0, 5, "p"), TypeError),
         (lambda c: c.credentials(0.0, "u", 5), TypeError),
-        (lambda c: c.effective_timeout(-1.0), ValueError),
+        (lambda c: c.effective_timeout(-1.0), sch.ArgumentError),
         (lambda c: c.effective_timeout("1"), TypeError),
         (lambda c: c.set_log_level(77), sch.ArgumentError),
         (lambda c: c.dial(0.0, -1), sch.ArgumentError),
@@ -185,6 +195,7 @@ def test_errors_say_what_to_do_and_carry_the_status() -> None:
         ({"limits": {77: 1}}, sch.ArgumentError),
         ({"limits": {sch.Limit.MAX_MARKS: -1}}, sch.ArgumentError),
         ({"allowed_endpoints": ["a/b/c"]}, sch.ArgumentError),
+        ({"allowed_endpoints": "redis.example.com"}, TypeError),
         ({"level": 9}, ValueError),
         ({"log_level": 9}, sch.ArgumentError),
         ({"lib_info": ("a", 1)}, TypeError),
@@ -193,6 +204,15 @@ def test_errors_say_what_to_do_and_carry_the_status() -> None:
 def test_wrong_settings(settings: Any, wanted: Any) -> None:
     with pytest.raises(wanted):
         sch.Connection(sch.Config(**settings))
+
+
+def test_an_iterator_of_allowed_endpoints_counts_for_every_connection() -> None:
+    """The second one, too, must not follow a MOVING to elsewhere."""
+    config = sch.Config(allowed_endpoints=(name for name in ["a", "c"]))
+    for _ in range(2):
+        conn = active(replace(config, host="a", port=1))
+        conn.receive(0.0, 1, MOVING)
+        assert not [a for a in conn.actions() if isinstance(a, sch.Open) and a.host == "b"]
 
 
 def test_a_small_time_does_not_become_none_at_all() -> None:
@@ -329,10 +349,14 @@ def test_calls_from_the_log_function_are_refused_and_its_exceptions_do_not_undo_
     raised: List[Any] = []
     monkeypatch.setattr(sys, "unraisablehook", lambda args: raised.append(args.exc_value))
 
+    made: List[sch.Connection] = []
+
     def log(level: sch.LogLevel, text: str) -> None:
-        conn.tick(0.0)
+        for conn in made:
+            conn.tick(0.0)
 
     conn = connected(log=log)
+    made.append(conn)
     conn.submit(0.0, HELLO)
     conn.receive(0.0, 1, HELLO3)
     conn.wrote(0.0, 1, conn.region_len(1))
