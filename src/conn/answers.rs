@@ -95,10 +95,11 @@ impl Connection {
         let now = self.begin(now)?;
         self.level("credentials", 3, self.is_managed())?;
         self.trace.credentials(username, password);
-        self.session.set_credentials(effect::Credentials {
+        let credentials = effect::Credentials {
             user: username.map(|u| u.as_bytes().to_vec()),
             password: password.to_vec(),
-        });
+        };
+        self.session.state_credentials(credentials, self.out.next_number);
         self.credentials_came(now);
         self.stirred = true;
         self.finish(now);

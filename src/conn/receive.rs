@@ -440,6 +440,13 @@ impl Connection {
                 }
             }
             Watched::Discard => {}
+            // What the host has stated since then stays (H12).
+            Watched::Auth(_) if ok && self.session.has_newer_credentials_than(number) => self.authenticated(),
+            Watched::Hello { proto, auth: Some(_), name }
+                if self.session.has_newer_credentials_than(number) =>
+            {
+                self.changed(now, Watched::Hello { proto, auth: None, name }, ok, reply)
+            }
             change => self.changed(now, change, ok, reply),
         }
     }

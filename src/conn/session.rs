@@ -1,6 +1,7 @@
 //! The state of a session that another transport must have before it can take over (H12), and the commands that make
 //! it. Knows no transport and no handoff.
 
+use crate::action::CommandNumber;
 use crate::commands::Topic;
 use crate::config::Config;
 use crate::conn::effect::{Credentials, Watched};
@@ -48,6 +49,8 @@ pub(super) struct Session {
 #[derive(Debug, Default, PartialEq, Eq)]
 struct State {
     credentials: Option<Credentials>,
+    /// Commands before this one had been submitted when the host stated its credentials: an AUTH among them is older.
+    stated_before: CommandNumber,
     /// AUTH was used, but its secret may not be kept.
     secret_missing: bool,
     database: i64,
@@ -104,10 +107,10 @@ impl Session {
     pub(super) fn begin_anew(&mut self, config: &Config) {
         let Some(state) = self.state.get_mut() else { return };
         let Some(newest) = state.reset.take() else { return };
-        let credentials = state.credentials.take().or(newest);
+        let (credentials, before) = (state.credentials.take().or(newest), state.stated_before);
         *self = Self::configured(config);
         if let Some(credentials) = credentials {
-            self.set_credentials(credentials);
+            self.state_credentials(credentials, before);
         }
     }
 
@@ -116,8 +119,16 @@ impl Session {
         self.state.give_back_if(|state| *state == State::default());
     }
 
-    pub(super) fn set_credentials(&mut self, credentials: Credentials) {
-        self.state.make().set_credentials(credentials);
+    /// The host has stated them; `next` is the number that its next command gets.
+    pub(super) fn state_credentials(&mut self, credentials: Credentials, next: CommandNumber) {
+        let state = self.state.make();
+        state.set_credentials(credentials);
+        state.stated_before = next;
+    }
+
+    /// The host has stated its credentials since it submitted this command.
+    pub(super) fn has_newer_credentials_than(&self, number: CommandNumber) -> bool {
+        self.state.get().is_some_and(|state| number < state.stated_before)
     }
 
     /// A candidate cannot authenticate without asking the host.
@@ -178,7 +189,7 @@ impl Session {
             Watched::Auth(credentials) => {
                 steps.push(auth_step(&credentials));
                 if keep_credentials {
-                    self.set_credentials(credentials);
+                    self.state.make().set_credentials(credentials);
                 } else {
                     let state = self.state.make();
                     state.credentials = None;
