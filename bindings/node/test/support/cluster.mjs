@@ -14,6 +14,7 @@ export class ClusterClient {
   restored = 0;
   #clients = new Map();
   #patched = Infinity;
+  #loading = Promise.resolve();
 
   constructor(first) {
     this.first = first;
@@ -51,7 +52,7 @@ export class ClusterClient {
     this.map.tick();
     for (let action; (action = this.map.poll()); ) {
       this.kinds.push(action.kind);
-      if (action.kind === 'reload-slots') void this.#load(action, action.seq);
+      if (action.kind === 'reload-slots') this.#loading = this.#load(action, action.seq);
       else if (action.kind === 'slots-moved') this.#patched = performance.now();
       else if (action.kind === 'dial-node') this.dialled.add(action.port);
       else if (action.kind === 'drain-node') {
@@ -117,6 +118,8 @@ export class ClusterClient {
   }
 
   async stop() {
+    // A load that is under way tells the map how it ended.
+    await this.#loading;
     clearTimeout(this.timer);
     for (const client of this.#clients.values()) (await client).stream.destroy();
     this.map.release();
