@@ -9,7 +9,7 @@ import type { Connection } from './connection.js';
 import { SchError } from './errors.js';
 import { type SchEventName, type SchEvents, publish } from './events.js';
 import { FirstConnect } from './first.js';
-import { Idle } from './idle.js';
+import { Idle, MOST_DELAY_MS } from './idle.js';
 import { Links } from './links.js';
 import { type ConnectOptions, isSecure } from './options.js';
 import { Outgoing } from './outgoing.js';
@@ -210,7 +210,7 @@ export class Loop implements Owner {
       this.input(() => this.conn.tick());
       // A timer of Node may be early: then the deadline is the same, and comes again.
       if (!this.stream.destroyed) this.arm();
-    }, Math.max(ms, 1));
+    }, Math.min(Math.max(ms, 1), MOST_DELAY_MS));
     if (!this.links.keeps || this.links.size > 0) this.#timer.unref();
   }
 
