@@ -136,14 +136,17 @@ export class Loop implements Owner {
     const unwritten = transport.takeUnwritten();
     this.forget(transport);
     let bits = Todo.ACTIONS;
+    // One that is left behind, or that was only tried, takes no reply with it that is still to come.
+    let wasCurrent = true;
     try {
+      wasCurrent = this.conn.current === transport.id;
       bits |= this.conn.closed(transport.id, unwritten);
     } catch (failure) {
       this.#refused(failure);
     }
     this.connectError = error;
     this.settle(bits);
-    if (this.out.isEnding && !this.stream.destroyed) this.#ended();
+    if (wasCurrent && this.out.isEnding && !this.stream.destroyed) this.#ended();
   }
 
   forget(transport: Transport): void {
