@@ -9,7 +9,7 @@ import type { Connection } from './connection.js';
 import { SchError } from './errors.js';
 import { type SchEventName, type SchEvents, publish } from './events.js';
 import { FirstConnect } from './first.js';
-import { Idle } from './idle.js';
+import { Idle, MOST_DELAY_MS } from './idle.js';
 import { Links } from './links.js';
 import { type ConnectOptions, isSecure } from './options.js';
 import { Outgoing } from './outgoing.js';
@@ -136,14 +136,17 @@ export class Loop implements Owner {
     const unwritten = transport.takeUnwritten();
     this.forget(transport);
     let bits = Todo.ACTIONS;
+    // One that is left behind, or that was only tried, takes no reply with it that is still to come.
+    let wasCurrent = true;
     try {
+      wasCurrent = this.conn.current === transport.id;
       bits |= this.conn.closed(transport.id, unwritten);
     } catch (failure) {
       this.#refused(failure);
     }
     this.connectError = error;
     this.settle(bits);
-    if (this.out.isEnding && !this.stream.destroyed) this.#ended();
+    if (wasCurrent && this.out.isEnding && !this.stream.destroyed) this.#ended();
   }
 
   forget(transport: Transport): void {
@@ -210,7 +213,7 @@ export class Loop implements Owner {
       this.input(() => this.conn.tick());
       // A timer of Node may be early: then the deadline is the same, and comes again.
       if (!this.stream.destroyed) this.arm();
-    }, Math.max(ms, 1));
+    }, Math.min(Math.max(ms, 1), MOST_DELAY_MS));
     if (!this.links.keeps || this.links.size > 0) this.#timer.unref();
   }
 

@@ -2,6 +2,7 @@
 
 import { Cluster } from './cluster.js';
 import { mistake } from './errors.js';
+import { MOST_DELAY_MS } from './idle.js';
 import { Pool } from './pool.js';
 import { type Settings, isSetting } from './settings.js';
 import type { SchSocket } from './socket.js';
@@ -48,6 +49,18 @@ const SETTLED = new Set(['level', 'onLoss', 'canResetParser']);
 export function check(options: ConnectOptions): void {
   if (typeof options !== 'object' || options === null) throw mistake('connect: an object was expected');
   if (typeof options.host !== 'string') throw mistake('connect: host: a string was expected');
+  const { tls, connectTimeoutMs: limit, signal, credentials } = options;
+  if (tls !== undefined && typeof tls !== 'boolean' && (typeof tls !== 'object' || tls === null)) {
+    throw mistake('connect: tls: true, false or options of tls.connect were expected');
+  }
+  if (limit !== undefined && !(typeof limit === 'number' && limit > 0 && limit <= MOST_DELAY_MS)) {
+    throw mistake(`connect: connectTimeoutMs: a number of milliseconds from 1 to ${MOST_DELAY_MS} was expected`);
+  }
+  // Here, and not where it is used: by then the connection is a member of its pool.
+  if (signal !== undefined && (typeof signal !== 'object' || signal === null || !('aborted' in signal))) {
+    throw mistake('connect: signal: an AbortSignal was expected');
+  }
+  if (credentials !== undefined && typeof credentials !== 'function') throw mistake('connect: credentials: a function was expected');
   if (options.cluster !== undefined && !(options.cluster instanceof Cluster)) {
     throw mistake('connect: cluster: a Cluster was expected');
   }

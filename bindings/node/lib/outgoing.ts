@@ -58,7 +58,8 @@ export class Outgoing {
     write.rest = write.rest.subarray(writeNow + held);
     if (write.rest.length === 0) {
       this.#write = undefined;
-      if (transport?.isCongested) this.#behind = { transport, done: write.done };
+      // Until the system has taken it, it is the writer's own memory: who is told may use it again.
+      if (transport && !transport.isIdle) this.#behind = { transport, done: write.done };
       else write.done();
     }
     // With a rest: again after RESUME.
@@ -96,7 +97,7 @@ export class Outgoing {
 
   /** The system took bytes. */
   written(transport: Transport): void {
-    if (this.#behind?.transport === transport && !transport.isCongested) this.#caughtUp();
+    if (this.#behind?.transport === transport && transport.isIdle) this.#caughtUp();
     if (!transport.isIdle || this.#loop.stream.destroyed) return;
     if (this.#regions) this.#loop.input(() => 0);
     else this.tryFinal();

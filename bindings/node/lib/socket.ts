@@ -8,6 +8,7 @@ import { Connection } from './connection.js';
 import { mistake } from './errors.js';
 import type { SchEventName, SchEvents } from './events.js';
 import { dispose } from './handle.js';
+import { MOST_DELAY_MS } from './idle.js';
 import { Loop } from './loop.js';
 import { type ConnectOptions, check, isSecure, settingsOf } from './options.js';
 import type { Done } from './outgoing.js';
@@ -168,8 +169,9 @@ export class SchSocket extends Duplex {
 
   /** `timeout` after so long without a byte, or the relaxed timeout if that is longer. 0 is never. */
   setTimeout(ms: number, listener?: () => void): this {
+    if (typeof ms !== 'number' || !(ms >= 0 && ms < Infinity)) throw mistake('setTimeout: a number of milliseconds from 0 was expected');
     if (listener) ms > 0 ? this.once('timeout', listener) : this.off('timeout', listener);
-    this.#loop.idle.set(ms, !this.destroyed);
+    this.#loop.idle.set(Math.min(Math.ceil(ms), MOST_DELAY_MS), !this.destroyed);
     return this;
   }
 }

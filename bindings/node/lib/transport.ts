@@ -66,16 +66,6 @@ export class Transport {
     return net.isIPv6(address) ? `[${address}]:${remotePort}` : `${address}:${remotePort}`;
   }
 
-  /** Bytes that the system has not taken. */
-  get waiting(): number {
-    return this.#queued + this.socket.writableLength;
-  }
-
-  /** More wait than the socket asks for. */
-  get isCongested(): boolean {
-    return this.waiting > this.socket.writableHighWaterMark;
-  }
-
   /** Nothing waits: what is written now follows directly. */
   get isIdle(): boolean {
     return this.#queued === 0 && this.socket.writableLength === 0;
