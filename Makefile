@@ -13,7 +13,7 @@ HIREDIS := $(BUILD)/hiredis
 PREFIX ?= /usr/local
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 
-.PHONY: all demo node test e2e memcheck drivers sanitize soak clients tools install bench clean
+.PHONY: all demo node test e2e e2e-short memcheck drivers sanitize soak clients tools install bench clean
 
 all: clients
 
@@ -59,6 +59,14 @@ e2e: clients node
 	python3 demo/run.py --redis-server --check --drivers hiredis-sch python-asyncio python-blocking node --tls
 	python3 demo/pool.py --redis-server
 	python3 demo/cluster.py --redis-server
+
+# What of it is in `make test`: each client, each row, plain and TLS, but not each client in each row.
+e2e-short: clients node
+	python3 demo/run.py --redis-server --check --only 1 4 5 --drivers plain tapped hiredis-sch $(EVERY)
+	python3 demo/run.py --redis-server --check --only 2 3 6 7 8 9 --drivers managed notified
+	python3 demo/run.py --redis-server --check --only 1 4 --drivers hiredis-sch python-asyncio python-blocking node --tls
+	python3 demo/pool.py --redis-server --only 1
+	python3 demo/cluster.py --redis-server --only slot-migrate-existing
 
 # The clients under valgrind: any error of memory, or a leak, fails.
 memcheck: clients
