@@ -128,4 +128,7 @@ __all__ = [
     "RestoreReason", "Resume", "Retire", "SchError", "SchOff", "SendOptin", "SlotMove", "SlotRange", "SlotsMoved",
     "Status", "Submitted", "Swap", "TransactionBroken", "UnexpectedError", "UnknownTransportError", "Unowned", "Wait",
     "Waiter", "Waiting", "Window", "Write", "WrongLevelError", "WroteTooMuchError", "version",
+    "Cluster", "ClusterAction", "ClusterActionKind", "ClusterCounters", "ClusterMove", "ClusterReloadSlots",
+    "ClusterSlotsMoved", "ClusterTime", "DialNode", "DrainNode", "Health", "MoveSubscriptions", "Node",
+    "Redirection", "ReloadReason", "Subscription", "key_slot",
 ]  # fmt: skip

@@ -294,6 +294,8 @@ class Core:
         """Bytes of commands, in any pieces."""
         if self.is_over:
             raise ConnectionResetError("the stream is over")
+        if isinstance(data, memoryview) and not data.c_contiguous:
+            data = data.tobytes()
         if self.untaken:
             self.untaken += data
         else:
@@ -306,7 +308,7 @@ class Core:
         except NotConnectedError:
             self._look_for_end = True
             return
-        view = memoryview(data).cast("B")
+        view = memoryview(data).cast("B")  # contiguous: `write` has seen to it
         if done.write_now:
             waiting = self._unwritten.setdefault(done.transport, bytearray())
             waiting += view[: done.write_now]

@@ -42,12 +42,17 @@ class Wire:
         self._reads = False
         self._addresses: Addresses = []
         self.ssl_object: Optional[ssl.SSLObject] = None
+        self._context, self._server_name = context, server_name
+        self._begin_tls()
+
+    def _begin_tls(self) -> None:
+        """From its first byte: the next address knows nothing of what the last one was told."""
         self._came, self._goes = ssl.MemoryBIO(), ssl.MemoryBIO()
-        if context is not None:
-            self.ssl_object = context.wrap_bio(self._came, self._goes, server_hostname=server_name)
         #: Of TLS: what was encrypted and not sent, and how many bytes of the host's are in it.
         self._sealed = bytearray()
         self._sealed_from = 0
+        if self._context is not None:
+            self.ssl_object = self._context.wrap_bio(self._came, self._goes, server_hostname=self._server_name)
 
     # Connecting
 
@@ -63,6 +68,8 @@ class Wire:
             if not self._addresses:
                 raise error
             family, kind, protocol, _, address = self._addresses.pop(0)
+            self._reads = False
+            self._begin_tls()
             try:
                 self.sock = socket.socket(family, kind, protocol)
                 self.sock.setblocking(False)

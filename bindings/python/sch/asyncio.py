@@ -374,8 +374,12 @@ async def open_connection(
 async def wait_for(awaitable: Awaitable[_T], timeout: Optional[float], writer: asyncio.StreamWriter) -> _T:
     """As `asyncio.wait_for`, with the timeout that libsch has relaxed, or restored, also while it waits already (R4)."""
     loop = asyncio.get_running_loop()
+    if not isinstance(writer.transport, Transport):
+        raise TypeError("writer is one of sch.asyncio.open_connection")
     transport: Any = writer.transport
     core: Core = transport._core
+    if timeout is not None and timeout < 0:
+        timeout = 0.0  # what is left of a deadline that has passed; as asyncio
     task = asyncio.ensure_future(awaitable)
     began = loop.time()
     try:
