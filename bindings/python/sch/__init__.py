@@ -122,7 +122,7 @@ __all__ = [
     "Counters", "Dial", "EndpointCounters", "EndpointPolicy", "EndpointRefused", "EndpointType", "EventKind",
     "EventsDropped", "FatalError", "Fence", "Flush", "FreedError", "HandBack", "HandoffDue", "HandoffFinished",
     "Handshake", "Hold", "Late", "Level", "LibraryError", "Limit", "LimitError", "LogLevel", "Lost", "LostOutcome",
-    "MaintenanceHeard", "Mode", "NeedCredentials", "NotAPushError", "NotASlotMapError", "NotConnectedError",
+    "MaintenanceHeard", "Mode", "NeedCredentials", "NoMemoryError", "NotAPushError", "NotASlotMapError", "NotConnectedError",
     "Notification", "OffReason", "OnLoss", "Open", "Outcome", "Overdue", "PanicError", "Phase", "Place", "Places",
     "PoisonedError", "Pool", "PoolCounters", "PoolEvent", "Relax", "Release", "ReloadSlots", "ResetParser", "Restore",
     "RestoreReason", "Resume", "Retire", "SchError", "SchOff", "SendOptin", "SlotMove", "SlotRange", "SlotsMoved",

@@ -505,8 +505,3 @@ def test_an_older_library_is_refused() -> None:
 
     with pytest.raises(sch.LibraryError, match="ABI"):
         _library.declare(Old(), "old.so")
-
-
-def test_every_public_name_is_exported_for_type_checkers() -> None:
-    names = {name for name, value in vars(sch).items() if getattr(value, "__module__", "").startswith("sch._")}
-    assert {name for name in names if not name.startswith("_")} <= set(sch.__all__)
