@@ -28,6 +28,7 @@ TRIES = 3
 SETTLE_S = 0.3
 # Probes are 50, 100, ... 800 ms apart: the one after 0.75 s, or on a slow machine the one after 1.55 s, finds it back.
 BACK_S = 1.2
+MANY_THREADS = 16
 
 
 @dataclass
@@ -152,7 +153,8 @@ def judge(row, r):
         demand(r["failed"] == r["unknown"] == 0, f"{r['failed']} failed, of them {r['unknown']} unknown")
     demand(r["commands"] >= row.threads, "nothing was done")
     demand(r["maintenance"] == row.notifications, f"MAINTENANCE events {r['maintenance']}, not {row.notifications}")
-    demand(r["mails"] > 0 and r["wakes"] > 0, "nobody got mail, or nobody was woken")
+    # With few threads it is chance whether one holds a connection when there is mail for it.
+    demand(row.threads < MANY_THREADS or r["mails"] > 0 and r["wakes"] > 0, "nobody got mail, or nobody was woken")
     demand(r["told"] is None or r["told"] == row.connections, f"{r['told']} of {row.connections} had opted in")
     if row.moves:
         if row.unowned == "handoff":
