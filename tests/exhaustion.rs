@@ -19,7 +19,9 @@ use std::collections::BTreeSet;
 use table::Came;
 
 fn kind_of(error: &str) -> &'static str {
-    const KINDS: [(&str, &str); 9] = [
+    const INSIDE: [(&str, &str); 2] =
+        [(" belongs to level ", "wrong level"), (" is not expected now: ", "unexpected")];
+    const FIRST: [(&str, &str); 7] = [
         ("transport ", "unknown transport"),
         ("the connection is closed", "closed"),
         ("not connected", "not connected"),
@@ -27,16 +29,10 @@ fn kind_of(error: &str) -> &'static str {
         ("config: ", "config"),
         ("these bytes are not", "not a push"),
         ("wrote ", "wrote too much"),
-        ("", "wrong level"),
-        ("", "unexpected"),
     ];
-    if error.contains(" belongs to level ") {
-        return "wrong level";
-    }
-    if error.contains(" is not expected now: ") {
-        return "unexpected";
-    }
-    KINDS[..7].iter().find(|(start, _)| error.starts_with(start)).unwrap_or_else(|| panic!("{error}")).1
+    let inside = INSIDE.iter().find(|(words, _)| error.contains(words));
+    let kind = inside.or_else(|| FIRST.iter().find(|(words, _)| error.starts_with(words)));
+    kind.unwrap_or_else(|| panic!("{error}")).1
 }
 
 /// A connection in this situation.
