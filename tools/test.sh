@@ -3,7 +3,9 @@
 # wrong; skips nothing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-step() { printf '\n== %s (after %s s)\n' "$*" "$SECONDS"; }
+# Processor time of what ended so far: a part with little of it waits, one with much works.
+busy() { awk '{ print int(($16 + $17) / '"$(getconf CLK_TCK)"') }' /proc/$$/stat; }
+step() { printf '\n== %s (after %s s, %s s of a processor)\n' "$*" "$SECONDS" "$(busy)"; }
 
 step "format and lints"
 cargo fmt --all --check
