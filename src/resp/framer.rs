@@ -22,10 +22,12 @@
 //!   follows it.
 //! * An error stays until [`Framer::reset`].
 
+mod block;
 mod fast;
 mod guess;
 mod levels;
 mod lines;
+mod runs;
 mod step;
 mod whole;
 
