@@ -28,6 +28,7 @@ mod guess;
 mod levels;
 mod lines;
 mod runs;
+mod shape;
 mod step;
 mod whole;
 

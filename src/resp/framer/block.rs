@@ -17,6 +17,8 @@ pub(super) struct Block {
 }
 
 impl Block {
+    pub(super) const EMPTY: Self = Self { bytes: [0; BLOCK], seen: 0, there: 0 };
+
     /// As many lines of one type as there is room for, `size` bytes each with type and end.
     pub(super) const fn of_lines(kind: u8, size: usize) -> Self {
         let mut block = Self { bytes: [b'\r'; BLOCK], seen: 0, there: 0 };
@@ -29,6 +31,22 @@ impl Block {
         }
         block.seen = u64::MAX >> (BLOCK - at);
         block
+    }
+
+    pub(super) fn expect(&mut self, at: usize, byte: u8) {
+        self.expect_other(at, byte);
+        self.there |= 1 << at;
+    }
+
+    /// Expects anything but this.
+    pub(super) fn expect_other(&mut self, at: usize, byte: u8) {
+        self.bytes[at] = byte;
+        self.seen |= 1 << at;
+    }
+
+    #[cfg(test)]
+    pub(super) fn sees(&self, at: usize) -> bool {
+        self.seen >> at & 1 == 1
     }
 
     /// Which bytes are not as expected.

@@ -6,6 +6,7 @@ use super::block::Block;
 use super::guess::{BEFORE_RUN, Guess};
 use super::lines::{WINDOW, first_word, line_ends, short_window};
 use super::runs::AfterRun;
+use super::shape::{AfterShape, Shapes};
 use super::step::State;
 use super::{Broken, Framer};
 
@@ -25,6 +26,9 @@ impl Framer {
         let line_mask = u32::MAX >> (30 - self.limits.max_line_len.min(30));
         let ok_line = if self.limits.max_line_len >= 2 { OK_LINE } else { 0 };
         let mut guess = Guess::new(&self.limits);
+        let mut shapes = Shapes::new();
+        // The input left when the innermost level was opened, if another was not since.
+        let mut opened = 0;
         let mut short;
         let mut odd = None;
         let mut rest = &data[start..];
@@ -106,6 +110,14 @@ impl Framer {
                         }
                     }
                     kind @ (b'*' | b'%' | b'~') => {
+                        if shapes.head.is_of(word) && self.depth < self.limits.max_depth {
+                            let none;
+                            AfterShape { rest, left, none } = self.shaped(data, rest, left, &mut shapes);
+                            if !none {
+                                opened = 0;
+                                continue;
+                            }
+                        }
                         self.note_token(pos, rest.len(), window, 8);
                         if !guess.aggregate.head.is_of(word) && !guess.learn_aggregate(word) {
                             break 'input;
@@ -118,6 +130,7 @@ impl Framer {
                             }
                             self.open_plain(kind, left - 1, elements);
                             left = elements;
+                            opened = rest.len();
                             rest = after;
                             continue;
                         }
@@ -133,6 +146,11 @@ impl Framer {
                 left -= 1;
             }
             if self.depth > 0 {
+                if opened != 0 && shapes.is_telling(opened - rest.len()) {
+                    let (from, to) = (data.len() - opened, data.len() - rest.len());
+                    self.learn_shape(&mut shapes, guess.aggregate.head, data, from, to);
+                }
+                opened = 0;
                 self.left = 0;
                 self.close().map_err(|error| Broken { at: data.len() - rest.len(), error })?;
                 left = self.left;

@@ -85,7 +85,7 @@ pub(super) struct Head {
 
 impl Head {
     /// Is of no header: no type is a zero.
-    const NONE: Self = Self { word: 0, mask: u64::MAX };
+    pub(super) const NONE: Self = Self { word: 0, mask: u64::MAX };
 
     /// `size` is 4 to 8.
     fn new(word: u64, size: usize) -> Self {
