@@ -22,10 +22,13 @@
 //!   follows it.
 //! * An error stays until [`Framer::reset`].
 
+mod block;
 mod fast;
 mod guess;
 mod levels;
 mod lines;
+mod runs;
+mod shape;
 mod step;
 mod whole;
 

@@ -7,7 +7,7 @@ mod resp_random;
 #[path = "../../../tests/support/resp_streams.rs"]
 mod resp_streams;
 
-use super::lines::{WINDOW, line_ends, line_ends_by_words, short_window, small_header};
+use super::lines::{WINDOW, equal_bytes, equal_bytes_by_words, short_window, small_header};
 use super::*;
 use resp_random::Random;
 use resp_streams::STREAMS;
@@ -82,11 +82,79 @@ fn the_body_of_a_bulk_is_not_examined() {
 }
 
 #[test]
-fn both_ways_to_find_line_ends_agree() {
+fn both_ways_to_compare_bytes_agree() {
     let mut random = Random(7);
     for _ in 0..100_000 {
-        let window = [(); WINDOW].map(|()| b"\r\n\x0c\x0e\x8d\x8a\0\xffxy"[random.below(10) as usize]);
-        assert_eq!(line_ends(&window), line_ends_by_words(&window), "{window:?}");
+        let [one, other] = [(); 2]
+            .map(|()| [(); WINDOW].map(|()| b"\r\n\x0c\x0e\x8d\x8a\0\xffxy"[random.below(10) as usize]));
+        assert_eq!(equal_bytes(&one, &other), equal_bytes_by_words(&one, &other), "{one:?} {other:?}");
+    }
+}
+
+/// What repeats itself, with other bytes in it each time: lines, bulks, and aggregates of them.
+fn repeated(random: &mut Random, data: &mut Vec<u8>) {
+    const KINDS: &[u8] = b"++:-,_#(";
+    let size = |random: &mut Random, long| match random.below(9) {
+        0 => random.below(long),
+        _ => random.below(14),
+    };
+    let mut tokens = Vec::new();
+    for _ in 0..random.below(3) * random.below(5) {
+        tokens.push((KINDS[random.below(8) as usize], size(random, 40)));
+        tokens.push((b'$', size(random, 200)));
+    }
+    let head = match (tokens.len(), random.below(3)) {
+        (0, _) => String::new(),
+        (many, 0) => format!("%{}\r\n", many / 2),
+        (many, _) => format!("*{many}\r\n"),
+    };
+    if tokens.is_empty() {
+        let kind = if random.below(3) == 0 { b'$' } else { KINDS[random.below(8) as usize] };
+        tokens.push((kind, random.below(17)));
+    }
+    for _ in 0..1 + random.below(30) {
+        data.extend_from_slice(head.as_bytes());
+        for (kind, size) in &tokens {
+            data.push(*kind);
+            if *kind == b'$' {
+                data.extend_from_slice(format!("{size}\r\n").as_bytes());
+            }
+            data.extend((0..*size).map(|_| b"OK0123"[random.below(6) as usize]));
+            data.extend_from_slice(b"\r\n");
+        }
+    }
+}
+
+#[test]
+fn what_repeats_itself_is_framed_as_byte_by_byte() {
+    let mut random = Random(13);
+    for round in 0..6000 {
+        let mut data = Vec::new();
+        for _ in 0..1 + random.below(4) {
+            repeated(&mut random, &mut data);
+        }
+        for _ in 0..random.below(3) {
+            let at = random.below(data.len() as u64) as usize;
+            data[at] = b"\r\n+$*:12a>|"[random.below(11) as usize];
+        }
+        let limits = FramerLimits {
+            max_line_len: [64 << 10, 8, 1][random.below(12).min(2) as usize],
+            max_depth: 1 + random.below(2) as u8,
+            ..FramerLimits::default()
+        };
+        let want = if random.below(2) == 0 { u64::MAX } else { 1 + random.below(60) };
+        let mut framer = Framer::new(limits);
+        let whole = framer.scan(&data, want);
+        let mut slow = Framer::new(limits);
+        let mut single = Scan { consumed: 0, frames: 0, stop: Stop::NeedMore };
+        while single.stop == Stop::NeedMore && single.consumed < data.len() {
+            let scan = slow.scan(&data[single.consumed..][..1], want - single.frames);
+            single.consumed += scan.consumed;
+            single.frames += scan.frames;
+            single.stop = scan.stop;
+        }
+        assert_eq!(whole, single, "round {round}, {limits:?}, {want}: {}", data.escape_ascii());
+        assert_examined_at_most_twice(&framer, &data);
     }
 }
 
