@@ -52,7 +52,7 @@ fn notice() -> impl Strategy<Value = Notice> {
         1 => Just(Notice::Smigrating),
         1 => Just(Notice::Smigrated),
         1 => any::<u8>().prop_map(Notice::Malformed),
-        1 => Just(Notice::Again),
+        1 => (0u8..6).prop_map(|back| Notice::Again { back }),
     ]
 }
 

@@ -2,6 +2,7 @@
 //! every command. Steps change it; after each, and when all is quiet, the rules of DESIGN must hold.
 #![allow(dead_code)]
 
+pub mod announce;
 pub mod host;
 pub mod ledger;
 pub mod server;

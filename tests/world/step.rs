@@ -74,8 +74,10 @@ pub enum Notice {
     Smigrating,
     Smigrated,
     Malformed(u8),
-    /// The last one again.
-    Again,
+    /// One of the last again: 0 is the last.
+    Again {
+        back: u8,
+    },
 }
 
 /// One step.
