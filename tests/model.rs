@@ -81,6 +81,7 @@ fn step() -> impl Strategy<Value = Step> {
         8 => (socket.clone(), 0u8..8).prop_map(|(socket, n)| Step::Serve { socket, n }),
         10 => (socket.clone(), any::<u8>(), any::<u8>())
             .prop_map(|(socket, n, spans)| Step::Deliver { socket, n, spans }),
+        8 => socket.clone().prop_map(|socket| Step::Turn { socket }),
         5 => (socket.clone(), notice()).prop_map(|(socket, notice)| Step::Notify { socket, notice }),
         1 => socket.clone().prop_map(|socket| Step::Invalidate { socket }),
         2 => any::<u8>().prop_map(|channel| Step::Publish { channel }),

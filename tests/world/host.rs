@@ -191,6 +191,11 @@ impl World {
                     self.deliver(id, usize::from(n) + 1, usize::from(spans % 8) + 2);
                 }
             }
+            Step::Turn { socket } => {
+                if let Some(id) = self.nth(socket) {
+                    self.turn(id);
+                }
+            }
             Step::Notify { socket, notice } => self.notify(socket, notice),
             Step::Invalidate { socket } => self.invalidate(socket),
             Step::Publish { channel } => self.publish(channel),
@@ -833,6 +838,19 @@ impl World {
         self.give_again();
     }
 
+    /// All that is under way on a socket comes to its end.
+    fn turn(&mut self, id: u64) {
+        if self.sockets.contains_key(&id) {
+            self.flow(id, 1 << 20);
+        }
+        if let Some(socket) = self.sockets.get_mut(&id) {
+            socket.server.serve(1000, &mut self.log);
+            if !socket.connecting {
+                self.deliver(id, 1 << 20, 16);
+            }
+        }
+    }
+
     // ---- the end ---------------------------------------------------------------------------------------------------
 
     fn snapshot(&self) -> (usize, usize, u64) {
@@ -859,16 +877,10 @@ impl World {
             }
             let ids: Vec<u64> = self.sockets.keys().copied().collect();
             for id in ids {
-                if self.sockets.contains_key(&id) {
-                    self.flow(id, 1 << 20);
-                }
                 if let Some(socket) = self.sockets.get_mut(&id) {
                     socket.server.unblock();
-                    socket.server.serve(1000, &mut self.log);
-                    if !socket.connecting {
-                        self.deliver(id, 1 << 20, 16);
-                    }
                 }
+                self.turn(id);
             }
             self.end_broken();
             for zombie in &mut self.zombies {

@@ -136,6 +136,10 @@ pub enum Step {
         n: u8,
         spans: u8,
     },
+    /// All of the three, to the end.
+    Turn {
+        socket: u8,
+    },
     Notify {
         socket: u8,
         notice: Notice,

@@ -8,6 +8,9 @@ use sch::conn::Span;
 
 impl Host {
     pub(super) fn actions(&mut self) {
+        if self.parsing {
+            return;
+        }
         while let Some(action) = self.conn.poll_action() {
             writeln!(self.story, "{action}").unwrap();
             self.levels.check(&action);

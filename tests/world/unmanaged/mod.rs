@@ -88,6 +88,8 @@ pub struct Host {
     uncounted: bool,
     broken: bool,
     lapse: Option<Lapse>,
+    /// The parser has replies that are not taken yet: actions wait.
+    parsing: bool,
     /// Of MOVING that came since the last look: whether they are new.
     moves: Vec<Option<u64>>,
     slots_moved: BTreeSet<u64>,
@@ -151,6 +153,7 @@ impl Host {
             uncounted: false,
             broken: false,
             lapse: None,
+            parsing: false,
             moves: Vec::new(),
             slots_moved: BTreeSet::new(),
             next_id: 1,
@@ -199,6 +202,7 @@ impl Host {
                     host.deliver(id, usize::from(n) + 1, usize::from(spans % 8) + 2)
                 });
             }
+            Step::Turn { socket } => self.on_nth(socket, Self::turn),
             Step::Unblock { socket } => self.on_nth(socket, |host, id| host.link(id).server.unblock()),
             Step::Notify { socket, notice } => self.on_nth(socket, |host, id| host.notify(id, notice)),
             Step::Invalidate { .. } => self.invalidate(),
@@ -297,6 +301,9 @@ impl Host {
             self.answer_swap(true);
             self.end_fences();
             for id in self.links.keys().copied().collect::<Vec<_>>() {
+                if let Some(link) = self.links.get_mut(&id) {
+                    link.server.unblock();
+                }
                 self.turn(id);
             }
             self.after();
@@ -320,10 +327,7 @@ impl Host {
     fn turn(&mut self, id: u64) {
         let steps: [fn(&mut Self, u64); 3] = [
             |host, id| host.flow(id, 1 << 20),
-            |host, id| {
-                host.link(id).server.unblock();
-                host.serve(id, 1000);
-            },
+            |host, id| host.serve(id, 1000),
             |host, id| host.deliver(id, 1 << 20, 16),
         ];
         for step in steps {

@@ -218,8 +218,10 @@ impl Host {
         self.look_at(id, &data[..received.consumed]);
         self.check_moves(began);
         self.link(id).parser.extend_from_slice(&passed);
-        let story = self.story.len();
+        self.parsing = true;
         self.parse(id);
+        self.parsing = false;
+        let story = self.story.len();
         self.actions();
         Some((received.consumed, received.spans, self.story.len() > story))
     }
