@@ -129,7 +129,7 @@ impl Connection {
 
     /// Level 2: `replies` are owed by what was just written to `id`, for the host's handshake on a candidate.
     pub fn handle_owe_on(&mut self, now: Timestamp, id: TransportId, replies: u64) -> Result<()> {
-        let now = self.begin(now)?;
+        let now = self.begin_first(now)?;
         self.level("owe", 2, self.config.level_out == LevelOut::Tapped)?;
         let slot = self.slot(id)?;
         let (limit, mut next) = (self.config.limits.max_in_flight as u64, self.out.next_number);
@@ -149,7 +149,7 @@ impl Connection {
         }
         self.trace.input(format_args!("owe {id} {replies}"));
         self.out.next_number = next;
-        self.finish(now);
+        self.finish_written(now);
         Ok(())
     }
 

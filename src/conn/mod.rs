@@ -226,6 +226,15 @@ impl Connection {
         self.finish(now);
     }
 
+    /// As `finish_late`, for what is said with each command: a swap that is forced now loses what was written before it.
+    #[inline]
+    fn finish_written(&mut self, now: Timestamp) {
+        if self.wake.is_some_and(|wake| wake <= now) {
+            self.fire_timers(now);
+        }
+        self.finish(now);
+    }
+
     /// Takes the handoff as far as it goes, and finds the next deadline.
     #[inline]
     fn finish(&mut self, now: Timestamp) {
