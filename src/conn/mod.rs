@@ -226,7 +226,8 @@ impl Connection {
         self.finish(now);
     }
 
-    /// As `finish_late`, for what is said with each command: a swap that is forced now loses what was written before it.
+    /// As `finish_late`, for what the host states of itself with each command: a swap that is forced now breaks no transaction that
+    /// has ended, and loses what was written before.
     #[inline]
     fn finish_written(&mut self, now: Timestamp) {
         if self.wake.is_some_and(|wake| wake <= now) {
