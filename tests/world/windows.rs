@@ -185,6 +185,11 @@ impl Windows {
         }
     }
 
+    /// H5: a swap may be forced.
+    pub fn grace_is_over(&self, now: u64) -> bool {
+        self.deadlines.values().any(|deadline| now >= deadline + 5 * SECOND)
+    }
+
     /// SCH went off: all windows end.
     pub fn all_end(&mut self) {
         self.open.clear();

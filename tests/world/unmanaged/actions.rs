@@ -47,11 +47,16 @@ impl Host {
                     self.answer_swap(true);
                 }
             }
-            Action::Close { transport, .. } => {
+            Action::Close { transport, reason } => {
+                self.check_close(transport, reason);
                 if self.swap_asked == Some(transport) {
                     self.swap_asked = None;
                 }
+                let mine = self.leave(transport);
                 self.forget(transport);
+                if mine {
+                    self.mine_is_gone();
+                }
             }
             Action::Lost { first, count, outcome, replies, .. } => self.lost(first, count, outcome, &replies),
             Action::TransactionBroken => {
@@ -122,6 +127,7 @@ impl Host {
         if self.conn.handle_held(self.at()).is_err() {
             assert_ne!(self.conn.phase(), Phase::Draining, "E5: HOLD was asked, and its answer is refused");
         }
+        self.actions();
     }
 
     pub(super) fn answer_swap(&mut self, ok: bool) {

@@ -26,25 +26,48 @@ struct Plan {
 impl Host {
     /// A command is written only where nothing forbids it.
     pub(super) fn command(&mut self, kind: Kind) {
-        let may = self.links.get(&self.mine).is_some_and(|link| link.greeted) && !self.broken;
         // A driver that writes on does it before it is asked to swap.
         let in_hold = self.holding || self.hold_asked;
-        if !may || self.swap_asked.is_some() || (in_hold && !self.lapses(Lapse::WriteOn)) {
+        if !self.may_write() || (in_hold && !self.lapses(Lapse::WriteOn)) {
             return;
         }
         if self.setup.tight && self.level == 2 && self.owed() >= 4 {
             return; // `owe` would be refused: the driver waits for replies
         }
+        if in_hold {
+            let plan = self.plan(Kind::Set); // what needs no fence
+            return self.write(plan);
+        }
+        let multi = self.tx.is_some();
+        let fence = match kind {
+            _ if multi => None,
+            Kind::Multi | Kind::Watch => Some(HostFence::Transaction),
+            Kind::Blocking => Some(HostFence::Blocking),
+            Kind::Asking => Some(HostFence::Other),
+            Kind::Subscribe(_) => Some(HostFence::NoHandoff),
+            _ => None,
+        };
+        if let Some(fence) = fence {
+            self.state(fence, true);
+            // What was due went first, and another transport may be in use, or none.
+            if !self.may_write() || self.holding {
+                return self.end_fences();
+            }
+        }
         match kind {
-            Kind::Subscribe(c) if self.tx.is_none() && !in_hold => self.subscribe(c),
-            Kind::Unsubscribe(c) if self.tx.is_none() && !in_hold => self.unsubscribe(c),
+            Kind::Subscribe(c) if !multi => self.subscribe(c),
+            Kind::Unsubscribe(c) if !multi => self.unsubscribe(c),
             Kind::Subscribe(_) | Kind::Unsubscribe(_) => {}
             kind => {
-                // In a hold only what needs no fence.
-                let plan = self.plan(if in_hold { Kind::Set } else { kind });
+                let plan = self.plan(kind);
                 self.write(plan);
             }
         }
+    }
+
+    fn may_write(&self) -> bool {
+        let greeted = self.links.get(&self.mine).is_some_and(|link| link.greeted);
+        greeted && !self.broken && self.swap_asked.is_none()
     }
 
     fn owed(&self) -> usize {
@@ -60,7 +83,6 @@ impl Host {
         let plain = |words, expect| Plan { words, expect, blocking: false, ends_tx: false };
         match kind {
             Kind::Multi if !multi => {
-                self.state(HostFence::Transaction, true);
                 self.tx = Some(Vec::new());
                 plain(words(&["MULTI"]), Expect::Ok)
             }
@@ -77,16 +99,11 @@ impl Host {
                 plain(words(&["SET", &key, &id.to_string()]), Expect::Queued(id))
             }
             Kind::Watch => {
-                self.state(HostFence::Transaction, true);
                 self.watching = true;
                 plain(words(&["WATCH", "watched"]), Expect::Ok)
             }
-            Kind::Blocking => {
-                self.state(HostFence::Blocking, true);
-                Plan { blocking: true, ..plain(words(&["BLPOP", &key, "0"]), Expect::Id(id)) }
-            }
+            Kind::Blocking => Plan { blocking: true, ..plain(words(&["BLPOP", &key, "0"]), Expect::Id(id)) },
             Kind::Asking => {
-                self.state(HostFence::Other, true);
                 self.asking = true;
                 plain(words(&["ASKING"]), Expect::Ok)
             }
@@ -186,24 +203,34 @@ impl Host {
         }
     }
 
-    /// The users come to an end with what they began.
-    pub(super) fn end_fences(&mut self) {
-        if self.tx.is_some() {
-            self.command(Kind::Exec);
-        } else if self.watching {
-            self.end_tx(); // UNWATCH, without the round trip
-        }
-        if self.asking {
-            self.command(Kind::Set);
-        }
+    /// Closes what nothing needs any more.
+    fn end_fences(&mut self) {
         let idle = self.links.get(&self.mine).is_none_or(|link| link.waiting.is_empty());
-        if idle && self.tx.is_none() {
+        if idle && self.tx.is_none() && !self.watching {
             self.state(HostFence::Transaction, false);
+        }
+        if idle {
             self.state(HostFence::Blocking, false);
         }
         if idle && !self.asking {
             self.state(HostFence::Other, false);
         }
+        if self.confirming == 0 && self.subscribed.is_empty() {
+            self.state(HostFence::NoHandoff, false);
+        }
+    }
+
+    /// The users come to an end with what they began.
+    pub(super) fn finish(&mut self) {
+        if self.tx.is_some() {
+            self.command(Kind::Exec);
+        } else {
+            self.watching = false; // UNWATCH, without the round trip
+        }
+        if self.asking {
+            self.command(Kind::Set);
+        }
+        self.end_fences();
     }
 
     /// Everything of the transport in use has gone with it. A transaction is libsch's to tell (TRANSACTION_BROKEN).
@@ -219,7 +246,6 @@ impl Host {
     // ---- subscriptions: the driver cannot rebuild them -----------------------------------------------------------------
 
     fn subscribe(&mut self, c: u8) {
-        self.state(HostFence::NoHandoff, true);
         let channel = format!("ch{}", c % 3);
         self.link(self.mine).out.extend(encode(&["SUBSCRIBE", &channel]));
         self.subscribed.insert(channel);

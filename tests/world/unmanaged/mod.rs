@@ -43,6 +43,8 @@ enum Waits {
 struct Link {
     dialed: bool,
     connecting: bool,
+    /// It is closed, and libsch has been told; its commands are being settled.
+    leaving: bool,
     out: Vec<u8>,
     server: Server,
     parser: Vec<u8>,
@@ -299,7 +301,7 @@ impl Host {
             self.connect(true);
             self.answer_hold();
             self.answer_swap(true);
-            self.end_fences();
+            self.finish();
             for id in self.links.keys().copied().collect::<Vec<_>>() {
                 if let Some(link) = self.links.get_mut(&id) {
                     link.server.unblock();

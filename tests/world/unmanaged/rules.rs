@@ -1,7 +1,7 @@
 //! What must hold of levels 1 and 2, each with the name of its rule. Changes nothing.
 
 use super::*;
-use sch::action::Action;
+use sch::action::{Action, CloseReason};
 
 const VOCABULARY: &str = include_str!("../../../docs/VOCABULARY.md");
 /// Longer than any hold can last: 60 s after a deadline (H5), an answer that never comes (E5), the steps of the clock.
@@ -84,7 +84,7 @@ impl Host {
     }
 
     pub(super) fn check_open(&self) {
-        let candidates = self.links.keys().filter(|id| **id != self.mine).count();
+        let candidates = self.links.iter().filter(|(id, link)| **id != self.mine && !link.leaving).count();
         assert_eq!(candidates, 0, "H3: one candidate at a time");
     }
 
@@ -117,6 +117,21 @@ impl Host {
         assert!(link.waiting.is_empty() || link.miscounted, "H4: swapped with replies owed");
     }
 
+    /// The transport in use is closed by a swap that is forced, or because the driver cannot go on with it (H5, F3).
+    pub(super) fn check_close(&self, transport: u64, reason: CloseReason) {
+        if transport != self.mine || reason != CloseReason::Swapped {
+            let loss = matches!(reason, CloseReason::Loss | CloseReason::HostClosed);
+            assert!(transport != self.mine || loss, "H2: the transport in use is closed: {reason:?}");
+            return;
+        }
+        assert!(
+            self.windows.grace_is_over(self.now),
+            "H5: a swap is forced before the deadline and its grace"
+        );
+        let blocked = self.fences[HostFence::Blocking as usize - 1];
+        assert!(!blocked || self.setup.swap_over_blocking, "F3: a swap is forced over a blocking command");
+    }
+
     /// H5: only a transaction that is open breaks.
     pub(super) fn check_broken(&self) {
         let open = self.fences[HostFence::Transaction as usize - 1];
@@ -134,7 +149,8 @@ impl Host {
 
     /// H13: every path out ends the hold first.
     pub(super) fn check_finished(&self) {
-        assert!(!self.holding || !self.links.contains_key(&self.mine), "H13: HANDOFF_FINISHED in a hold");
+        let gone = self.closed || !self.links.contains_key(&self.mine);
+        assert!(!self.holding || gone, "H13: HANDOFF_FINISHED in a hold");
     }
 
     /// E9: nothing is left to poll, to wait for or to say.

@@ -47,6 +47,7 @@ impl Host {
         let link = Link {
             dialed,
             connecting: true,
+            leaving: false,
             out: Vec::new(),
             server,
             parser: Vec::new(),
@@ -99,25 +100,34 @@ impl Host {
 
     /// The driver closes a socket, or finds it closed.
     pub(super) fn drop_link(&mut self, id: u64) {
-        let link = self.links.remove(&id).expect("a link");
+        let link = self.link(id);
+        link.leaving = true;
         // At these levels libsch has nothing to take back: what an author says of it must do no harm.
-        let unwritten = if self.habit(3) { link.out.clone() } else { Vec::new() };
+        let out = std::mem::take(&mut link.out);
+        let unwritten = if self.habit(3) { out } else { Vec::new() };
         self.conn.handle_closed(self.at(), id, &unwritten).expect("closed");
-        self.links.insert(id, link);
+        let mine = self.leave(id);
         self.actions();
         self.forget(id);
+        if mine {
+            self.mine_is_gone();
+        }
         self.actions();
+    }
+
+    /// True if it was the transport in use, which there is none of now.
+    pub(super) fn leave(&mut self, id: u64) -> bool {
+        let mine = id == self.mine;
+        if mine {
+            (self.mine, self.broken) = (0, false);
+        }
+        mine
     }
 
     /// A link is no more: what was written to it still runs, and nobody waits for it any longer.
     pub(super) fn forget(&mut self, id: u64) {
         let Some(link) = self.links.remove(&id) else { return };
         self.zombies.push(link.server);
-        let mine = id == self.mine;
-        if mine {
-            self.mine = 0;
-            self.broken = false;
-        }
         for waits in link.waiting {
             let (Waits::Command { number, .. } | Waits::Hello(Some(number))) = waits else { continue };
             if self.ledger.has_ended(number) {
@@ -129,14 +139,19 @@ impl Host {
             );
             self.ledger.end(number, End::Unknown);
         }
-        if mine {
-            self.check_transaction();
-            if self.level == 1 && self.habit(4) && !self.closed {
-                self.conn.handle_in_flight(self.at(), 0).expect("in_flight");
-                self.actions();
-            }
-            self.fences_are_gone();
+    }
+
+    /// What was stated of the transport in use is no more.
+    pub(super) fn mine_is_gone(&mut self) {
+        self.check_transaction();
+        if self.closed {
+            return;
         }
+        if self.level == 1 && self.habit(4) {
+            self.conn.handle_in_flight(self.at(), 0).expect("in_flight");
+            self.actions();
+        }
+        self.fences_are_gone();
     }
 
     pub(super) fn kill(&mut self, id: u64, silent: bool) {
@@ -182,7 +197,9 @@ impl Host {
             return;
         }
         let mut at = 0;
-        while let Some((consumed, spans, acted)) = self.receive(id, &data[at..], spans) {
+        loop {
+            let part = &data[at..at + self.part(id, &data[at..])];
+            let Some((consumed, spans, acted)) = self.receive(id, part, spans) else { break };
             at += consumed;
             let moved = consumed > 0 || spans > 0 || acted;
             if !moved || (at == data.len() && spans == 0) || !self.links.contains_key(&id) {
@@ -193,6 +210,18 @@ impl Host {
         if let Some(link) = self.links.get_mut(&id) {
             data[at..].iter().rev().for_each(|b| link.server.outbox.push_front(*b));
         }
+    }
+
+    /// A candidate may be closed by what it says, and the rest is not looked at: of it one frame is given at a time, so that the
+    /// reference knows which.
+    fn part(&self, id: u64, data: &[u8]) -> usize {
+        if id == self.mine {
+            return data.len();
+        }
+        let wire = &self.links[&id].wire;
+        let all = [wire, data].concat();
+        let whole = value::parse(&all, &value::ValueLimits::default()).map(|(_, len)| len - wire.len());
+        whole.unwrap_or(data.len())
     }
 
     /// One call: how much it took, how many spans it gave, whether there was an action.
