@@ -759,7 +759,8 @@
 #define SCH_ACTION_RESET_PARSER 13
 
 /**
- * The open transaction, or WATCH, did not survive. Needs no answer.
+ * Levels 1 and 2: the transaction, or WATCH, that you stated as open did not survive its transport; its fence is closed. Needs no
+ * answer.
  */
 #define SCH_ACTION_TRANSACTION_BROKEN 14
 

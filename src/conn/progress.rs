@@ -95,7 +95,13 @@ impl Connection {
     /// What kept the forced swap back (a blocking command, a handshake) may have ended.
     fn force_again(&mut self, now: Timestamp) {
         let waits = matches!(self.phase, Phase::Ready | Phase::Draining) && self.current.is_some();
-        if waits && self.handoff.as_ref().is_some_and(|h| h.stuck_force.is_some()) && !self.is_unforceable() {
+        // HOLD has just been asked: what the host has counted up to then is in its answer.
+        let asked = self.phase == Phase::Draining && !self.held;
+        if waits
+            && !asked
+            && self.handoff.as_ref().is_some_and(|h| h.stuck_force.is_some())
+            && !self.is_unforceable()
+        {
             self.force_swap(now);
             self.ask_swap(now);
         }
@@ -108,9 +114,9 @@ impl Connection {
             || self.out.skips_next()
     }
 
-    /// A blocking command is owed its reply: one that has been answered holds nothing back.
+    /// A blocking command is owed its reply, or the host says so: one that has been answered holds nothing back.
     pub(super) fn is_blocked(&self) -> bool {
-        self.current.as_ref().is_some_and(|t| t.owed.is_blocked())
+        self.current.as_ref().is_some_and(|t| self.host_fences[1] || t.owed.is_blocked())
     }
 
     fn is_due(&self, now: Timestamp) -> bool {

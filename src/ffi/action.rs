@@ -41,7 +41,8 @@ pub const SCH_ACTION_HAND_BACK: i32 = 11;
 pub const SCH_ACTION_RESUME: i32 = 12;
 /// Forget the reply that your parser has read in part. Needs no answer.
 pub const SCH_ACTION_RESET_PARSER: i32 = 13;
-/// The open transaction, or WATCH, did not survive. Needs no answer.
+/// Levels 1 and 2: the transaction, or WATCH, that you stated as open did not survive its transport; its fence is closed. Needs no
+/// answer.
 pub const SCH_ACTION_TRANSACTION_BROKEN: i32 = 14;
 /// Levels 1 and 2: write `data` to `transport`. Level 1 gives each of `replies` replies to `sch_conn_optin_reply`.
 pub const SCH_ACTION_SEND_OPTIN: i32 = 15;

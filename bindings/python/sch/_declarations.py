@@ -287,7 +287,7 @@ class ActionKind(enum.IntEnum):
     RESUME = 12
     #: Forget the reply that your parser has read in part.
     RESET_PARSER = 13
-    #: The open transaction, or WATCH, did not survive.
+    #: Levels 1 and 2: the transaction, or WATCH, that you stated as open did not survive its transport; its fence is closed.
     TRANSACTION_BROKEN = 14
     #: Levels 1 and 2: write `data` to `transport`.
     SEND_OPTIN = 15
