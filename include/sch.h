@@ -198,7 +198,9 @@
  *
  * THREADS
  *
- * sch_pool and sch_cluster may be used by all threads at once. Of the others: one call at a time on a handle; it may come from any thread. A second call meanwhile, also one from inside the log
+ * sch_pool and sch_cluster may be used by all threads at once. A sch_config may be used by several at once where it is const: they
+ * make connections, pools and clusters from one; while one call changes it, any other on it is refused with SCH_ERR_BUSY, and the other way
+ * round. Of all else: one call at a time on a handle; it may come from any thread. A second call meanwhile, also one from inside the log
  * callback, is refused with SCH_ERR_BUSY and does nothing. Different handles know nothing of each other; there are no globals.
  *
  * GROWTH
@@ -1278,7 +1280,8 @@ typedef struct sch_cluster sch_cluster;
 
 /**
  * Settings of connections to be made. One may serve many, which share them: they take 1 KiB once, not for each. A change
- * concerns connections that are made after it; it may be freed at any time.
+ * concerns connections that are made after it; it may be freed at any time. Several threads may make connections from one at
+ * the same time.
  */
 typedef struct sch_config sch_config;
 
@@ -2747,7 +2750,7 @@ sch_status sch_config_set_cluster_time_ms(struct sch_config *config,
  * without a change here.
  *
  * Returns SCH_OK: `*conn_out` is yours, for `sch_conn_free`; SCH_ERR_ABI: the library is older than your header;
- * SCH_ERR_CONFIG: `sch_config_problem` says why; SCH_ERR_BUSY: another thread uses `config`; SCH_ERR_NULL.
+ * SCH_ERR_CONFIG: `sch_config_problem` says why; SCH_ERR_BUSY: another thread changes `config`; SCH_ERR_NULL.
  */
 sch_status sch_conn_new(uint32_t abi,
                         const struct sch_config *config,
@@ -3244,7 +3247,7 @@ sch_status sch_conn_push_end(struct sch_conn *conn,
  * times are those of the pool, too. A pool is for one database.
  *
  * Returns SCH_OK: `*pool_out` is yours, for `sch_pool_free`; SCH_ERR_ABI; SCH_ERR_CONFIG: `sch_config_problem` says
- * why; SCH_ERR_BUSY: another thread uses `config`; SCH_ERR_NULL.
+ * why; SCH_ERR_BUSY: another thread changes `config`; SCH_ERR_NULL.
  */
 sch_status sch_pool_new(uint32_t abi,
                         const struct sch_config *config,
@@ -3459,7 +3462,7 @@ sch_status sch_conn_member(const struct sch_conn *conn, uint64_t *member_out);
  * `mark_age` are those of the cluster, too. One cluster is for all connections to it, of all threads.
  *
  * Returns SCH_OK: `*cluster_out` is yours, for `sch_cluster_free`; SCH_ERR_ABI; SCH_ERR_CONFIG: `sch_config_problem`
- * says why; SCH_ERR_BUSY: another thread uses `config`; SCH_ERR_NULL.
+ * says why; SCH_ERR_BUSY: another thread changes `config`; SCH_ERR_NULL.
  */
 sch_status sch_cluster_new(uint32_t abi,
                            const struct sch_config *config,

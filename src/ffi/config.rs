@@ -139,7 +139,8 @@ pub const SCH_CLUSTER_TIME_BACKOFF_MAX: i32 = 5;
 const NO_SUCH: Failure = Failure::argument("no such number: use the constants of the header");
 
 /// Settings of connections to be made. One may serve many, which share them: they take 1 KiB once, not for each. A change
-/// concerns connections that are made after it; it may be freed at any time.
+/// concerns connections that are made after it; it may be freed at any time. Several threads may make connections from one at
+/// the same time.
 #[derive(Debug)]
 pub struct sch_config(Handle<Settings>);
 

@@ -1,6 +1,6 @@
 //! A pool: what its connections share. Threads share the handle; it lends nothing, all outputs are copies. Takes no decision.
 
-use super::boundary::{Out, Outcome, SizedOut, create, peek, text};
+use super::boundary::{Out, Outcome, SizedOut, create, peek_beside, text};
 use super::config::{Settings, sch_config};
 use super::counts::{sch_endpoint_counters, sch_pool_counts};
 use super::event::{sch_place, sch_pool_event};
@@ -98,7 +98,7 @@ unsafe fn fill(
 /// times are those of the pool, too. A pool is for one database.
 ///
 /// Returns SCH_OK: `*pool_out` is yours, for `sch_pool_free`; SCH_ERR_ABI; SCH_ERR_CONFIG: `sch_config_problem` says
-/// why; SCH_ERR_BUSY: another thread uses `config`; SCH_ERR_NULL.
+/// why; SCH_ERR_BUSY: another thread changes `config`; SCH_ERR_NULL.
 ///
 /// # Safety
 ///
@@ -120,7 +120,7 @@ pub unsafe extern "C" fn sch_pool_new(
                 Ok(SCH_OK)
             };
             // SAFETY: as the caller promises.
-            let status = unsafe { peek(config, copy) };
+            let status = unsafe { peek_beside(config, copy) };
             if status != SCH_OK {
                 return Err(Failure::new(status, "the settings cannot be read"));
             }
