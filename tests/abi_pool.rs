@@ -338,23 +338,27 @@ struct Seen {
     pool: *mut sch_pool,
     conn: *mut sch_conn,
     waiter: u32,
-    answers: [sch_status; 2],
+    answers: [sch_status; 3],
 }
 
 unsafe extern "C" fn wake(data: *mut c_void) {
     // SAFETY: what the test gave; one thread.
     let seen = unsafe { &mut *data.cast::<Seen>() };
     seen.woken.fetch_add(1, Ordering::Relaxed);
-    seen.answers = [c!(sch_pool_remove_waiter(seen.pool, seen.waiter)), c!(sch_conn_tick(seen.conn, ms(1)))];
     // The pool may be used from here.
     assert_eq!(c!(sch_pool_tick(seen.pool, ms(1))), SCH_OK);
+    seen.answers = [
+        c!(sch_pool_remove_waiter(seen.pool, seen.waiter)),
+        c!(sch_conn_tick(seen.conn, ms(1))),
+        c!(sch_pool_free(seen.pool)),
+    ];
 }
 
 #[test]
 fn p5_a_waiter_is_woken_by_callback_without_any_lock() {
     let pool = Pool::new();
     let (a, b) = (Conn::new(&pool, "10.0.0.1:1", 1, 0), Conn::new(&pool, "10.0.0.1:1", 1, 0));
-    let mut seen = Seen { woken: AtomicU32::new(0), pool: pool.0, conn: a.0, waiter: 0, answers: [0; 2] };
+    let mut seen = Seen { woken: AtomicU32::new(0), pool: pool.0, conn: a.0, waiter: 0, answers: [0; 3] };
     let data: *mut Seen = &mut seen;
     let mut waiter = 0;
     assert_eq!(c!(sch_pool_add_waiter(pool.0, Some(wake), data.cast(), &mut waiter)), SCH_OK);
@@ -363,7 +367,7 @@ fn p5_a_waiter_is_woken_by_callback_without_any_lock() {
     assert_eq!(c!(sch_conn_take(b.0, 0, waiter)), SCH_OK);
     a.reads(ms(1), b">4\r\n+MIGRATING\r\n:8\r\n:5\r\n$3\r\n[1]\r\n");
     assert_eq!(c!((*data).woken.load(Ordering::Relaxed)), 1);
-    assert_eq!(c!((*data).answers), [SCH_ERR_BUSY, SCH_ERR_BUSY]);
+    assert_eq!(c!((*data).answers), [SCH_ERR_BUSY; 3], "remove_waiter, conn_tick, pool_free");
     assert_eq!(c!(sch_pool_remove_waiter(pool.0, waiter)), SCH_OK);
     assert_eq!(c!(sch_pool_remove_waiter(pool.0, waiter)), SCH_ERR_ARGUMENT);
     a.reads(ms(2), b">4\r\n+MIGRATED\r\n:9\r\n:5\r\n$3\r\n[1]\r\n");

@@ -45,6 +45,10 @@ impl SharedNoun for sch_pool {
     fn gate(&self) -> &Gate {
         &self.gate
     }
+
+    fn is_calling(&self) -> bool {
+        self.inner.waitings.is_calling()
+    }
 }
 
 impl sch_pool {
@@ -134,9 +138,11 @@ pub unsafe extern "C" fn sch_pool_new(
     unsafe { create(pool_out, make) }
 }
 
-/// Frees your handle of a pool. NULL is fine. Connections that have joined go on as its members, and their waiters are woken.
+/// Frees your handle of a pool. NULL is fine. Connections that have joined go on as its members, and their waiters are woken
+/// until the last of them has left: remove before those that are to end earlier.
 ///
-/// Returns SCH_OK; SCH_ERR_BUSY: another thread is inside, or this is a wake-up callback: nothing is freed.
+/// Returns SCH_OK; SCH_ERR_BUSY: a call of another thread is inside, or a wake-up callback is running, as when this is one:
+/// nothing is freed.
 ///
 /// # Safety
 ///
