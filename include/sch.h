@@ -151,7 +151,7 @@
  * Every call on a pool may come from any thread at any time; none blocks. What it answers is copied into your memory. It may
  * answer SCH_ERR_NULL, SCH_ERR_ARGUMENT, SCH_ERR_BUSY (while it is being freed) and SCH_ERR_PANIC (a defect: the pool goes on).
  * Wake-ups come when no lock is held, perhaps once too often; from a callback you may call the pool, but of the connection whose
- * call woke it every call answers SCH_ERR_BUSY.
+ * call woke it every call answers SCH_ERR_BUSY, and so does sch_pool_free.
  *
  * CLUSTERS
  *
@@ -618,6 +618,51 @@
  * Log lines kept until they are read. 1,024.
  */
 #define SCH_LIMIT_MAX_LINES 21
+
+/**
+ * Members of a pool. 1,000,000, ten times the largest pool known; at least 1, as each limit of a pool.
+ */
+#define SCH_LIMIT_MAX_POOL_MEMBERS 41
+
+/**
+ * Events that wait to be polled from a pool. 1,024, whose room is taken at once; at most 65,536.
+ */
+#define SCH_LIMIT_MAX_POOL_EVENTS 42
+
+/**
+ * Notifications in force at one node of a pool; the oldest gives way. 64.
+ */
+#define SCH_LIMIT_MAX_POOL_FACTS 43
+
+/**
+ * Notifications remembered by a pool, to know duplicates; two for each node that told it. 256.
+ */
+#define SCH_LIMIT_MAX_POOL_MARKS 44
+
+/**
+ * MOVINGs under way in a pool; of the oldest all members may go on at once. 64.
+ */
+#define SCH_LIMIT_MAX_POOL_WAVES 45
+
+/**
+ * Endpoints with a breaker and counters; of those that work the oldest gives way. 256.
+ */
+#define SCH_LIMIT_MAX_POOL_ENDPOINTS 46
+
+/**
+ * Servers remembered as refusing the opt-in; the oldest gives way. 256.
+ */
+#define SCH_LIMIT_MAX_POOL_REFUSALS 47
+
+/**
+ * Moves that `sch_pool_where_to_dial` remembers; the oldest gives way. 8.
+ */
+#define SCH_LIMIT_MAX_POOL_MOVES 48
+
+/**
+ * Waiters of a pool. 65,536, one a thread.
+ */
+#define SCH_LIMIT_MAX_POOL_WAITERS 49
 
 /**
  * Nodes of a cluster, replicas included. 4,096; at least 1.
@@ -3244,7 +3289,7 @@ sch_status sch_conn_push_end(struct sch_conn *conn,
 
 /**
  * Makes a pool for connections that are made with `config` (NULL: the defaults): host and port, endpoint policy, seed and
- * times are those of the pool, too. A pool is for one database.
+ * times are those of the pool, too; SCH_LIMIT_MAX_POOL_* are its limits. A pool is for one database.
  *
  * Returns SCH_OK: `*pool_out` is yours, for `sch_pool_free`; SCH_ERR_ABI; SCH_ERR_CONFIG: `sch_config_problem` says
  * why; SCH_ERR_BUSY: another thread changes `config`; SCH_ERR_NULL.
@@ -3254,9 +3299,11 @@ sch_status sch_pool_new(uint32_t abi,
                         struct sch_pool **pool_out);
 
 /**
- * Frees your handle of a pool. NULL is fine. Connections that have joined go on as its members, and their waiters are woken.
+ * Frees your handle of a pool. NULL is fine. Connections that have joined go on as its members, and their waiters are woken
+ * until the last of them has left: remove before those that are to end earlier.
  *
- * Returns SCH_OK; SCH_ERR_BUSY: another thread is inside, or this is a wake-up callback: nothing is freed.
+ * Returns SCH_OK; SCH_ERR_BUSY: a call of another thread is inside, or a wake-up callback is running, as when this is one:
+ * nothing is freed.
  */
 sch_status sch_pool_free(struct sch_pool *pool);
 

@@ -8,9 +8,8 @@ use super::shared::{Gate, SharedNoun, free_shared, shared};
 use super::status::{Failure, SCH_EMPTY, SCH_ERR_ABI, SCH_ERR_NULL, SCH_OK, sch_status};
 use super::version::SCH_ABI_VERSION;
 use super::wake::{How, Waitings, checked, sch_wake_fn};
-use crate::config::Config;
 use crate::endpoint::Endpoint;
-use crate::pool::{DialTarget, Pool, PoolConfig, Unowned, Wakes};
+use crate::pool::{DialTarget, Pool, Unowned, Wakes};
 use crate::time::Timestamp;
 use core::ffi::{c_char, c_int, c_void};
 use std::sync::Arc;
@@ -99,7 +98,7 @@ unsafe fn fill(
 }
 
 /// Makes a pool for connections that are made with `config` (NULL: the defaults): host and port, endpoint policy, seed and
-/// times are those of the pool, too. A pool is for one database.
+/// times are those of the pool, too; SCH_LIMIT_MAX_POOL_* are its limits. A pool is for one database.
 ///
 /// Returns SCH_OK: `*pool_out` is yours, for `sch_pool_free`; SCH_ERR_ABI; SCH_ERR_CONFIG: `sch_config_problem` says
 /// why; SCH_ERR_BUSY: another thread changes `config`; SCH_ERR_NULL.
@@ -117,10 +116,10 @@ pub unsafe extern "C" fn sch_pool_new(
         if abi == 0 || abi > SCH_ABI_VERSION {
             return Err(Failure::new(SCH_ERR_ABI, "the header is newer than the library"));
         }
-        let mut settings = Config::default();
+        let mut settings = Settings::default().pool();
         if !config.is_null() {
             let copy = |c: &Settings| -> Outcome {
-                settings.clone_from(c);
+                settings = c.pool();
                 Ok(SCH_OK)
             };
             // SAFETY: as the caller promises.
@@ -129,8 +128,7 @@ pub unsafe extern "C" fn sch_pool_new(
                 return Err(Failure::new(status, "the settings cannot be read"));
             }
         }
-        settings.validate()?;
-        let pool = Pool::new(PoolConfig::from(&settings));
+        let pool = Pool::new(settings?);
         let inner = Arc::new(Inner { pool, waitings: Waitings::default() });
         Ok(sch_pool { gate: Gate::default(), inner })
     };

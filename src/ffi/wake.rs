@@ -59,7 +59,8 @@ pub(super) struct Waitings {
 impl Waitings {
     /// Numbers for C begin at 1: 0 is no waiter.
     pub(super) fn add(&self, pool: &Pool, how: How) -> Result<u32, Failure> {
-        let limit = Failure::new(SCH_ERR_LIMIT, "there are max_waiters: remove those that are not needed");
+        let limit =
+            Failure::new(SCH_ERR_LIMIT, "there are max_pool_waiters: remove those that are not needed");
         let index = pool.add_waiter().ok_or(limit)?.index();
         let mut all = self.all.lock();
         let place = index as usize;
