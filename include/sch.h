@@ -151,7 +151,7 @@
  * Every call on a pool may come from any thread at any time; none blocks. What it answers is copied into your memory. It may
  * answer SCH_ERR_NULL, SCH_ERR_ARGUMENT, SCH_ERR_BUSY (while it is being freed) and SCH_ERR_PANIC (a defect: the pool goes on).
  * Wake-ups come when no lock is held, perhaps once too often; from a callback you may call the pool, but of the connection whose
- * call woke it every call answers SCH_ERR_BUSY.
+ * call woke it every call answers SCH_ERR_BUSY, and so does sch_pool_free.
  *
  * CLUSTERS
  *
@@ -198,7 +198,9 @@
  *
  * THREADS
  *
- * sch_pool and sch_cluster may be used by all threads at once. Of the others: one call at a time on a handle; it may come from any thread. A second call meanwhile, also one from inside the log
+ * sch_pool and sch_cluster may be used by all threads at once. A sch_config may be used by several at once where it is const: they
+ * make connections, pools and clusters from one; while one call changes it, any other on it is refused with SCH_ERR_BUSY, and the other way
+ * round. Of all else: one call at a time on a handle; it may come from any thread. A second call meanwhile, also one from inside the log
  * callback, is refused with SCH_ERR_BUSY and does nothing. Different handles know nothing of each other; there are no globals.
  *
  * GROWTH
@@ -616,6 +618,51 @@
  * Log lines kept until they are read. 1,024.
  */
 #define SCH_LIMIT_MAX_LINES 21
+
+/**
+ * Members of a pool. 1,000,000, ten times the largest pool known; at least 1, as each limit of a pool.
+ */
+#define SCH_LIMIT_MAX_POOL_MEMBERS 41
+
+/**
+ * Events that wait to be polled from a pool. 1,024, whose room is taken at once; at most 65,536.
+ */
+#define SCH_LIMIT_MAX_POOL_EVENTS 42
+
+/**
+ * Notifications in force at one node of a pool; the oldest gives way. 64.
+ */
+#define SCH_LIMIT_MAX_POOL_FACTS 43
+
+/**
+ * Notifications remembered by a pool, to know duplicates; two for each node that told it. 256.
+ */
+#define SCH_LIMIT_MAX_POOL_MARKS 44
+
+/**
+ * MOVINGs under way in a pool; of the oldest all members may go on at once. 64.
+ */
+#define SCH_LIMIT_MAX_POOL_WAVES 45
+
+/**
+ * Endpoints with a breaker and counters; of those that work the oldest gives way. 256.
+ */
+#define SCH_LIMIT_MAX_POOL_ENDPOINTS 46
+
+/**
+ * Servers remembered as refusing the opt-in; the oldest gives way. 256.
+ */
+#define SCH_LIMIT_MAX_POOL_REFUSALS 47
+
+/**
+ * Moves that `sch_pool_where_to_dial` remembers; the oldest gives way. 8.
+ */
+#define SCH_LIMIT_MAX_POOL_MOVES 48
+
+/**
+ * Waiters of a pool. 65,536, one a thread.
+ */
+#define SCH_LIMIT_MAX_POOL_WAITERS 49
 
 /**
  * Nodes of a cluster, replicas included. 4,096; at least 1.
@@ -1279,7 +1326,8 @@ typedef struct sch_cluster sch_cluster;
 
 /**
  * Settings of connections to be made. One may serve many, which share them: they take 1 KiB once, not for each. A change
- * concerns connections that are made after it; it may be freed at any time.
+ * concerns connections that are made after it; it may be freed at any time. Several threads may make connections from one at
+ * the same time.
  */
 typedef struct sch_config sch_config;
 
@@ -2748,7 +2796,7 @@ sch_status sch_config_set_cluster_time_ms(struct sch_config *config,
  * without a change here.
  *
  * Returns SCH_OK: `*conn_out` is yours, for `sch_conn_free`; SCH_ERR_ABI: the library is older than your header;
- * SCH_ERR_CONFIG: `sch_config_problem` says why; SCH_ERR_BUSY: another thread uses `config`; SCH_ERR_NULL.
+ * SCH_ERR_CONFIG: `sch_config_problem` says why; SCH_ERR_BUSY: another thread changes `config`; SCH_ERR_NULL.
  */
 sch_status sch_conn_new(uint32_t abi,
                         const struct sch_config *config,
@@ -3242,19 +3290,21 @@ sch_status sch_conn_push_end(struct sch_conn *conn,
 
 /**
  * Makes a pool for connections that are made with `config` (NULL: the defaults): host and port, endpoint policy, seed and
- * times are those of the pool, too. A pool is for one database.
+ * times are those of the pool, too; SCH_LIMIT_MAX_POOL_* are its limits. A pool is for one database.
  *
  * Returns SCH_OK: `*pool_out` is yours, for `sch_pool_free`; SCH_ERR_ABI; SCH_ERR_CONFIG: `sch_config_problem` says
- * why; SCH_ERR_BUSY: another thread uses `config`; SCH_ERR_NULL.
+ * why; SCH_ERR_BUSY: another thread changes `config`; SCH_ERR_NULL.
  */
 sch_status sch_pool_new(uint32_t abi,
                         const struct sch_config *config,
                         struct sch_pool **pool_out);
 
 /**
- * Frees your handle of a pool. NULL is fine. Connections that have joined go on as its members, and their waiters are woken.
+ * Frees your handle of a pool. NULL is fine. Connections that have joined go on as its members, and their waiters are woken
+ * until the last of them has left: remove before those that are to end earlier.
  *
- * Returns SCH_OK; SCH_ERR_BUSY: another thread is inside, or this is a wake-up callback: nothing is freed.
+ * Returns SCH_OK; SCH_ERR_BUSY: a call of another thread is inside, or a wake-up callback is running, as when this is one:
+ * nothing is freed.
  */
 sch_status sch_pool_free(struct sch_pool *pool);
 
@@ -3460,7 +3510,7 @@ sch_status sch_conn_member(const struct sch_conn *conn, uint64_t *member_out);
  * `mark_age` are those of the cluster, too. One cluster is for all connections to it, of all threads.
  *
  * Returns SCH_OK: `*cluster_out` is yours, for `sch_cluster_free`; SCH_ERR_ABI; SCH_ERR_CONFIG: `sch_config_problem`
- * says why; SCH_ERR_BUSY: another thread uses `config`; SCH_ERR_NULL.
+ * says why; SCH_ERR_BUSY: another thread changes `config`; SCH_ERR_NULL.
  */
 sch_status sch_cluster_new(uint32_t abi,
                            const struct sch_config *config,

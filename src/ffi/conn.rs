@@ -2,8 +2,8 @@
 
 use super::action::{Lent, millis, sch_action, sch_slot_move};
 use super::boundary::{
-    Grows, Noun, Out, Outcome, SizedOut, TextOut, bytes, change, create, free, optional_text, peek, salvage,
-    text,
+    Grows, Noun, Out, Outcome, SizedOut, TextOut, bytes, change, create, free, optional_text, peek,
+    peek_beside, salvage, text,
 };
 use super::config::sch_config;
 use super::handle::{Handle, Text};
@@ -467,7 +467,7 @@ impl From<Counters> for sch_counters {
 /// without a change here.
 ///
 /// Returns SCH_OK: `*conn_out` is yours, for `sch_conn_free`; SCH_ERR_ABI: the library is older than your header;
-/// SCH_ERR_CONFIG: `sch_config_problem` says why; SCH_ERR_BUSY: another thread uses `config`; SCH_ERR_NULL.
+/// SCH_ERR_CONFIG: `sch_config_problem` says why; SCH_ERR_BUSY: another thread changes `config`; SCH_ERR_NULL.
 ///
 /// # Safety
 ///
@@ -489,7 +489,7 @@ pub unsafe extern "C" fn sch_conn_new(
                 Ok(SCH_OK)
             };
             // SAFETY: as the caller promises.
-            let status = unsafe { peek(config, share) };
+            let status = unsafe { peek_beside(config, share) };
             if status != SCH_OK {
                 return Err(Failure::new(status, "the settings cannot be read"));
             }

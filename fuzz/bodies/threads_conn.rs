@@ -1,0 +1,429 @@
+//! One connection with its host and its server: level 1, which takes nothing that is lent, or level 3, with commands.
+
+use super::world::{NODES, World, within};
+use core::ffi::{c_char, c_void};
+use core::ptr::null;
+use core::sync::atomic::Ordering;
+use sch::ffi::action::*;
+use sch::ffi::cluster::*;
+use sch::ffi::config::*;
+use sch::ffi::conn::*;
+use sch::ffi::join::*;
+use sch::ffi::push::*;
+use sch::ffi::status::*;
+
+const HELLO: &[u8] = b"*2\r\n$5\r\nHELLO\r\n$1\r\n3\r\n";
+const GET: &[u8] = b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n";
+const OK: &[u8] = b"+OK\r\n";
+/// Above what one connection of a short program can do without an end.
+const MOST_TURNS: u32 = 10_000;
+
+/// A socket's other end.
+struct Server {
+    transport: u64,
+    node: usize,
+    /// What it says next.
+    says: Vec<u8>,
+}
+
+pub struct Conn {
+    pub raw: *mut sch_conn,
+    pub is_light: bool,
+    /// What it is called in events: its place among all.
+    pub user: u64,
+    /// It is in the first pool from the start to the end, at one node.
+    pub stays: bool,
+    /// The pool it has joined, by its number.
+    pub joined: Option<u64>,
+    /// OPEN came, and it is not connected yet; whether it counts as an attempt under a grant.
+    pub pending: Option<(u64, bool)>,
+    pub refuses: bool,
+    /// Notifications that it read while it was a member.
+    pub read: u64,
+    pub swapped: u64,
+    servers: Vec<Server>,
+    current: u64,
+    submitted: u64,
+    answered: u64,
+    lost: u64,
+}
+
+// SAFETY: a connection may move between threads.
+unsafe impl Send for Conn {}
+
+unsafe extern "C" fn hear(_: i32, text: *const c_char, len: usize, conn: *mut c_void) {
+    let mut phase = 0;
+    // SAFETY: the text is lent for the call; the connection lives while it speaks.
+    unsafe {
+        assert_eq!(*text.add(len), 0);
+        assert_eq!(sch_conn_phase(conn.cast(), &mut phase), SCH_ERR_BUSY);
+    }
+}
+
+impl Conn {
+    pub fn open(world: &World, user: u64, is_light: bool, node: usize) -> Self {
+        let raw = world.new_conn(if is_light { SCH_LEVEL_NOTIFIED } else { SCH_LEVEL_MANAGED });
+        let mut conn = Self {
+            raw,
+            is_light,
+            user,
+            stays: false,
+            joined: None,
+            pending: None,
+            refuses: false,
+            read: 0,
+            swapped: 0,
+            servers: Vec::new(),
+            current: 0,
+            submitted: 0,
+            answered: 0,
+            lost: 0,
+        };
+        assert_eq!(c!(sch_conn_set_log(raw, 4, Some(hear), raw.cast())), SCH_OK);
+        let mut dial = sized!(sch_dial);
+        assert_eq!(c!(sch_conn_dial(raw, world.now(), 0, &mut dial)), SCH_OK);
+        conn.current = dial.transport;
+        conn.connect(world, dial.transport, node);
+        if !is_light {
+            // The handshake is over with the first command: until then there is no swap.
+            conn.submit(world, HELLO);
+            conn.ask(world);
+        }
+        conn.settle(world);
+        conn
+    }
+
+    /// A call of its owner. Another thread may be in one of its own: then it is made again.
+    pub fn call(&self, world: &World, call: impl Fn(*mut sch_conn) -> sch_status) -> sch_status {
+        let status = core::cell::Cell::new(SCH_ERR_BUSY);
+        world.until("the connection is not busy", || {
+            status.set(within(self.raw, || call(self.raw)));
+            status.get() != SCH_ERR_BUSY
+        });
+        assert!(status.get() > SCH_ERR_FATAL, "{}", status.get());
+        status.get()
+    }
+
+    fn must(&self, world: &World, call: impl Fn(*mut sch_conn) -> sch_status) {
+        assert_eq!(self.call(world, call), SCH_OK);
+    }
+
+    pub fn node(&self) -> usize {
+        self.server(self.current).map_or(0, |server| server.node)
+    }
+
+    fn server(&self, transport: u64) -> Option<&Server> {
+        self.servers.iter().find(|server| server.transport == transport)
+    }
+
+    fn says(&mut self, transport: u64, what: &[u8]) {
+        if let Some(server) = self.servers.iter_mut().find(|server| server.transport == transport) {
+            server.says.extend_from_slice(what);
+        }
+    }
+
+    pub fn counters(&self, world: &World) -> sch_counters {
+        let out = core::cell::RefCell::new(sized!(sch_counters));
+        self.must(world, |conn| c!(sch_conn_counters(conn, &mut *out.borrow_mut())));
+        out.into_inner()
+    }
+
+    pub fn has_mail(&self, world: &World) -> bool {
+        let has = core::cell::Cell::new(false);
+        self.must(world, |conn| c!(sch_conn_has_mail(conn, has.as_ptr())));
+        has.get()
+    }
+
+    // ---- its sockets -----------------------------------------------------------------------------------------------
+
+    fn connect(&mut self, world: &World, transport: u64, node: usize) {
+        let (peer, now) = (NODES[node], world.now());
+        let connected = |c| c!(sch_conn_connected(c, now, transport, peer.as_ptr().cast(), peer.len()));
+        let mut status = self.call(world, connected);
+        if status == SCH_OK && self.is_light {
+            status = self.call(world, |conn| c!(sch_conn_ready(conn, now, transport)));
+        }
+        // Its time was over: CLOSE comes, or came.
+        if status != SCH_ERR_UNKNOWN_TRANSPORT {
+            assert_eq!(status, SCH_OK);
+            self.servers.push(Server { transport, node, says: Vec::new() });
+        }
+    }
+
+    /// The connect of a candidate ends, well or not.
+    pub fn finish_pending(&mut self, world: &World) {
+        let Some((transport, counts)) = self.pending.take() else { return };
+        if counts {
+            world.books.open.fetch_sub(1, Ordering::Relaxed);
+        }
+        let now = world.now();
+        if self.refuses {
+            self.call(world, |conn| c!(sch_conn_connect_failed(conn, now, transport)));
+        } else {
+            self.connect(world, transport, world.place_of(transport));
+        }
+        self.obey(world);
+    }
+
+    fn attempt_is_over(&mut self, world: &World, transport: u64) {
+        if let Some((_, counts)) = self.pending.take_if(|(pending, _)| *pending == transport)
+            && counts
+        {
+            world.books.open.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The server's side: an answer for each command in these bytes.
+    fn serve(&mut self, transport: u64, bytes: &[u8]) {
+        for command in bytes.split(|b| *b == b'*').skip(1) {
+            let is_hello = command.windows(5).any(|word| word == b"HELLO");
+            self.says(transport, if is_hello { b"%1\r\n+proto\r\n:3\r\n" } else { OK });
+        }
+    }
+
+    fn submit(&mut self, world: &World, data: &[u8]) {
+        let out = core::cell::RefCell::new(sized!(sch_submitted));
+        let (now, at, len) = (world.now(), data.as_ptr(), data.len());
+        let status = self.call(world, |conn| c!(sch_conn_submit(conn, now, at, len, &mut *out.borrow_mut())));
+        let out = out.into_inner();
+        assert!(status == SCH_OK && out.write_now + out.held == len, "{status}");
+        if out.write_now > 0 {
+            self.serve(out.transport, &data[..out.write_now]);
+        }
+    }
+
+    pub fn ask(&mut self, world: &World) {
+        if !self.is_light {
+            self.submitted += 1;
+            self.submit(world, GET);
+        }
+    }
+
+    /// Writes what libsch wants written.
+    fn write(&mut self, world: &World, transport: u64) {
+        let (data, len) = (core::cell::Cell::new(null()), core::cell::Cell::new(0_usize));
+        self.must(world, |conn| c!(sch_conn_region(conn, transport, data.as_ptr(), len.as_ptr())));
+        let len = len.get();
+        if len == 0 {
+            return;
+        }
+        // SAFETY: lent until the next call that changes something: only this thread makes such.
+        let region = unsafe { core::slice::from_raw_parts(data.get(), len) }.to_vec();
+        let now = world.now();
+        if self.call(world, |conn| c!(sch_conn_wrote(conn, now, transport, len))) == SCH_OK {
+            self.serve(transport, &region);
+        }
+    }
+
+    /// Hands over what the servers have said. The parser counts replies.
+    pub fn deliver(&mut self, world: &World) {
+        for index in (0..self.servers.len()).rev() {
+            let Some(server) = self.servers.get_mut(index) else { continue };
+            let (transport, says) = (server.transport, core::mem::take(&mut server.says));
+            self.receive(world, transport, says);
+        }
+    }
+
+    fn receive(&mut self, world: &World, transport: u64, says: Vec<u8>) {
+        let mut rest = says.into_boxed_slice();
+        for turn in 0.. {
+            assert!(turn < MOST_TURNS, "nothing is taken");
+            if rest.is_empty() || self.server(transport).is_none() {
+                return;
+            }
+            let now = world.now();
+            let call = core::cell::RefCell::new((
+                [const { sch_span { data: null(), len: 0 } }; 4],
+                0_usize,
+                0_usize,
+            ));
+            let status = self.call(world, |conn| {
+                let (spans, consumed, count) = &mut *call.borrow_mut();
+                let (at, len) = (rest.as_ptr(), rest.len());
+                c!(sch_conn_receive(conn, now, transport, at, len, spans.as_mut_ptr(), 4, consumed, count))
+            });
+            if status == SCH_ERR_UNKNOWN_TRANSPORT {
+                return;
+            }
+            assert_eq!(status, SCH_OK);
+            let (spans, consumed, count) = call.into_inner();
+            for span in &spans[..count] {
+                // SAFETY: lent until the next call that changes something.
+                let bytes = unsafe { core::slice::from_raw_parts(span.data, span.len) };
+                self.answered += bytes.windows(OK.len()).filter(|word| *word == OK).count() as u64;
+            }
+            rest = rest[consumed..].into();
+            self.obey(world);
+        }
+    }
+
+    // ---- what a host does ------------------------------------------------------------------------------------------
+
+    /// Reads a notification on its current transport.
+    pub fn read(&mut self, world: &World, push: &[u8]) {
+        let transport = self.current;
+        if self.is_light {
+            let swallowed = core::cell::Cell::new(false);
+            let (now, at, len) = (world.now(), push.as_ptr(), push.len());
+            self.must(world, |conn| c!(sch_conn_push(conn, now, transport, at, len, swallowed.as_ptr())));
+            assert!(swallowed.get());
+        } else {
+            self.says(transport, push);
+            self.deliver(world);
+        }
+        if self.joined.is_some() {
+            self.read += 1;
+            world.books.read[self.node()].fetch_add(1, Ordering::Relaxed);
+        }
+        self.obey(world);
+    }
+
+    /// Polls all actions and does them. Connects are begun only.
+    pub fn obey(&mut self, world: &World) {
+        for turn in 0.. {
+            assert!(turn < MOST_TURNS, "actions do not end");
+            let out = core::cell::RefCell::new(sized!(sch_action));
+            let status = self.call(world, |conn| c!(sch_conn_poll_action(conn, &mut *out.borrow_mut())));
+            if status != SCH_OK {
+                return assert_eq!(status, SCH_EMPTY);
+            }
+            let (a, now) = (out.into_inner(), world.now());
+            match a.kind {
+                SCH_ACTION_OPEN => {
+                    assert!(self.pending.is_none(), "one attempt at a time");
+                    let counts = self.joined.is_some() && world.is_calm();
+                    self.pending = Some((a.transport, counts));
+                    if counts {
+                        let open = world.books.open.fetch_add(1, Ordering::Relaxed) + 1;
+                        assert!(open <= u64::from(sch::pool::MIN_CONCURRENCY), "{open} attempts at once");
+                    }
+                }
+                SCH_ACTION_CLOSE => {
+                    self.attempt_is_over(world, a.transport);
+                    self.servers.retain(|server| server.transport != a.transport);
+                }
+                SCH_ACTION_WRITE | SCH_ACTION_FLUSH => self.write(world, a.transport),
+                SCH_ACTION_HOLD => {
+                    self.call(world, |conn| c!(sch_conn_in_flight(conn, now, 0)));
+                    self.call(world, |conn| c!(sch_conn_held(conn, now)));
+                }
+                SCH_ACTION_SWAP => {
+                    let status = self.call(world, |conn| c!(sch_conn_swapped(conn, now)));
+                    self.current = if status == SCH_OK { a.transport } else { self.current };
+                }
+                SCH_ACTION_LOST => {
+                    self.lost += a.count;
+                    self.call(world, |conn| c!(sch_conn_losses_settled(conn, now)));
+                }
+                SCH_ACTION_HAND_BACK => self.lost += a.count,
+                SCH_ACTION_SEND_OPTIN => {
+                    for _ in 0..a.replies {
+                        let (at, len) = (OK.as_ptr(), OK.len());
+                        self.call(world, |c| c!(sch_conn_optin_reply(c, now, a.transport, at, len)));
+                    }
+                }
+                SCH_ACTION_SLOTS_MOVED => self.tell(world, now),
+                SCH_ACTION_RELOAD_SLOTS => {
+                    let (has, seq) = (a.has_seq != 0, a.seq);
+                    world.cluster(|cluster| c!(sch_cluster_reload_asked(cluster, now, has, seq)));
+                }
+                SCH_ACTION_HANDOFF_FINISHED => self.swapped += u64::from(a.outcome == SCH_OUTCOME_SWAPPED),
+                _ => {}
+            }
+        }
+    }
+
+    /// The cluster takes the moves that were polled last. Where others may call too, something may have come between.
+    fn tell(&self, world: &World, now: u64) {
+        world.cluster(|cluster| {
+            let status = self.call(world, |conn| c!(sch_cluster_slots_moved(cluster, now, conn)));
+            assert!(status == SCH_OK || self.is_light && status == SCH_ERR_UNEXPECTED, "{status}");
+            world.books.smigrated.fetch_add(u64::from(status == SCH_OK), Ordering::Relaxed);
+        });
+    }
+
+    pub fn tick(&mut self, world: &World) {
+        let now = world.now();
+        self.must(world, |conn| c!(sch_conn_tick(conn, now)));
+        self.obey(world);
+    }
+
+    /// Until there is nothing to be done at this moment.
+    pub fn settle(&mut self, world: &World) {
+        for turn in 0.. {
+            assert!(turn < 100, "it does not settle");
+            self.tick(world);
+            self.finish_pending(world);
+            self.deliver(world);
+            self.obey(world);
+            if self.pending.is_none() && self.servers.iter().all(|server| server.says.is_empty()) {
+                return;
+            }
+        }
+    }
+
+    // ---- its pool --------------------------------------------------------------------------------------------------
+
+    pub fn join(&mut self, world: &World, unowned: i32) {
+        let (user, now) = (self.user, world.now());
+        let joined = world.pool(|pool, generation| {
+            let join = |conn| c!(sch_conn_join(conn, now, pool, unowned, user, null(), 0));
+            (self.call(world, join), generation)
+        });
+        match joined {
+            Some((SCH_OK, generation)) => {
+                assert!(self.joined.is_none());
+                self.joined = Some(generation);
+                if generation == 0 {
+                    world.books.joined.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+            Some((status, _)) => assert!(self.joined.is_some() && status == SCH_ERR_UNEXPECTED, "{status}"),
+            None => {}
+        }
+        self.obey(world);
+    }
+
+    pub fn leave(&mut self, world: &World) {
+        let now = world.now();
+        let status = self.call(world, |conn| c!(sch_conn_leave(conn, now)));
+        assert_eq!(status, if self.joined.take().is_some() { SCH_OK } else { SCH_ERR_UNEXPECTED });
+        self.obey(world);
+    }
+
+    /// A user takes it, and is woken by the waiter of this pool.
+    pub fn take(&mut self, world: &World, waiter: Option<(u64, u32)>) {
+        let waiter = waiter.filter(|(generation, _)| Some(*generation) == self.joined).map_or(0, |(_, n)| n);
+        let now = world.now();
+        let status = self.call(world, |conn| c!(sch_conn_take(conn, now, waiter)));
+        assert_eq!(status, if self.joined.is_some() { SCH_OK } else { SCH_ERR_UNEXPECTED });
+        self.obey(world);
+    }
+
+    pub fn give(&mut self, world: &World) {
+        let now = world.now();
+        let status = self.call(world, |conn| c!(sch_conn_give(conn, now)));
+        assert_eq!(status, if self.joined.is_some() { SCH_OK } else { SCH_ERR_UNEXPECTED });
+    }
+
+    /// Freed, when those who could call it have gone.
+    pub fn free(mut self, world: &World) {
+        if let Some((transport, _)) = self.pending {
+            self.attempt_is_over(world, transport);
+        }
+        world.wait_for_guests();
+        let raw = self.raw;
+        assert_eq!(within(raw, || c!(sch_conn_free(raw))), SCH_OK);
+    }
+
+    /// Each command has come to one end.
+    pub fn check_commands(&self) {
+        assert_eq!(
+            self.answered + self.lost,
+            self.submitted,
+            "answered {}, lost {}",
+            self.answered,
+            self.lost
+        );
+    }
+}
