@@ -40,3 +40,6 @@ impl Connection {
         Some(Received { consumed: data.len(), spans: 1 })
     }
 }
+
+#[cfg(test)]
+mod tests;
