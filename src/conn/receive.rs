@@ -11,10 +11,10 @@ use crate::resp::framer::FrameError;
 use crate::resp::value::{self, Value, ValueLimits};
 
 /// Actions that may wait before `receive` stops: what a server says must not grow without the host acting on it (S1).
-const MAX_ACTIONS: usize = 64;
+pub(super) const MAX_ACTIONS: usize = 64;
 
 /// A step gives at most this many spans.
-const SPANS_A_STEP: usize = 2;
+pub(super) const SPANS_A_STEP: usize = 2;
 
 /// The caller's array, being filled.
 struct Spans<'a> {
@@ -65,6 +65,18 @@ impl Connection {
         if let Some(received) = self.receive_plain(now, id, data, spans) {
             return Ok(received);
         }
+        self.receive_any(now, id, data, spans)
+    }
+
+    /// The long way: whatever has come, and whatever else is to be done.
+    #[inline(never)] // the short way does not pay for its registers
+    pub(super) fn receive_any(
+        &mut self,
+        now: Timestamp,
+        id: TransportId,
+        data: &[u8],
+        spans: &mut [Span],
+    ) -> Result<Received> {
         let now = self.begin(now)?;
         self.level("receive", 2, self.config.level_in == LevelIn::Tapped)?;
         let mut slot = self.slot(id)?;

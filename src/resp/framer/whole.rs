@@ -9,11 +9,13 @@ const DIGITS: usize = 8;
 
 impl Framer {
     /// At a boundary: `data` is one line or bulk from its type to its end, within the limits. `false` decides nothing.
+    #[inline(always)] // in one place: the steady path
     pub fn is_whole(&self, data: &[u8]) -> bool {
         let [kind, middle @ .., b'\r', b'\n'] = data else { return false };
         match kind {
             b'+' | b':' | b'-' | b'_' | b'#' | b',' | b'(' => {
-                middle.len() <= LINE.min(self.limits.max_line_len as usize) && !middle.contains(&b'\r')
+                middle.len() <= LINE.min(self.limits.max_line_len as usize)
+                    && middle.iter().all(|byte| *byte != b'\r')
             }
             b'$' => self.is_whole_bulk(middle),
             _ => false,
