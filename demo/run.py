@@ -202,7 +202,7 @@ def main():
     parser.add_argument("--check", nargs="?", const="all", choices=("all", "counts"), help="assert demands; `counts`: but times")
     parser.add_argument("--valgrind", action="store_true")
     parser.add_argument("--at-once", type=int, default=1, help="rows side by side, each with a simulator of its own")
-    parser.add_argument("--lead", type=float, default=20, help="seconds that the clients may take to connect")
+    parser.add_argument("--lead", type=float, default=60, help="seconds that the clients may take to connect: under valgrind many")
     parser.add_argument("--only", type=int, nargs="*", help="numbers of rows, from 1")
     args = parser.parse_args()
     problem = missing(args.drivers, args.workload)
