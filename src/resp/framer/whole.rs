@@ -1,8 +1,6 @@
 //! One whole small reply and nothing else: what a client that waits for each reply reads nearly every time. It needs no
 //! guesses, which are only good for what follows.
 
-use memchr::memchr;
-
 use super::lines::{WINDOW, first_word, line_ends, short_window, small_header};
 use super::{Framer, Scan, Stop};
 
@@ -76,7 +74,7 @@ impl Framer {
     fn note_whole(&mut self, _data: &[u8], _size: usize) {
         #[cfg(test)]
         {
-            let line = memchr(b'\r', _data).map_or(_size, |at| at + 2);
+            let line = _data.iter().position(|&byte| byte == b'\r').map_or(_size, |at| at + 2);
             self.audit.note(0, line);
             if line < _size {
                 self.audit.note(_size - 2, _size);
