@@ -188,6 +188,9 @@ impl Framer {
     ///
     /// A frame that `scan_one` left open is run to its end and counted, whatever its type.
     pub fn scan(&mut self, data: &[u8], max_frames: u64) -> Scan {
+        if let Some(scan) = self.scan_whole(data, max_frames) {
+            return scan;
+        }
         self.run(data, max_frames, Extent::Replies)
     }
 

@@ -35,11 +35,17 @@ pub(super) fn small_header(word: u64) -> Option<(u64, usize)> {
 }
 
 /// The window of input that is shorter than one: 1 to 15 bytes, and zeros. No token is made whole by them.
-#[inline(never)]
+#[inline(always)]
 pub(super) fn short_window(rest: &[u8]) -> [u8; WINDOW] {
+    short_word(rest).to_le_bytes()
+}
+
+/// The same as a word, which is given in registers.
+#[inline(never)]
+fn short_word(rest: &[u8]) -> u128 {
     // Two parts that overlap are the whole.
     let both = |first: u128, last: u128, size: usize| first | last << (8 * (rest.len() - size));
-    let word = match (rest.first_chunk::<8>(), rest.last_chunk::<8>()) {
+    match (rest.first_chunk::<8>(), rest.last_chunk::<8>()) {
         (Some(first), Some(last)) => {
             both(u64::from_le_bytes(*first).into(), u64::from_le_bytes(*last).into(), 8)
         }
@@ -49,8 +55,7 @@ pub(super) fn short_window(rest: &[u8]) -> [u8; WINDOW] {
             }
             _ => rest.iter().rev().fold(0, |word, byte| word << 8 | u128::from(*byte)),
         },
-    };
-    word.to_le_bytes()
+    }
 }
 
 /// The first half of a window, its first byte lowest.
