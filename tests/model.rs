@@ -145,10 +145,10 @@ fn play(setup: Setup, steps: &[Step]) -> String {
     world.story.clone()
 }
 
-/// 1,000, or as many as `PROPTEST_CASES` says.
+/// 2,000, of which half are of level 3, or as many as `PROPTEST_CASES` says.
 #[allow(clippy::disallowed_methods)]
 fn cases() -> ProptestConfig {
-    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(1000);
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(2000);
     ProptestConfig { cases, max_shrink_iters: 20_000, failure_persistence: None, ..ProptestConfig::default() }
 }
 
