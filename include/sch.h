@@ -73,7 +73,7 @@
  * |---|---|---|---|
  * | RELAX | 1 2 3 | none | |
  * | RESTORE | 1 2 3 | none | |
- * | WRITE | 1 2 3 | `wrote` | nothing more is written there; an attempt fails at its time, a handshake waits |
+ * | WRITE | 3 | `wrote` | nothing more is written there; an attempt fails at its time, a handshake waits |
  * | OPEN | 1 2 3 | `connected`, `connect_failed` | the attempt fails at `deadline_ns`, CLOSE follows |
  * | HOLD | 1 2 | `held` | the swap waits; at deadline + drain_grace the old transport is given up |
  * | SWAP | 1 2 3 | `swapped`, `swap_refused` | after hold_timeout + drain_grace it counts as refused, RELEASE or FLUSH follows |
@@ -104,7 +104,7 @@
  * | `receive`, `receive_with` | 2 3 | bytes came in | nothing happens |
  * | `push`, `push_begin` .. `push_end` | 1 | the parser met a push | nothing happens |
  * | `submit` | 3 | commands are to be sent | a command behind its back cannot be counted: never do it |
- * | `wrote` | 1 2 3 | bytes of a region were written | the same bytes are offered again |
+ * | `wrote` | 3 | bytes of a region were written | the same bytes are offered again |
  * | `ready` | 1 2 (3) | your handshake is done, in RESP3 | no opt-in (levels 1 and 2) |
  * | `resp2` | 1 2 | your handshake ended in RESP2 | the opt-in is never made |
  * | `optin_reply` | 1 | a reply to SEND_OPTIN | SCH stays inactive |
@@ -762,7 +762,8 @@
 #define SCH_ACTION_HOLD 5
 
 /**
- * Use `transport` instead of `old_transport` (0: that one has died). `flush_tracking`: client-side caches are void.
+ * Use `transport` instead of `old_transport` (0: that one has died). `flush_tracking`: client-side caches are void
+ * (level 3; at levels 1 and 2 you know whether you have any).
  * Answer: `sch_conn_swapped` or `sch_conn_swap_refused`. Where the old one has died or is given up at deadline +
  * drain_grace, it comes without a HOLD.
  */
@@ -2462,11 +2463,13 @@ sch_status sch_config_allow_endpoint(struct sch_config *config,
                                      size_t len);
 
 /**
- * How replies come in: SCH_LEVEL_NOTIFIED or SCH_LEVEL_TAPPED. Default tapped, which levels 2 and 3 have.
+ * How replies come in: SCH_LEVEL_NOTIFIED or SCH_LEVEL_TAPPED. Default tapped, which levels 2 and 3 have. Notified goes with
+ * notified alone.
  *
  * Returns SCH_OK; SCH_ERR_ARGUMENT: no such number; SCH_ERR_NULL; SCH_ERR_BUSY.
  */
-sch_status sch_config_set_level_in(struct sch_config *config, int32_t level);
+sch_status sch_config_set_level_in(struct sch_config *config,
+                                   int32_t level);
 
 /**
  * How commands go out: SCH_LEVEL_NOTIFIED, SCH_LEVEL_TAPPED or SCH_LEVEL_MANAGED. Default managed (level 3).
@@ -2982,11 +2985,15 @@ sch_status sch_conn_in_flight(struct sch_conn *conn,
                               uint64_t commands);
 
 /**
- * Levels 1 and 2: a fence, SCH_FENCE_*, opens or closes. No swap while one is open.
+ * Levels 1 and 2: a fence, SCH_FENCE_*, opens or closes. No swap while one is open, before the deadline and its grace. A transaction
+ * goes with its transport: TRANSACTION_BROKEN says so and closes its fence; the others stay until you close them.
  *
  * Returns SCH_OK; SCH_ERR_ARGUMENT: no such fence; SCH_ERR_WRONG_LEVEL; and what every call answers.
  */
-sch_status sch_conn_fence(struct sch_conn *conn, uint64_t now_ns, int32_t fence, bool open);
+sch_status sch_conn_fence(struct sch_conn *conn,
+                          uint64_t now_ns,
+                          int32_t fence,
+                          bool open);
 
 /**
  * Level 3: withdraws the command `number` if it is still held.
@@ -3002,9 +3009,11 @@ sch_status sch_conn_cancel(struct sch_conn *conn,
 /**
  * Levels 1 and 2: you have stopped writing, at a command boundary. Answers SCH_ACTION_HOLD.
  *
- * Returns SCH_OK; SCH_ERR_UNEXPECTED: no HOLD was asked; and what every call answers.
+ * Returns SCH_OK; SCH_ERR_UNEXPECTED: no HOLD was asked, or the hold has ended before this call (actions wait that say how); and
+ * what every call answers.
  */
-sch_status sch_conn_held(struct sch_conn *conn, uint64_t now_ns);
+sch_status sch_conn_held(struct sch_conn *conn,
+                         uint64_t now_ns);
 
 /**
  * The candidate is in use. Answers SCH_ACTION_SWAP.
@@ -3018,9 +3027,11 @@ sch_status sch_conn_swapped(struct sch_conn *conn,
 /**
  * You will not swap: the handoff ends, the current transport goes on. Answers SCH_ACTION_SWAP.
  *
- * Returns SCH_OK; SCH_ERR_UNEXPECTED: no SWAP was asked; and what every call answers.
+ * Returns SCH_OK; SCH_ERR_UNEXPECTED: no SWAP was asked, or it has ended before this call (actions wait that say how); and what
+ * every call answers.
  */
-sch_status sch_conn_swap_refused(struct sch_conn *conn, uint64_t now_ns);
+sch_status sch_conn_swap_refused(struct sch_conn *conn,
+                                 uint64_t now_ns);
 
 /**
  * Your own handshake on `transport` has succeeded, in RESP3. Levels 1 and 2 must say it; level 3 with a handshake

@@ -53,7 +53,8 @@ fn notice() -> impl Strategy<Value = Notice> {
         1 => Just(Notice::Smigrating),
         1 => Just(Notice::Smigrated),
         1 => any::<u8>().prop_map(Notice::Malformed),
-        1 => (0u8..6).prop_map(|back| Notice::Again { back }),
+        1 => any::<u8>().prop_map(Notice::Elsewhere),
+        2 => (0u8..6).prop_map(|back| Notice::Again { back }),
     ]
 }
 
@@ -82,7 +83,7 @@ fn step() -> impl Strategy<Value = Step> {
         10 => (socket.clone(), any::<u8>(), any::<u8>())
             .prop_map(|(socket, n, spans)| Step::Deliver { socket, n, spans }),
         8 => socket.clone().prop_map(|socket| Step::Turn { socket }),
-        5 => (socket.clone(), notice()).prop_map(|(socket, notice)| Step::Notify { socket, notice }),
+        7 => (socket.clone(), notice()).prop_map(|(socket, notice)| Step::Notify { socket, notice }),
         1 => socket.clone().prop_map(|socket| Step::Invalidate { socket }),
         2 => any::<u8>().prop_map(|channel| Step::Publish { channel }),
         1 => socket.clone().prop_map(|socket| Step::ShardGone { socket }),
@@ -145,10 +146,10 @@ fn play(setup: Setup, steps: &[Step]) -> String {
     world.story.clone()
 }
 
-/// 1,000, or as many as `PROPTEST_CASES` says.
+/// 2,000, of which half are of level 3, or as many as `PROPTEST_CASES` says.
 #[allow(clippy::disallowed_methods)]
 fn cases() -> ProptestConfig {
-    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(1000);
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(2000);
     ProptestConfig { cases, max_shrink_iters: 20_000, failure_persistence: None, ..ProptestConfig::default() }
 }
 

@@ -21,7 +21,8 @@ pub const SCH_ACTION_WRITE: i32 = 3;
 pub const SCH_ACTION_OPEN: i32 = 4;
 /// Levels 1 and 2: stop writing to `transport` at a command boundary. Answer: `sch_conn_held`.
 pub const SCH_ACTION_HOLD: i32 = 5;
-/// Use `transport` instead of `old_transport` (0: that one has died). `flush_tracking`: client-side caches are void.
+/// Use `transport` instead of `old_transport` (0: that one has died). `flush_tracking`: client-side caches are void
+/// (level 3; at levels 1 and 2 you know whether you have any).
 /// Answer: `sch_conn_swapped` or `sch_conn_swap_refused`. Where the old one has died or is given up at deadline +
 /// drain_grace, it comes without a HOLD.
 pub const SCH_ACTION_SWAP: i32 = 6;

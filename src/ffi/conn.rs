@@ -891,7 +891,8 @@ pub unsafe extern "C" fn sch_conn_in_flight(conn: *mut sch_conn, now_ns: u64, co
     unsafe { change(conn, work) }
 }
 
-/// Levels 1 and 2: a fence, SCH_FENCE_*, opens or closes. No swap while one is open.
+/// Levels 1 and 2: a fence, SCH_FENCE_*, opens or closes. No swap while one is open, before the deadline and its grace. A transaction
+/// goes with its transport: TRANSACTION_BROKEN says so and closes its fence; the others stay until you close them.
 ///
 /// Returns SCH_OK; SCH_ERR_ARGUMENT: no such fence; SCH_ERR_WRONG_LEVEL; and what every call answers.
 ///
@@ -946,7 +947,8 @@ pub unsafe extern "C" fn sch_conn_cancel(
 
 /// Levels 1 and 2: you have stopped writing, at a command boundary. Answers SCH_ACTION_HOLD.
 ///
-/// Returns SCH_OK; SCH_ERR_UNEXPECTED: no HOLD was asked; and what every call answers.
+/// Returns SCH_OK; SCH_ERR_UNEXPECTED: no HOLD was asked, or the hold has ended before this call (actions wait that say how); and
+/// what every call answers.
 ///
 /// # Safety
 ///
@@ -975,7 +977,8 @@ pub unsafe extern "C" fn sch_conn_swapped(conn: *mut sch_conn, now_ns: u64) -> s
 
 /// You will not swap: the handoff ends, the current transport goes on. Answers SCH_ACTION_SWAP.
 ///
-/// Returns SCH_OK; SCH_ERR_UNEXPECTED: no SWAP was asked; and what every call answers.
+/// Returns SCH_OK; SCH_ERR_UNEXPECTED: no SWAP was asked, or it has ended before this call (actions wait that say how); and what
+/// every call answers.
 ///
 /// # Safety
 ///

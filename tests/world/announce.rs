@@ -51,8 +51,20 @@ fn shards(mask: u8) -> (Vec<u64>, String) {
 }
 
 impl Announcer {
-    /// `None`: there is nothing to say again.
+    /// `None`: there is nothing to say, or not here.
     pub fn announce(&mut self, notice: Notice) -> Option<Announced> {
+        if let Notice::Elsewhere(which) = notice {
+            let shard = which / 6;
+            self.announce(match which % 6 {
+                0 => Notice::Migrating { shard },
+                1 => Notice::Migrated { shard },
+                2 => Notice::FailingOver,
+                3 => Notice::FailedOver,
+                4 => Notice::Smigrating,
+                _ => Notice::Smigrated,
+            });
+            return None;
+        }
         if let Notice::Again { back } = notice {
             let said = self.said.len().checked_sub(1 + usize::from(back))?;
             return Some(self.said[said].clone());
@@ -105,7 +117,7 @@ impl Announcer {
                 ends(SlotMigration, slots()),
             ),
             Notice::Malformed(which) => return malformed(which, seq),
-            Notice::Again { .. } => unreachable!("nothing new"),
+            Notice::Again { .. } | Notice::Elsewhere(_) => unreachable!("nothing new"),
         };
         Announced { frame, seq: Some(seq), says }
     }

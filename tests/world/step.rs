@@ -80,6 +80,8 @@ pub enum Notice {
     Smigrating,
     Smigrated,
     Malformed(u8),
+    /// Something begins or ends, and other clients are told first; here `Again` brings it, after what is newer.
+    Elsewhere(u8),
     /// One of the last again: 0 is the last.
     Again {
         back: u8,

@@ -94,6 +94,8 @@ pub struct Host {
     parsing: bool,
     /// Of MOVING that came since the last look: whether they are new.
     moves: Vec<Option<u64>>,
+    /// One came too late to take the place of the handoff that runs (H8).
+    move_waits: bool,
     slots_moved: BTreeSet<u64>,
     next_id: u64,
     next_push: u64,
@@ -157,6 +159,7 @@ impl Host {
             lapse: None,
             parsing: false,
             moves: Vec::new(),
+            move_waits: false,
             slots_moved: BTreeSet::new(),
             next_id: 1,
             next_push: 1,

@@ -67,13 +67,20 @@ impl Host {
     pub(super) fn check_moves(&mut self, began: u64) {
         let new = std::mem::take(&mut self.moves);
         let begun = (self.conn.counters().handoffs_started - began) as usize;
-        assert!(begun <= new.len(), "N3, H1: {begun} handoffs begun by {} new MOVING", new.len());
-        if begun == new.len() || matches!(self.conn.phase(), Phase::Draining | Phase::Swapping) {
+        let may = new.len() + usize::from(self.move_waits);
+        assert!(begun <= may, "N3, H1, H8: {begun} handoffs begun by {may} new MOVING");
+        if begun >= new.len() {
+            self.move_waits &= begun <= new.len() && self.conn.phase() != Phase::Serving;
+            return;
+        }
+        if matches!(self.conn.phase(), Phase::Draining | Phase::Swapping) {
+            self.move_waits = true;
             return;
         }
         let dead = self.conn.current().is_none();
         let forbidden = self.fences[HostFence::NoHandoff as usize - 1] || self.is_miscounted();
         assert!(dead || forbidden, "H1: {} MOVING are new, {begun} handoffs begin", new.len());
+        self.move_waits |= dead;
         if forbidden {
             new[begun..].iter().for_each(|seq| self.windows.only_relaxes(*seq));
         }

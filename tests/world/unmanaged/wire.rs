@@ -319,7 +319,9 @@ impl Host {
             for _ in 0..times {
                 let began = self.conn.counters().handoffs_started;
                 let verdict = self.conn.handle_push(self.at(), id, push.as_bytes());
-                let Ok(verdict) = verdict else { return }; // the link has just been closed
+                let Ok(verdict) = verdict else {
+                    return self.actions(); // what was due has just closed the link
+                };
                 let ours = self.notified(id, frame);
                 let expected = if ours { PushVerdict::Swallowed } else { PushVerdict::Yours };
                 assert_eq!(verdict, expected, "N5, N6: {frame:?}");
