@@ -88,7 +88,7 @@ impl Connection {
         let bytes = session::subscription(topic, subscribe, name);
         c.region.extend_from_slice(&bytes);
         c.inbound.read_messages = true;
-        c.owed.push_own_subscription(bytes.len(), topic, subscribe);
+        c.owed.push_own_subscription(bytes.len(), topic, subscribe, name);
         let transport = c.id;
         if subscribe {
             self.read_both();

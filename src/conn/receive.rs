@@ -351,23 +351,32 @@ impl Connection {
                     }
                     self.stirred |= self.handoff.is_some();
                 }
-                !self.count_confirmation(slot, topic, subscribe)
+                !self.count_confirmation(slot, topic, subscribe, channel)
             }
             None => self.message(slot, push),
         }
     }
 
     /// True if it answers a command of libsch's own.
-    fn count_confirmation(&mut self, slot: Slot, topic: Topic, subscribe: bool) -> bool {
+    fn count_confirmation(
+        &mut self,
+        slot: Slot,
+        topic: Topic,
+        subscribe: bool,
+        channel: Option<&[u8]>,
+    ) -> bool {
         let now_subscribed = self.session.subscriptions(topic) as u64;
         let Some(t) = self.transport(slot) else { return false };
         let own = t.owed.is_front_own();
-        let Some(Special::Pushes { topic: wanted, subscribe: kind, left }) = t.owed.front_special() else {
+        let Some(Special::Pushes { topic: wanted, subscribe: kind, left, channels }) = t.owed.front_special()
+        else {
             return false;
         };
-        if (*wanted, *kind) != (topic, subscribe) {
+        let named = channels.front().is_none_or(|next| Some(&**next) == channel);
+        if (*wanted, *kind) != (topic, subscribe) || !named {
             return false; // unsolicited: servers send sunsubscribe when slots move
         }
+        channels.pop_front();
         // UNSUBSCRIBE without names: one for each subscription. This one is already taken off.
         let remaining = left.unwrap_or(now_subscribed + 1).saturating_sub(1);
         *left = Some(remaining);
