@@ -138,6 +138,11 @@ impl InFlight {
         self.entries.len()
     }
 
+    /// How many have ended since this queue was made.
+    pub(super) fn ended(&self) -> u64 {
+        self.front
+    }
+
     /// A blocking command is not answered. Looks at all of them: for the deadline of a handoff.
     pub(super) fn is_blocked(&self) -> bool {
         self.entries.iter().any(|e| e.is_blocking())

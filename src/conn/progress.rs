@@ -65,6 +65,9 @@ impl Connection {
             self.hear_attempt(now, true);
         }
         if self.is_repeating() {
+            if self.current.is_some() && self.changes_without_pause() && self.can_hold() {
+                self.begin_hold(now);
+            }
             return;
         }
         if matches!(self.phase, Phase::Ready | Phase::Draining) {
@@ -136,7 +139,8 @@ impl Connection {
     /// Everything that a swap needs of the candidate.
     fn candidate_is_ready(&self) -> bool {
         let Some(c) = &self.candidate else { return false };
-        if !c.connected || !self.is_settled(c) {
+        let made = c.probed && c.owed.ended() >= c.made_at && !self.waits_for_credentials();
+        if !c.connected || !(self.is_settled(c) || made && self.changes_without_pause()) {
             return false;
         }
         self.is_managed() || (c.ready && c.optin != Optin::Asked && c.optin_replies == 0)
@@ -151,6 +155,11 @@ impl Connection {
     pub(super) fn is_repeating(&self) -> bool {
         matches!(self.phase, Phase::Ready | Phase::Draining)
             && self.candidate.as_ref().is_some_and(|c| !self.is_settled(c))
+    }
+
+    /// The session has changed so often since the candidate's was made that only a hold will end it.
+    fn changes_without_pause(&self) -> bool {
+        self.handoff.as_ref().is_some_and(|h| h.repeats >= handoff::MAX_REPEATS)
     }
 
     fn waits_for_credentials(&self) -> bool {
