@@ -2622,11 +2622,13 @@ sch_status sch_config_set_optin_retry_ms(struct sch_config *config,
 sch_status sch_config_set_on_loss(struct sch_config *config, int32_t on_loss);
 
 /**
- * Whether you can follow RESET_PARSER. Default true; if not, a reply cut in the middle closes the connection.
+ * Whether you can follow RESET_PARSER. Default true; if not, a reply cut in the middle closes the connection, and while SWAP
+ * waits for its answer nothing is taken of what the old transport still brings.
  *
  * Returns SCH_OK; SCH_ERR_NULL; SCH_ERR_BUSY.
  */
-sch_status sch_config_set_can_reset_parser(struct sch_config *config, bool can);
+sch_status sch_config_set_can_reset_parser(struct sch_config *config,
+                                           bool can);
 
 /**
  * What ends the wait for a blocking command after the deadline: SCH_BLOCKING_*. Default wait for close: nothing is

@@ -278,6 +278,10 @@ impl Connection {
 
     /// The old transport after a swap: closed, or read on while both deliver subscriptions (F2).
     fn retire(&mut self, now: Timestamp, old: Box<Transport>) {
+        if old.inbound.is_partly_passed() {
+            // A push that began while SWAP waited for its answer: its rest does not pass (L4).
+            self.emit(Action::ResetParser);
+        }
         let overlaps =
             self.is_managed() && self.session.has_subscriptions() && !self.config.overlap.is_zero();
         if overlaps {
@@ -288,10 +292,6 @@ impl Connection {
             self.retired_until = Some(now + self.config.overlap);
         } else {
             self.end_overlap(Side::Old);
-            if old.inbound.is_partly_passed() && self.config.can_reset_parser {
-                // A push that began while SWAP waited for its answer (L4).
-                self.emit(Action::ResetParser);
-            }
             self.emit(Action::Close { transport: old.id, reason: CloseReason::Swapped });
         }
     }

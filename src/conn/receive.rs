@@ -139,7 +139,7 @@ impl Connection {
         match slot {
             Slot::Current => {
                 self.answer_refused();
-                false
+                self.waits_for_another(slot)
             }
             slot => self.waits_for_another(slot),
         }
@@ -150,7 +150,8 @@ impl Connection {
         let stash = self.overlap.get().map_or(0, Overlap::stashed_bytes);
         let stashed = stash > self.config.limits.max_overlap_bytes && !self.main_at_boundary();
         match slot {
-            Slot::Current => false,
+            // Drained, it is between frames: what begins now might be cut by the swap, in a parser that cannot be reset (L4).
+            Slot::Current => self.phase == Phase::Swapping && !self.config.can_reset_parser,
             Slot::Candidate => self.phase == Phase::Swapping || stashed,
             Slot::Retired => stashed,
         }
