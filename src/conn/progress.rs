@@ -45,6 +45,7 @@ impl Connection {
 
     /// Takes the handoff as far as it goes.
     pub(super) fn progress(&mut self, now: Timestamp) {
+        self.put_off = false;
         self.answer_refused();
         self.resume_if_room();
         self.end_without_resp3(now);
@@ -86,6 +87,12 @@ impl Connection {
         self.force_again(now);
     }
 
+    /// The current transport goes, but not in the call that gives the host bytes for it.
+    pub(super) fn is_put_off(&mut self) -> bool {
+        self.put_off |= self.giving;
+        self.giving
+    }
+
     /// A candidate speaks RESP3: it can be none for a host that does not, whose pool told it of a MOVING (O1, P1).
     fn end_handoff_of_resp2(&mut self, now: Timestamp) {
         let speaks_resp2 =
@@ -98,7 +105,8 @@ impl Connection {
     /// What kept the forced swap back (a blocking command, a handshake) may have ended.
     fn force_again(&mut self, now: Timestamp) {
         let waits = matches!(self.phase, Phase::Ready | Phase::Draining) && self.current.is_some();
-        if waits && self.handoff.as_ref().is_some_and(|h| h.stuck_force.is_some()) && !self.is_unforceable() {
+        let due = waits && self.handoff.as_ref().is_some_and(|h| h.stuck_force.is_some());
+        if due && !self.is_unforceable() && !self.is_put_off() {
             self.force_swap(now);
             self.ask_swap(now);
         }
@@ -216,7 +224,7 @@ impl Connection {
     }
 
     fn ask_swap(&mut self, now: Timestamp) {
-        if self.unsettled {
+        if self.unsettled || self.is_put_off() {
             return; // L3: the losses first
         }
         let Some(new) = self.candidate.as_ref().map(|c| c.id) else { return };
