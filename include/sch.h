@@ -2674,11 +2674,13 @@ sch_status sch_config_set_optin_retry_ms(struct sch_config *config,
 sch_status sch_config_set_on_loss(struct sch_config *config, int32_t on_loss);
 
 /**
- * Whether you can follow RESET_PARSER. Default true; if not, a reply cut in the middle closes the connection.
+ * Whether you can follow RESET_PARSER. Default true; if not, a reply cut in the middle closes the connection, and while SWAP
+ * waits for its answer nothing is taken of what the old transport still brings.
  *
  * Returns SCH_OK; SCH_ERR_NULL; SCH_ERR_BUSY.
  */
-sch_status sch_config_set_can_reset_parser(struct sch_config *config, bool can);
+sch_status sch_config_set_can_reset_parser(struct sch_config *config,
+                                           bool can);
 
 /**
  * What ends the wait for a blocking command after the deadline: SCH_BLOCKING_*. Default wait for close: nothing is
@@ -2923,6 +2925,7 @@ sch_status sch_conn_receive(struct sch_conn *conn,
  * Level 3: bytes of commands, in any pieces. Write `write_now` leading bytes to `transport`, behind all that you
  * were given for it before; forget `held` after them, libsch has copied them; give the rest again after
  * SCH_ACTION_RESUME; a transport of `sch_conn_dial` that is connected takes commands without it, your handshake first.
+ * No CLOSE and no SWAP of `transport` comes with this call: what the commands lead to waits for the next input, and is due at once.
  *
  * Returns SCH_OK: `submitted_out` is filled; SCH_ERR_NOT_CONNECTED; SCH_ERR_WRONG_LEVEL; SCH_ERR_STRUCT_SIZE;
  * SCH_ERR_NO_MEMORY: none of it was taken; and what every call answers.

@@ -66,7 +66,13 @@ pub(super) enum Special {
     Watched(Watched),
     /// Confirmations come as pushes; `left` of them (`None`: as many as there are
     /// subscriptions when its turn comes), or one error.
-    Pushes { topic: Topic, subscribe: bool, left: Option<u64> },
+    Pushes {
+        topic: Topic,
+        subscribe: bool,
+        left: Option<u64>,
+        /// What `left` confirmations must name, in order; empty where any will do.
+        channels: VecDeque<Box<[u8]>>,
+    },
     /// Libsch's own command: its reply is swallowed.
     Own(Own),
     /// The reply passes as the failed EXEC of a broken WATCH.
@@ -75,6 +81,18 @@ pub(super) enum Special {
     Refused,
     /// Held, and withdrawn by the host: it never comes here.
     Withdrawn,
+}
+
+impl Special {
+    /// Servers end subscriptions of shard channels unasked, when their slots move: only what names its channels can tell
+    /// such a push from the answer (N5).
+    pub(super) fn channels<'a>(
+        topic: Topic,
+        subscribe: bool,
+        names: impl Iterator<Item = &'a [u8]>,
+    ) -> VecDeque<Box<[u8]>> {
+        if topic == Topic::Shard && !subscribe { names.map(Box::from).collect() } else { VecDeque::new() }
+    }
 }
 
 /// Libsch's own commands.
@@ -120,6 +138,11 @@ impl InFlight {
         self.entries.len()
     }
 
+    /// How many have ended since this queue was made.
+    pub(super) fn ended(&self) -> u64 {
+        self.front
+    }
+
     /// A blocking command is not answered. Looks at all of them: for the deadline of a handoff.
     pub(super) fn is_blocked(&self) -> bool {
         self.entries.iter().any(|e| e.is_blocking())
@@ -160,14 +183,16 @@ impl InFlight {
 
     /// Adds a SUBSCRIBE of libsch's own for `names` names.
     pub(super) fn push_own_pushes(&mut self, len: usize, topic: Topic, names: u64) {
-        let special = Special::Pushes { topic, subscribe: true, left: Some(names) };
+        let special =
+            Special::Pushes { topic, subscribe: true, left: Some(names), channels: VecDeque::new() };
         self.own += 1;
         self.push_entry(Entry(Entry::new(len as u64, Class::ReadOnly).0 | OWN), Some(special));
     }
 
     /// Adds a SUBSCRIBE or UNSUBSCRIBE of libsch's own for one name.
-    pub(super) fn push_own_subscription(&mut self, len: usize, topic: Topic, subscribe: bool) {
-        let special = Special::Pushes { topic, subscribe, left: Some(1) };
+    pub(super) fn push_own_subscription(&mut self, len: usize, topic: Topic, subscribe: bool, name: &[u8]) {
+        let channels = Special::channels(topic, subscribe, core::iter::once(name));
+        let special = Special::Pushes { topic, subscribe, left: Some(1), channels };
         self.own += 1;
         self.push_entry(Entry(Entry::new(len as u64, Class::ReadOnly).0 | OWN), Some(special));
     }

@@ -125,6 +125,10 @@ pub struct Connection {
     wake: Option<Timestamp>,
     /// Something happened that `progress` must look at.
     stirred: bool,
+    /// `submit` gives out bytes for the current transport: in this call it is neither closed nor swapped away (E4).
+    giving: bool,
+    /// What that put off is due at once.
+    put_off: bool,
 }
 
 impl Connection {
@@ -178,6 +182,8 @@ impl Connection {
             owned: Vec::new(),
             wake: None,
             stirred: false,
+            giving: false,
+            put_off: false,
             config,
         })
     }

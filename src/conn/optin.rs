@@ -53,7 +53,7 @@ impl Connection {
         if self.config.mode != Mode::Enabled || !seen || self.session.resp3 {
             return;
         }
-        if self.current.is_some() && !self.awaits_hello() {
+        if self.current.is_some() && !self.awaits_hello() && !self.is_put_off() {
             self.turn_off(now, OffReason::Resp2);
         }
     }

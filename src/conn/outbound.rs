@@ -170,7 +170,10 @@ impl Connection {
         }
         // This may have been the place that libsch's own commands wait for (E7).
         self.stirred |= self.want_ping || self.current.as_ref().is_some_and(|t| t.optin == Optin::Wanted);
+        self.stirred |= self.put_off;
+        self.giving = answer.write_now > 0;
         self.finish(now);
+        self.giving = false;
         Ok(answer)
     }
 
@@ -218,8 +221,6 @@ impl Connection {
         let mut direct = self.writes_directly();
         let mut answer =
             Submitted { transport: 0, write_now: 0, held: 0, first: self.out.next_number, count: 0 };
-        // The one that they are written to, also when a command among them lets it go: it may be given up in this call.
-        let writes_to = self.current();
         let mut plain = self.passes_plain(direct);
         let mut at = 0;
         while at < data.len() {
@@ -276,6 +277,7 @@ impl Connection {
                     if self.phase == Phase::Ready && self.can_hold() {
                         // What closed the fence goes where the rest of it went: EXEC behind a region with its MULTI (F1).
                         self.release_hold();
+                        self.giving = answer.write_now > 0;
                         self.progress(now);
                         direct = self.writes_directly();
                     }
@@ -314,7 +316,7 @@ impl Connection {
             self.stirred = true;
         }
         if answer.write_now > 0 {
-            answer.transport = writes_to.unwrap_or(0);
+            answer.transport = self.current().unwrap_or(0);
         }
         answer
     }

@@ -47,6 +47,7 @@ impl Connection {
             t.region.extend_from_slice(&bytes);
             t.owed.push_own_pushes(bytes.len(), topic, count as u64);
         }
+        t.made_at = t.owed.ended() + t.owed.len() as u64;
     }
 
     /// A change of the session after the candidate's was made: the same there (H12).
@@ -63,13 +64,16 @@ impl Connection {
         self.repeats();
     }
 
-    /// What is repeated on a candidate that was ready has the time of an attempt to be answered.
+    /// What is repeated on a candidate that was ready has the time of an attempt to be answered, as long as it does not go on
+    /// and on.
     fn repeats(&mut self) {
         let now = self.clock.last();
-        if matches!(self.phase, Phase::Ready | Phase::Draining)
-            && let Some(handoff) = &mut self.handoff
-        {
-            handoff.attempt_by = Some(now + handoff.attempt_time(&self.config));
+        let was_ready = matches!(self.phase, Phase::Ready | Phase::Draining);
+        if let Some(handoff) = &mut self.handoff {
+            handoff.repeats += 1;
+            if was_ready && handoff.repeats <= handoff::MAX_REPEATS {
+                handoff.attempt_by = Some(now + handoff.attempt_time(&self.config));
+            }
         }
         self.stirred = true;
     }
@@ -88,7 +92,7 @@ impl Connection {
         let bytes = session::subscription(topic, subscribe, name);
         c.region.extend_from_slice(&bytes);
         c.inbound.read_messages = true;
-        c.owed.push_own_subscription(bytes.len(), topic, subscribe);
+        c.owed.push_own_subscription(bytes.len(), topic, subscribe, name);
         let transport = c.id;
         if subscribe {
             self.read_both();

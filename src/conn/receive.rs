@@ -139,7 +139,7 @@ impl Connection {
         match slot {
             Slot::Current => {
                 self.answer_refused();
-                false
+                self.waits_for_another(slot)
             }
             slot => self.waits_for_another(slot),
         }
@@ -150,7 +150,8 @@ impl Connection {
         let stash = self.overlap.get().map_or(0, Overlap::stashed_bytes);
         let stashed = stash > self.config.limits.max_overlap_bytes && !self.main_at_boundary();
         match slot {
-            Slot::Current => false,
+            // Drained, it is between frames: what begins now might be cut by the swap, in a parser that cannot be reset (L4).
+            Slot::Current => self.phase == Phase::Swapping && !self.config.can_reset_parser,
             Slot::Candidate => self.phase == Phase::Swapping || stashed,
             Slot::Retired => stashed,
         }
@@ -351,23 +352,32 @@ impl Connection {
                     }
                     self.stirred |= self.handoff.is_some();
                 }
-                !self.count_confirmation(slot, topic, subscribe)
+                !self.count_confirmation(slot, topic, subscribe, channel)
             }
             None => self.message(slot, push),
         }
     }
 
     /// True if it answers a command of libsch's own.
-    fn count_confirmation(&mut self, slot: Slot, topic: Topic, subscribe: bool) -> bool {
+    fn count_confirmation(
+        &mut self,
+        slot: Slot,
+        topic: Topic,
+        subscribe: bool,
+        channel: Option<&[u8]>,
+    ) -> bool {
         let now_subscribed = self.session.subscriptions(topic) as u64;
         let Some(t) = self.transport(slot) else { return false };
         let own = t.owed.is_front_own();
-        let Some(Special::Pushes { topic: wanted, subscribe: kind, left }) = t.owed.front_special() else {
+        let Some(Special::Pushes { topic: wanted, subscribe: kind, left, channels }) = t.owed.front_special()
+        else {
             return false;
         };
-        if (*wanted, *kind) != (topic, subscribe) {
+        let named = channels.front().is_none_or(|next| Some(&**next) == channel);
+        if (*wanted, *kind) != (topic, subscribe) || !named {
             return false; // unsolicited: servers send sunsubscribe when slots move
         }
+        channels.pop_front();
         // UNSUBSCRIBE without names: one for each subscription. This one is already taken off.
         let remaining = left.unwrap_or(now_subscribed + 1).saturating_sub(1);
         *left = Some(remaining);

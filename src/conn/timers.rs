@@ -13,14 +13,15 @@ impl Connection {
             self.windows.get().and_then(Windows::deadline),
             self.retired_until,
             self.optin_retry_at,
+            self.put_off.then(|| self.clock.last()),
             None,
             None,
             None,
         ];
         if let Some(h) = &self.handoff {
-            times[3] = h.next_at.filter(|_| self.phase == Phase::Waiting);
-            times[4] = h.attempt_by.filter(|_| self.attempt_is_timed());
-            times[5] = self.handoff_deadlines(h).into_iter().flatten().min();
+            times[4] = h.next_at.filter(|_| self.phase == Phase::Waiting);
+            times[5] = h.attempt_by.filter(|_| self.attempt_is_timed());
+            times[6] = self.handoff_deadlines(h).into_iter().flatten().min();
         }
         // A window that stays until its handoff ends is no deadline.
         times.into_iter().flatten().filter(|t| t.as_nanos() != u64::MAX).min()

@@ -44,6 +44,8 @@ pub(super) struct Transport {
     pub(super) optin_replies: u32,
     /// The PING that tells an old proxy has been answered, or none was sent.
     pub(super) probed: bool,
+    /// The session is made when so many of what it owes have ended.
+    pub(super) made_at: u64,
     /// The host has reported its handshake (levels 1 and 2).
     pub(super) ready: bool,
 }
@@ -62,6 +64,7 @@ impl Transport {
             optin_failed: false,
             optin_replies: 0,
             probed: true,
+            made_at: 0,
             ready: false,
         })
     }

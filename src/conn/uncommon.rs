@@ -5,6 +5,7 @@ use super::*;
 use crate::commands::{self, Effect, Facts, Replies};
 use crate::conn::effect::{Watched, watched};
 use crate::conn::inflight::{Entry, Special};
+use crate::resp::command::Args;
 
 impl Connection {
     /// A command with more to it than one reply: its record, what its reply means, and whether it goes out as DISCARD.
@@ -89,15 +90,20 @@ impl Connection {
             // Confirmations, and messages to itself, will stand inside the reply of EXEC without being counted in it.
             Replies::Pushes(_) | Replies::PushesUnknown if in_multi => self.out.tx.make().uncountable = true,
             Replies::Pushes(n) => {
-                if let Effect::Subscribe { topic, .. } = effect {
-                    special = Some(Special::Pushes { topic, subscribe: true, left: Some(n.into()) });
-                } else if let Effect::Unsubscribe { topic, .. } = effect {
-                    special = Some(Special::Pushes { topic, subscribe: false, left: Some(n.into()) });
+                let pushes = |topic, subscribe, names: Args<'_>| {
+                    let channels = Special::channels(topic, subscribe, names.iter());
+                    Some(Special::Pushes { topic, subscribe, left: Some(n.into()), channels })
+                };
+                if let Effect::Subscribe { topic, names } = effect {
+                    special = pushes(topic, true, names);
+                } else if let Effect::Unsubscribe { topic, names } = effect {
+                    special = pushes(topic, false, names);
                 }
             }
             Replies::PushesUnknown => {
                 if let Effect::Unsubscribe { topic, .. } = effect {
-                    special = Some(Special::Pushes { topic, subscribe: false, left: None });
+                    let channels = Default::default();
+                    special = Some(Special::Pushes { topic, subscribe: false, left: None, channels });
                 }
             }
             _ => {}

@@ -888,7 +888,8 @@ pub unsafe extern "C" fn sch_config_set_on_loss(config: *mut sch_config, on_loss
     unsafe { change(config, work) }
 }
 
-/// Whether you can follow RESET_PARSER. Default true; if not, a reply cut in the middle closes the connection.
+/// Whether you can follow RESET_PARSER. Default true; if not, a reply cut in the middle closes the connection, and while SWAP
+/// waits for its answer nothing is taken of what the old transport still brings.
 ///
 /// Returns SCH_OK; SCH_ERR_NULL; SCH_ERR_BUSY.
 ///

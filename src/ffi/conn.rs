@@ -756,6 +756,7 @@ pub unsafe extern "C" fn sch_conn_receive(
 /// Level 3: bytes of commands, in any pieces. Write `write_now` leading bytes to `transport`, behind all that you
 /// were given for it before; forget `held` after them, libsch has copied them; give the rest again after
 /// SCH_ACTION_RESUME; a transport of `sch_conn_dial` that is connected takes commands without it, your handshake first.
+/// No CLOSE and no SWAP of `transport` comes with this call: what the commands lead to waits for the next input, and is due at once.
 ///
 /// Returns SCH_OK: `submitted_out` is filled; SCH_ERR_NOT_CONNECTED; SCH_ERR_WRONG_LEVEL; SCH_ERR_STRUCT_SIZE;
 /// SCH_ERR_NO_MEMORY: none of it was taken; and what every call answers.

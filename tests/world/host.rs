@@ -45,9 +45,6 @@ pub struct World {
     refuse_optin: bool,
     /// How often it has changed, if servers want one.
     password: Option<u64>,
-    /// Servers end subscriptions of shard channels, and the driver never does: which of the two a `sunsubscribe` is from, nobody
-    /// can tell while both may be on their way.
-    shards_go: bool,
     on_loss: OnLoss,
     by_libsch: bool,
     tight: bool,
@@ -112,7 +109,6 @@ impl World {
             lazy_swap: setup.lazy_swap,
             refuse_optin: setup.refuse_optin,
             password: setup.wants_password.then_some(0),
-            shards_go: setup.seed.is_multiple_of(2),
             on_loss,
             by_libsch: setup.by_libsch,
             tight: setup.tight,
@@ -334,7 +330,6 @@ impl World {
                 vec!["PSUBSCRIBE".into(), "ch*".into()]
             }
             Kind::Ssubscribe(on) => {
-                let on = on || self.shards_go;
                 expect = Expect::Confirmation;
                 vec![if on { "SSUBSCRIBE".into() } else { "SUNSUBSCRIBE".into() }, "sh".into()]
             }
@@ -731,7 +726,7 @@ impl World {
     fn shard_gone(&mut self, socket: u8) {
         let Some(id) = self.nth(socket) else { return };
         let server = &mut self.sockets.get_mut(&id).unwrap().server;
-        if server.shard && self.shards_go {
+        if server.shard {
             server.send(">3\r\n$12\r\nsunsubscribe\r\n$4\r\ngone\r\n:1\r\n");
         }
     }
