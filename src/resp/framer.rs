@@ -28,6 +28,7 @@
 //!   follows it.
 //! * An error stays until [`Framer::reset`].
 
+mod bits;
 mod block;
 mod fast;
 mod guess;

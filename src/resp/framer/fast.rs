@@ -2,9 +2,10 @@
 
 use memchr::memchr;
 
+use super::bits::{WINDOW, line_ends};
 use super::block::Block;
 use super::guess::{BEFORE_RUN, Guess};
-use super::lines::{WINDOW, first_word, line_ends, short_window};
+use super::lines::{first_word, short_window};
 use super::runs::AfterRun;
 use super::shape::{AfterShape, Shapes};
 use super::step::State;

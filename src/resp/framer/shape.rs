@@ -4,7 +4,8 @@
 use memchr::memchr;
 
 use super::Framer;
-use super::block::{BLOCK, Block};
+use super::bits::BLOCK;
+use super::block::Block;
 use super::guess::Head;
 
 /// An aggregate with more blocks than these has no shape: a shape takes memory of the stack.
@@ -137,21 +138,20 @@ impl Shape {
     #[inline(always)]
     fn unlike(&self, rest: &[u8]) -> Option<(u64, usize)> {
         for (nth, (at, block, _)) in self.blocks[..self.used].iter().enumerate() {
-            let unlike =
-                rest.get(*at..).and_then(|rest| rest.first_chunk()).map_or(1, |bytes| block.unlike(bytes));
-            if unlike != 0 {
+            let bytes = rest.get(*at..).and_then(|rest| rest.first_chunk());
+            if let Some(unlike) = bytes.map_or(Some(0), |bytes| block.unlike(bytes)) {
                 return Some(self.token_of(nth, unlike));
             }
         }
         None
     }
 
-    /// The token that the first of `bytes` of a block belongs to.
+    /// The token that a byte of a block belongs to.
     #[cold]
-    fn token_of(&self, nth: usize, bytes: u64) -> (u64, usize) {
+    fn token_of(&self, nth: usize, byte: usize) -> (u64, usize) {
         let (mut before, mut begins) = (0, 0);
         for (place, (at, _, starts)) in self.blocks[..=nth].iter().enumerate() {
-            let starts = if place == nth { starts & (bytes ^ (bytes - 1)) } else { *starts };
+            let starts = if place == nth { starts & u64::MAX >> (BLOCK - 1 - byte) } else { *starts };
             before += u64::from(starts.count_ones());
             if starts != 0 {
                 begins = at + starts.ilog2() as usize;
