@@ -2,9 +2,10 @@
 
 use memchr::memchr;
 
+use super::bits::{WINDOW, line_ends};
 use super::block::Block;
 use super::guess::{BEFORE_RUN, Guess};
-use super::lines::{WINDOW, first_word, line_ends, short_window};
+use super::lines::{first_word, short_window};
 use super::runs::AfterRun;
 use super::shape::{AfterShape, Shapes};
 use super::step::State;
@@ -14,6 +15,8 @@ use super::{Broken, Framer};
 const OK_LINE: u64 = u64::from_le_bytes(*b"+OK\r\n\0\0\0");
 const NULL_BULK: u64 = u64::from_le_bytes(*b"$-1\r\n\0\0\0");
 const FIVE_BYTES: u64 = 0xff_ffff_ffff;
+/// What makes a run of `+OK` likely, and what it is made of.
+const OK_RUN: &[u8] = b"+OK\r\n+OK\r\n+OK\r\n";
 const OK_LINES: Block = Block::of_lines(b'+', 5);
 
 impl Framer {
@@ -57,46 +60,31 @@ impl Framer {
                         continue;
                     }
                     kind if kind == guess.line_kind => {
-                        let (returns, feeds) = line_ends(window);
-                        let allowed = returns & line_mask;
-                        let first = allowed & allowed.wrapping_neg();
-                        self.note_token(pos, rest.len(), window, WINDOW);
-                        if first << 1 & feeds == 0 {
-                            self.after_long_line(rest, pos, returns)
-                        } else if first == guess.line {
-                            guess.before_run -= 1;
-                            let after = rest.get(guess.line_size..);
-                            if guess.before_run == 0
-                                && let Some(after) = after
-                            {
-                                guess.before_run = BEFORE_RUN;
-                                if after.first() != Some(&kind) {
-                                    rest = after;
-                                    left -= 1;
-                                    continue;
-                                }
-                                let block = Block::of_lines(kind, guess.line_size);
-                                (rest, left) = self.lines(data, after, left - 1, &block, guess.line_size);
+                        let after = self.after_line(rest, pos, window, line_mask, &mut guess);
+                        if guess.before_run == 0 {
+                            guess.before_run = BEFORE_RUN;
+                            let size = guess.line_size;
+                            if let Some(after) = after.filter(|after| after.first() == Some(&kind)) {
+                                let block = Block::of_lines(kind, size);
+                                (rest, left) = self.lines(data, after, left - 1, &block, size);
                                 continue;
                             }
-                            after
-                        } else {
-                            rest.get(guess.learn_line(first)..)
                         }
+                        after
                     }
                     b'+' if word & FIVE_BYTES == ok_line => {
-                        if let Some(after) = rest.strip_prefix(b"+OK\r\n+OK\r\n+OK\r\n")
-                            && left > 3
-                        {
-                            self.note(pos, pos + 15);
-                            (rest, left) = self.lines(data, after, left - 3, &OK_LINES, 5);
-                            continue;
+                        if rest.starts_with(OK_RUN) {
+                            let (after, wanted) = self.lines(data, rest, left, &OK_LINES, 5);
+                            if wanted < left {
+                                (rest, left) = (after, wanted);
+                                continue;
+                            }
                         }
                         self.note(pos, pos + 5);
                         rest.get(5..)
                     }
                     b'+' | b'-' | b':' | b',' | b'_' | b'#' | b'(' => {
-                        guess.line_kind = word as u8;
+                        (guess.line_kind, guess.before_run) = (word as u8, BEFORE_RUN);
                         self.after_line(rest, pos, window, line_mask, &mut guess)
                     }
                     b'$' | b'=' | b'!' => {
@@ -148,7 +136,7 @@ impl Framer {
             if self.depth > 0 {
                 if opened != 0 && shapes.is_telling(opened - rest.len()) {
                     let (from, to) = (data.len() - opened, data.len() - rest.len());
-                    self.learn_shape(&mut shapes, guess.aggregate.head, data, from, to);
+                    self.learn_shape(&mut shapes, data, from, to);
                 }
                 opened = 0;
                 self.left = 0;
@@ -180,6 +168,7 @@ impl Framer {
         if first << 1 & feeds == 0 {
             self.after_long_line(rest, pos, returns)
         } else if first == guess.line {
+            guess.before_run -= 1;
             rest.get(guess.line_size..)
         } else {
             rest.get(guess.learn_line(first)..)

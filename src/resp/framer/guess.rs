@@ -4,7 +4,8 @@
 use super::FramerLimits;
 use super::lines::small_header;
 
-/// So many lines of one type and length make a run: what a run costs to begin, they did not cost more.
+/// A run of lines is expected when so many of one type and length have come, and another behind the last. To make the
+/// block of a run takes as long as two or three lines do.
 pub(super) const BEFORE_RUN: u32 = 8;
 
 /// Expectations of one call. They stay in memory, as all registers are needed for the way through the input: what
@@ -88,7 +89,7 @@ impl Head {
     pub(super) const NONE: Self = Self { word: 0, mask: u64::MAX };
 
     /// `size` is 4 to 8.
-    fn new(word: u64, size: usize) -> Self {
+    pub(super) fn new(word: u64, size: usize) -> Self {
         let mask = u64::MAX >> (64 - 8 * size);
         Self { word: word & mask, mask }
     }

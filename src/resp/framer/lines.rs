@@ -1,13 +1,13 @@
-//! What only looks at a few bytes: line ends in a window, and the words of headers.
+//! What only looks at a few bytes: short windows, and the words of headers.
 
-/// What the fast reader looks at in one go.
-pub(super) const WINDOW: usize = 16;
+use super::bits::WINDOW;
+
 /// `\r\n` as a little-endian word.
 const CRLF: u64 = 0x0a0d;
 
 /// The length and the size of a header of at most 5 digits, which with its type and end is a word. `None` for any other,
 /// and for anything unusual.
-#[inline(never)] // else the words of its callers are loaded byte by byte
+#[inline(always)]
 pub(super) fn small_header(word: u64) -> Option<(u64, usize)> {
     const ONES: u64 = u64::MAX / 255;
     // The top bit of each byte after the type: is it no digit?
@@ -62,49 +62,4 @@ fn short_word(rest: &[u8]) -> u128 {
 #[inline(always)]
 pub(super) fn first_word(window: &[u8; WINDOW]) -> u64 {
     u64::from_le_bytes(*window.first_chunk().expect("a window has eight bytes"))
-}
-
-/// Which bytes of a window are `\r`, and which are `\n`: one bit each, the first byte lowest.
-#[inline(always)]
-pub(super) fn line_ends(window: &[u8; WINDOW]) -> (u32, u32) {
-    (equal_bytes(window, &[b'\r'; WINDOW]), equal_bytes(window, &[b'\n'; WINDOW]))
-}
-
-/// Which bytes are the same in both: one bit each, the first byte lowest.
-///
-/// Why here is the only `unsafe` outside of `ffi`: with `equal_bytes_by_words` in its place, the bench misses its goals of
-/// integers and of maps; with this it reaches them.
-#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
-#[inline(always)]
-#[allow(unsafe_code)]
-pub(super) fn equal_bytes(one: &[u8; WINDOW], other: &[u8; WINDOW]) -> u32 {
-    use core::arch::x86_64::{__m128i, _mm_cmpeq_epi8, _mm_movemask_epi8, _mm_set_epi64x};
-    // One load of 16 bytes when compiled.
-    let load = |bytes: &[u8; WINDOW]| -> __m128i {
-        let both = u128::from_le_bytes(*bytes);
-        // SAFETY: needs SSE2, without which this is not compiled; takes values.
-        unsafe { _mm_set_epi64x((both >> 64) as i64, both as i64) }
-    };
-    // SAFETY: these need SSE2, without which this is not compiled. They take values: no pointer, so no memory, is theirs.
-    unsafe { _mm_movemask_epi8(_mm_cmpeq_epi8(load(one), load(other))) as u32 }
-}
-
-/// Which bytes are the same in both: one bit each, the first byte lowest.
-#[cfg(not(all(target_arch = "x86_64", target_feature = "sse2")))]
-#[inline(always)]
-pub(super) fn equal_bytes(one: &[u8; WINDOW], other: &[u8; WINDOW]) -> u32 {
-    equal_bytes_by_words(one, other)
-}
-
-/// `equal_bytes` for machines without byte masks.
-#[cfg(any(test, not(all(target_arch = "x86_64", target_feature = "sse2"))))]
-pub(super) fn equal_bytes_by_words(one: &[u8; WINDOW], other: &[u8; WINDOW]) -> u32 {
-    const LOW: u64 = u64::MAX / 255 * 0x7f;
-    let different = u128::from_le_bytes(*one) ^ u128::from_le_bytes(*other);
-    let equal = |different: u64| {
-        // The top bit of each byte: set where all its bits were 0, exactly.
-        let top = !(((different & LOW) + LOW) | different | LOW);
-        ((top >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56) as u32
-    };
-    equal(different as u64) | equal((different >> 64) as u64) << 8
 }

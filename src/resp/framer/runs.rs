@@ -1,9 +1,10 @@
 //! Runs of tokens that are alike, which are what is left when nothing else is between them: loops of few instructions.
 
 use super::Framer;
-use super::block::{BLOCK, Block};
+use super::bits::{BLOCK, WINDOW};
+use super::block::Block;
 use super::guess::BulkGuess;
-use super::lines::{WINDOW, first_word};
+use super::lines::first_word;
 
 /// What a run has left.
 pub(super) struct AfterRun<'a> {
@@ -62,12 +63,12 @@ impl Framer {
         {
             let unlike = block.unlike(bytes);
             // What follows the first unlike byte is not decided upon.
-            let alike = if unlike == 0 { count } else { unlike.trailing_zeros() as usize / size };
+            let alike = unlike.map_or(count, |at| at / size);
             let pos = data.len() - rest.len();
             self.note(pos, pos + alike * size);
             rest = &rest[alike * size..];
             left -= alike as u64;
-            if unlike != 0 {
+            if unlike.is_some() {
                 break;
             }
         }

@@ -4,7 +4,8 @@
 use memchr::memchr;
 
 use super::Framer;
-use super::block::{BLOCK, Block};
+use super::bits::BLOCK;
+use super::block::Block;
 use super::guess::Head;
 
 /// An aggregate with more blocks than these has no shape: a shape takes memory of the stack.
@@ -53,11 +54,14 @@ impl Shape {
     const NONE: Self =
         Self { blocks: [(0, Block::EMPTY, 0); BLOCKS], used: 0, size: 0, kind: 0, elements: 0, misses: 0 };
 
-    /// Takes the shape of an aggregate that was framed. `None`: there is no room for it.
-    fn take(&mut self, frame: &[u8]) -> Option<()> {
-        (self.size, self.kind) = (frame.len(), *frame.first()?);
+    /// Takes the shape of an aggregate that was framed, and gives its header. `None`: it is too small, or there is no
+    /// room for it.
+    fn take(&mut self, frame: &[u8]) -> Option<Head> {
+        let word = u64::from_le_bytes(*frame.first_chunk()?);
+        (self.size, self.kind) = (frame.len(), word as u8);
         self.begin(0)?;
         let mut at = self.expect_line(frame, 0)?;
+        let head = Head::new(word, at);
         self.elements = number(frame, 0, at) << u8::from(self.kind == b'%');
         for _ in 0..self.elements {
             self.begin(at)?;
@@ -79,7 +83,7 @@ impl Shape {
                 }
             };
         }
-        (at == frame.len()).then_some(())
+        (at == frame.len()).then_some(head)
     }
 
     /// The block of a byte, and where in it. `None`: there is no room.
@@ -134,21 +138,20 @@ impl Shape {
     #[inline(always)]
     fn unlike(&self, rest: &[u8]) -> Option<(u64, usize)> {
         for (nth, (at, block, _)) in self.blocks[..self.used].iter().enumerate() {
-            let unlike =
-                rest.get(*at..).and_then(|rest| rest.first_chunk()).map_or(1, |bytes| block.unlike(bytes));
-            if unlike != 0 {
+            let bytes = rest.get(*at..).and_then(|rest| rest.first_chunk());
+            if let Some(unlike) = bytes.map_or(Some(0), |bytes| block.unlike(bytes)) {
                 return Some(self.token_of(nth, unlike));
             }
         }
         None
     }
 
-    /// The token that the first of `bytes` of a block belongs to.
+    /// The token that a byte of a block belongs to.
     #[cold]
-    fn token_of(&self, nth: usize, bytes: u64) -> (u64, usize) {
+    fn token_of(&self, nth: usize, byte: usize) -> (u64, usize) {
         let (mut before, mut begins) = (0, 0);
         for (place, (at, _, starts)) in self.blocks[..=nth].iter().enumerate() {
-            let starts = if place == nth { starts & (bytes ^ (bytes - 1)) } else { *starts };
+            let starts = if place == nth { starts & u64::MAX >> (BLOCK - 1 - byte) } else { *starts };
             before += u64::from(starts.count_ones());
             if starts != 0 {
                 begins = at + starts.ilog2() as usize;
@@ -169,17 +172,10 @@ pub(super) struct AfterShape<'a> {
 impl Framer {
     /// Learns the shape of an aggregate that was framed. Its bytes are examined for the second time.
     #[inline(never)]
-    pub(super) fn learn_shape(
-        &mut self,
-        shapes: &mut Shapes,
-        head: Head,
-        data: &[u8],
-        from: usize,
-        to: usize,
-    ) {
+    pub(super) fn learn_shape(&mut self, shapes: &mut Shapes, data: &[u8], from: usize, to: usize) {
         shapes.alike = 0;
         let shape = shapes.shape.insert(Shape::NONE);
-        shapes.head = if shape.take(&data[from..to]).is_some() { head } else { Head::NONE };
+        shapes.head = shape.take(&data[from..to]).unwrap_or(Head::NONE);
         self.note_shape(from, shape, to - from);
     }
 

@@ -7,7 +7,8 @@ mod resp_random;
 #[path = "../../../tests/support/resp_streams.rs"]
 mod resp_streams;
 
-use super::lines::{WINDOW, equal_bytes, equal_bytes_by_words, short_window, small_header};
+use super::bits::{self, BLOCK, WINDOW, words};
+use super::lines::{short_window, small_header};
 use super::*;
 use resp_random::Random;
 use resp_streams::STREAMS;
@@ -84,10 +85,24 @@ fn the_body_of_a_bulk_is_not_examined() {
 #[test]
 fn both_ways_to_compare_bytes_agree() {
     let mut random = Random(7);
-    for _ in 0..100_000 {
+    for _ in 0..30_000 {
         let [one, other] = [(); 2]
-            .map(|()| [(); WINDOW].map(|()| b"\r\n\x0c\x0e\x8d\x8a\0\xffxy"[random.below(10) as usize]));
-        assert_eq!(equal_bytes(&one, &other), equal_bytes_by_words(&one, &other), "{one:?} {other:?}");
+            .map(|()| [(); BLOCK].map(|()| b"\r\n\x0c\x0e\x8d\x8a\0\xffxy"[random.below(10) as usize]));
+        let window = |all: &[u8; BLOCK]| -> [u8; WINDOW] { *all.first_chunk().expect("a window") };
+        let by_words = words::of_window(&window(&one), &window(&other));
+        assert_eq!(bits::of_window(&window(&one), &window(&other)), by_words, "{one:?} {other:?}");
+        let same: Vec<usize> = (0..BLOCK).filter(|at| one[*at] == other[*at]).collect();
+        let bits = same.iter().fold(0, |bits, at| bits | bits::place(*at));
+        let words = same.iter().fold(0, |bits, at| bits | words::place(*at));
+        assert_eq!((bits::of_block(&one, &other), words::of_block(&one, &other)), (bits, words));
+        if let Some(first) = same.first() {
+            assert_eq!((bits::lowest(bits), words::lowest(words)), (*first, *first));
+        }
+    }
+    for count in 1..=BLOCK {
+        let fold = |place: fn(usize) -> u64| (0..count).fold(0, |bits, at| bits | place(at));
+        assert_eq!(bits::first(count), fold(bits::place));
+        assert_eq!(words::first(count), fold(words::place));
     }
 }
 

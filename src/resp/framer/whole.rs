@@ -1,7 +1,8 @@
 //! One whole small reply and nothing else: what a client that waits for each reply reads nearly every time. It needs no
 //! guesses, which are only good for what follows.
 
-use super::lines::{WINDOW, first_word, line_ends, short_window, small_header};
+use super::bits::{WINDOW, line_ends};
+use super::lines::{first_word, short_window, small_header};
 use super::{Framer, Scan, Stop};
 
 /// Longer lines are for the other readers.
