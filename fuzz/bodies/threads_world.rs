@@ -23,6 +23,10 @@ pub const MOST_THREADS: usize = 4;
 /// Connections of one thread.
 pub const SLOTS: usize = 3;
 pub const START: u64 = 1_000_000_000;
+/// Between two calls.
+const STEP: u64 = 100_000;
+/// In a calm run, of some hundred calls.
+const CALM_STEP: u64 = 3_000_000;
 /// What a calm run takes: the start of a wave is over, no grant lapses.
 const CALM: u64 = 900_000_000;
 /// And a wild one, nearly: marks live for ten minutes.
@@ -337,8 +341,9 @@ impl World {
 
     /// Threads read the clock one after the other and say what they read in any order.
     pub fn now(&self) -> u64 {
-        let now = self.clock.fetch_add(100_000, Ordering::Relaxed);
-        if self.is_calm() { now.min(START + CALM) } else { now }
+        let is_calm = self.is_calm();
+        let now = self.clock.fetch_add(if is_calm { CALM_STEP } else { STEP }, Ordering::Relaxed);
+        if is_calm { now.min(START + CALM) } else { now }
     }
 
     pub fn is_calm(&self) -> bool {
