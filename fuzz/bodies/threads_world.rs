@@ -12,6 +12,7 @@ use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 use sch::ffi::cluster::*;
 use sch::ffi::config::*;
 use sch::ffi::conn::*;
+use sch::ffi::counts::*;
 use sch::ffi::pool::*;
 use sch::ffi::status::*;
 use sch::ffi::version::*;
@@ -406,7 +407,10 @@ pub unsafe extern "C" fn wake(data: *mut c_void) {
         assert_eq!(c!(sch_conn_next_deadline(conn, &mut has, &mut deadline)), SCH_ERR_BUSY);
     }
     world.pool(|pool, generation| {
+        // Neither the pool's lock nor that of its waiters is held.
         assert_eq!(c!(sch_pool_next_deadline(pool, &mut has, &mut deadline)), SCH_OK);
+        assert_eq!(c!(sch_pool_counters(pool, &mut sized!(sch_pool_counts))), SCH_OK);
+        assert_eq!(c!(sch_pool_watch(pool, u32::MAX)), SCH_ERR_ARGUMENT);
         if generation == woken.generation {
             assert_eq!(c!(sch_pool_free(pool)), SCH_ERR_BUSY);
         }
