@@ -13,6 +13,7 @@
 use crate::draw::Draw;
 use core::cell::Cell;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 /// So long without a call is a deadlock, also on a machine that has much else to do.
@@ -111,6 +112,11 @@ pub fn run(data: &[u8]) {
     PLACE.set(core::ptr::null());
 }
 
+/// To stderr itself: what a test prints is lost with its process.
+fn say(line: core::fmt::Arguments) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
 /// Waits until all threads have ended. If they stand still, says where, and ends the process: they cannot be.
 fn watch(world: &World) {
     let mut before = 0;
@@ -123,9 +129,9 @@ fn watch(world: &World) {
             for (thread, place) in world.places.iter().enumerate() {
                 let file = FILES[place.file.load(Ordering::Relaxed) as usize];
                 let (line, calls) = (place.line.load(Ordering::Relaxed), place.calls.load(Ordering::Relaxed));
-                eprintln!("thread {thread}: {calls} calls, the last from {file}:{line}");
+                say(format_args!("thread {thread}: {calls} calls, the last from {file}:{line}"));
             }
-            eprintln!("DEADLOCK: no call for {PATIENCE:?}");
+            say(format_args!("DEADLOCK: no call for {PATIENCE:?}"));
             std::process::abort();
         }
     }
