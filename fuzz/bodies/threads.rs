@@ -129,6 +129,9 @@ fn watch(world: &World) {
             for (thread, place) in world.places.iter().enumerate() {
                 let file = FILES[place.file.load(Ordering::Relaxed) as usize];
                 let (line, calls) = (place.line.load(Ordering::Relaxed), place.calls.load(Ordering::Relaxed));
+                if calls == 0 {
+                    continue;
+                }
                 say(format_args!("thread {thread}: {calls} calls, the last from {file}:{line}"));
             }
             say(format_args!("DEADLOCK: no call for {PATIENCE:?}"));
