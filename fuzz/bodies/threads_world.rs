@@ -8,7 +8,7 @@ use super::{PATIENCE, Place};
 use crate::draw::Draw;
 use core::ffi::c_void;
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use sch::ffi::cluster::*;
 use sch::ffi::config::*;
 use sch::ffi::conn::*;
@@ -17,7 +17,8 @@ use sch::ffi::pool::*;
 use sch::ffi::status::*;
 use sch::ffi::version::*;
 use std::cell::Cell;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Mutex};
+use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 pub const MOST_THREADS: usize = 4;
@@ -102,8 +103,9 @@ pub struct World {
     over: AtomicBool,
     guests: [Guest; MOST_THREADS + 1],
     woken: Mutex<Vec<Arc<Woken>>>,
-    ended: Mutex<usize>,
-    one_more: Condvar,
+    /// Threads that have ended; the one that waits for it. No `Condvar`: what std orders in code of its own is not seen.
+    ended: AtomicUsize,
+    watcher: Thread,
     failed: AtomicBool,
 }
 
@@ -145,8 +147,8 @@ impl Drop for Ended<'_> {
         if std::thread::panicking() {
             self.0.failed.store(true, Ordering::Relaxed);
         }
-        *self.0.ended.lock().expect("no panic under it") += 1;
-        self.0.one_more.notify_all();
+        self.0.ended.fetch_add(1, Ordering::Release);
+        self.0.watcher.unpark();
     }
 }
 
@@ -189,8 +191,8 @@ impl World {
             over: AtomicBool::new(false),
             guests: Default::default(),
             woken: Mutex::new(Vec::new()),
-            ended: Mutex::new(0),
-            one_more: Condvar::new(),
+            ended: AtomicUsize::new(0),
+            watcher: std::thread::current(),
             failed: AtomicBool::new(false),
         };
         let world = Box::new(world);
@@ -318,10 +320,13 @@ impl World {
         Ended(self)
     }
 
-    pub fn have_ended(&self, bound: Duration) -> bool {
-        let ended = self.ended.lock().expect("no panic under it");
-        let ended = self.one_more.wait_timeout_while(ended, bound, |ended| *ended < self.plan.threads);
-        *ended.expect("no panic under it").0 == self.plan.threads
+    /// Whether all have; waits a while for the next one that does.
+    pub fn have_ended(&self, a_while: Duration) -> bool {
+        let have = || self.ended.load(Ordering::Acquire) == self.plan.threads;
+        if !have() {
+            std::thread::park_timeout(a_while);
+        }
+        have()
     }
 
     /// Waits for what another thread does.
