@@ -32,8 +32,15 @@ struct Place {
     file: AtomicU32,
 }
 
-const FILES: [&str; 5] =
-    ["threads_cluster.rs", "threads_conn.rs", "threads_play.rs", "threads_quiet.rs", "threads_world.rs"];
+const FILES: [&str; 7] = [
+    "threads_cluster.rs",
+    "threads_conn.rs",
+    "threads_play.rs",
+    "threads_quiet.rs",
+    "threads_wake.rs",
+    "threads_wire.rs",
+    "threads_world.rs",
+];
 
 fn note(file: &str, line: u32) {
     // SAFETY: null, or of this run, which outlives its threads.
@@ -76,6 +83,10 @@ mod conn;
 mod play;
 #[path = "threads_quiet.rs"]
 mod quiet;
+#[path = "threads_wake.rs"]
+mod wake;
+#[path = "threads_wire.rs"]
+mod wire;
 #[path = "threads_world.rs"]
 mod world;
 

@@ -3,7 +3,8 @@
 use super::cluster;
 use super::conn::Conn;
 use super::play::{Done, Told, next_event, told};
-use super::world::{Mode, NODES, Woken, World, wake};
+use super::wake::{Woken, wake};
+use super::world::{Mode, NODES, World};
 use core::sync::atomic::Ordering;
 use sch::ffi::counts::*;
 use sch::ffi::event::*;

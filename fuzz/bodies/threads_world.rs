@@ -4,15 +4,14 @@
 //! alone. Counters are relaxed; who uses a handle of all says so in a word of its own, which only who wants to free reads.
 
 use super::conn::Conn;
+use super::wake::{Woken, within};
 use super::{PATIENCE, Place};
 use crate::draw::Draw;
-use core::ffi::c_void;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use sch::ffi::cluster::*;
 use sch::ffi::config::*;
 use sch::ffi::conn::*;
-use sch::ffi::counts::*;
 use sch::ffi::pool::*;
 use sch::ffi::status::*;
 use sch::ffi::version::*;
@@ -38,8 +37,6 @@ pub const NODES: [&str; 4] = ["10.0.0.1:6379", "10.0.0.2:6379", "10.0.0.3:6379",
 pub const FIRST_NODES: usize = 2;
 
 thread_local! {
-    /// The connection whose call this thread is in.
-    static INSIDE: Cell<*const sch_conn> = const { Cell::new(core::ptr::null()) };
     /// Which thread this is.
     static ME: Cell<usize> = const { Cell::new(MOST_THREADS) };
 }
@@ -111,24 +108,6 @@ pub struct World {
 
 // SAFETY: pointers are to handles that may be shared as they are here, or owned by one thread at a time.
 unsafe impl Sync for World {}
-
-/// What a wake-up callback gets.
-pub struct Woken {
-    pub count: AtomicU64,
-    generation: u64,
-    world: *const World,
-}
-
-// SAFETY: the world outlives it, and is shared by all threads.
-unsafe impl Send for Woken {}
-// SAFETY: likewise.
-unsafe impl Sync for Woken {}
-
-impl Woken {
-    pub fn data(&self) -> *mut c_void {
-        (&raw const *self).cast_mut().cast()
-    }
-}
 
 /// Inside a call on a handle of all.
 struct Inside<'a>(&'a Guest);
@@ -387,37 +366,8 @@ impl World {
 
     /// What a waiter is given. It lives as long as any connection.
     pub fn woken(&self, generation: u64) -> Arc<Woken> {
-        let woken = Arc::new(Woken { count: AtomicU64::new(0), generation, world: self });
+        let woken = Arc::new(Woken::new(generation, self));
         self.woken.lock().expect("no panic under it").push(Arc::clone(&woken));
         woken
     }
-}
-
-/// Notes whose call it is.
-pub fn within<R>(conn: *const sch_conn, call: impl FnOnce() -> R) -> R {
-    let before = INSIDE.replace(conn);
-    let result = call();
-    INSIDE.set(before);
-    result
-}
-
-/// Of the connection whose call this is, every call is refused. Of the pool, those that end something are.
-pub unsafe extern "C" fn wake(data: *mut c_void) {
-    // SAFETY: as `World::woken` says.
-    let (woken, world) = unsafe { (&*data.cast::<Woken>(), &*(*data.cast::<Woken>()).world) };
-    woken.count.fetch_add(1, Ordering::Relaxed);
-    let (mut has, mut deadline) = (false, 0);
-    let conn = INSIDE.get();
-    if !conn.is_null() {
-        assert_eq!(c!(sch_conn_next_deadline(conn, &mut has, &mut deadline)), SCH_ERR_BUSY);
-    }
-    world.pool(|pool, generation| {
-        // Neither the pool's lock nor that of its waiters is held.
-        assert_eq!(c!(sch_pool_next_deadline(pool, &mut has, &mut deadline)), SCH_OK);
-        assert_eq!(c!(sch_pool_counters(pool, &mut sized!(sch_pool_counts))), SCH_OK);
-        assert_eq!(c!(sch_pool_watch(pool, u32::MAX)), SCH_ERR_ARGUMENT);
-        if generation == woken.generation {
-            assert_eq!(c!(sch_pool_free(pool)), SCH_ERR_BUSY);
-        }
-    });
 }
