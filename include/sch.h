@@ -1165,7 +1165,8 @@
 #define SCH_EVENT_MAINTENANCE 1
 
 /**
- * `member` has no owner and its node moves: close it, and open one when you need it. If it has been taken since, forget this.
+ * `member` has no owner and its node moves: close it, and open one when you need it. These events are spread as handoffs are,
+ * so that what is opened at once in their stead is, too. If it has been taken since, forget this.
  */
 #define SCH_EVENT_RETIRE 2
 
@@ -3389,11 +3390,13 @@ sch_status sch_pool_next_deadline(const struct sch_pool *pool,
 
 /**
  * Where to dial a new connection, best first: inside the window of a MOVING its target, then what moves; after it the
- * configured address again. What refuses is left out, but for one that tries. Fills up to `cap` (1 at least, 4 is good)
- * places; try one after the other, and report each with `sch_pool_dial_result`.
+ * configured address again. What refuses is left out, but for one that tries: a place with `is_probe` is yours alone until you
+ * report, or the time of an attempt is over (the longer of `attempt_min` and a third of `handoff_timeout`: 5 s). Fills up to
+ * `cap` (1 at least, 4 is good) places; try one after the other, and report each with `sch_pool_dial_result`.
  *
- * Returns SCH_OK: `*count_out` places are filled; SCH_EMPTY: all refuse and are tried by another connection, ask again at
- * `*retry_ns_out`; SCH_ERR_ARGUMENT: `cap` is 0; and what every call on a pool answers.
+ * Returns SCH_OK: `*count_out` places are filled; SCH_EMPTY: all refuse, ask again at `*retry_ns_out`, on your clock: when
+ * the pause of one is over, or the time of who tries it, unless its report comes before; SCH_ERR_ARGUMENT: `cap` is 0; and
+ * what every call on a pool answers.
  */
 sch_status sch_pool_where_to_dial(const struct sch_pool *pool,
                                   uint64_t now_ns,

@@ -36,7 +36,7 @@ fn number(name: &str) -> Option<u64> {
 fn p5_many_threads_on_one_pool_and_one_cluster() {
     let (first, count, times) = match number("SCH_SEED") {
         Some(seed) => (seed, 1, 100),
-        None => (number("SCH_FIRST_SEED").unwrap_or(0), number("SCH_SEEDS").unwrap_or(150), 1),
+        None => (number("SCH_FIRST_SEED").unwrap_or(0), number("SCH_SEEDS").unwrap_or(60), 1),
     };
     for seed in first..first + count {
         for _ in 0..times {

@@ -80,7 +80,7 @@ part_thread() {
     # std comes without it, and the compiler wants to hear that we know.
     rust thread -Cunsafe-allow-abi-mismatch=sanitizer
     must_report "data race" "$out/bug-thread" race
-    cargo test --locked --target "$target" --target-dir "$out/thread" --test pool_threads --test cluster_threads
+    cargo test --locked --target "$target" --target-dir "$out/thread" --test pool_threads --test cluster_threads --test abi_threads --test threads
 }
 
 [ $# -gt 0 ] || set -- programs clients address thread

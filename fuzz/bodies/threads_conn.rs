@@ -1,6 +1,9 @@
-//! One connection with its host and its server: level 1, which takes nothing that is lent, or level 3, with commands.
+//! One connection and its host: level 1, which takes nothing that is lent, or level 3, with commands. Its sockets are in
+//! `threads_wire.rs`.
 
-use super::world::{NODES, World, within};
+use super::wake::within;
+use super::wire::{OK, Server};
+use super::world::World;
 use core::ffi::{c_char, c_void};
 use core::ptr::null;
 use core::sync::atomic::Ordering;
@@ -12,19 +15,8 @@ use sch::ffi::join::*;
 use sch::ffi::push::*;
 use sch::ffi::status::*;
 
-const HELLO: &[u8] = b"*2\r\n$5\r\nHELLO\r\n$1\r\n3\r\n";
-const GET: &[u8] = b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n";
-const OK: &[u8] = b"+OK\r\n";
 /// Above what one connection of a short program can do without an end.
-const MOST_TURNS: u32 = 10_000;
-
-/// A socket's other end.
-struct Server {
-    transport: u64,
-    node: usize,
-    /// What it says next.
-    says: Vec<u8>,
-}
+pub const MOST_TURNS: u32 = 10_000;
 
 pub struct Conn {
     pub raw: *mut sch_conn,
@@ -41,11 +33,11 @@ pub struct Conn {
     /// Notifications that it read while it was a member.
     pub read: u64,
     pub swapped: u64,
-    servers: Vec<Server>,
-    current: u64,
-    submitted: u64,
-    answered: u64,
-    lost: u64,
+    pub(super) servers: Vec<Server>,
+    pub(super) current: u64,
+    pub(super) submitted: u64,
+    pub(super) answered: u64,
+    pub(super) lost: u64,
 }
 
 // SAFETY: a connection may move between threads.
@@ -86,7 +78,7 @@ impl Conn {
         conn.connect(world, dial.transport, node);
         if !is_light {
             // The handshake is over with the first command: until then there is no swap.
-            conn.submit(world, HELLO);
+            conn.greet(world);
             conn.ask(world);
         }
         conn.settle(world);
@@ -104,22 +96,12 @@ impl Conn {
         status.get()
     }
 
-    fn must(&self, world: &World, call: impl Fn(*mut sch_conn) -> sch_status) {
+    pub(super) fn must(&self, world: &World, call: impl Fn(*mut sch_conn) -> sch_status) {
         assert_eq!(self.call(world, call), SCH_OK);
     }
 
     pub fn node(&self) -> usize {
         self.server(self.current).map_or(0, |server| server.node)
-    }
-
-    fn server(&self, transport: u64) -> Option<&Server> {
-        self.servers.iter().find(|server| server.transport == transport)
-    }
-
-    fn says(&mut self, transport: u64, what: &[u8]) {
-        if let Some(server) = self.servers.iter_mut().find(|server| server.transport == transport) {
-            server.says.extend_from_slice(what);
-        }
     }
 
     pub fn counters(&self, world: &World) -> sch_counters {
@@ -132,129 +114,6 @@ impl Conn {
         let has = core::cell::Cell::new(false);
         self.must(world, |conn| c!(sch_conn_has_mail(conn, has.as_ptr())));
         has.get()
-    }
-
-    // ---- its sockets -----------------------------------------------------------------------------------------------
-
-    fn connect(&mut self, world: &World, transport: u64, node: usize) {
-        let (peer, now) = (NODES[node], world.now());
-        let connected = |c| c!(sch_conn_connected(c, now, transport, peer.as_ptr().cast(), peer.len()));
-        let mut status = self.call(world, connected);
-        if status == SCH_OK && self.is_light {
-            status = self.call(world, |conn| c!(sch_conn_ready(conn, now, transport)));
-        }
-        // Its time was over: CLOSE comes, or came.
-        if status != SCH_ERR_UNKNOWN_TRANSPORT {
-            assert_eq!(status, SCH_OK);
-            self.servers.push(Server { transport, node, says: Vec::new() });
-        }
-    }
-
-    /// The connect of a candidate ends, well or not.
-    pub fn finish_pending(&mut self, world: &World) {
-        let Some((transport, counts)) = self.pending.take() else { return };
-        if counts {
-            world.books.open.fetch_sub(1, Ordering::Relaxed);
-        }
-        let now = world.now();
-        if self.refuses {
-            self.call(world, |conn| c!(sch_conn_connect_failed(conn, now, transport)));
-        } else {
-            self.connect(world, transport, world.place_of(transport));
-        }
-        self.obey(world);
-    }
-
-    fn attempt_is_over(&mut self, world: &World, transport: u64) {
-        if let Some((_, counts)) = self.pending.take_if(|(pending, _)| *pending == transport)
-            && counts
-        {
-            world.books.open.fetch_sub(1, Ordering::Relaxed);
-        }
-    }
-
-    /// The server's side: an answer for each command in these bytes.
-    fn serve(&mut self, transport: u64, bytes: &[u8]) {
-        for command in bytes.split(|b| *b == b'*').skip(1) {
-            let is_hello = command.windows(5).any(|word| word == b"HELLO");
-            self.says(transport, if is_hello { b"%1\r\n+proto\r\n:3\r\n" } else { OK });
-        }
-    }
-
-    fn submit(&mut self, world: &World, data: &[u8]) {
-        let out = core::cell::RefCell::new(sized!(sch_submitted));
-        let (now, at, len) = (world.now(), data.as_ptr(), data.len());
-        let status = self.call(world, |conn| c!(sch_conn_submit(conn, now, at, len, &mut *out.borrow_mut())));
-        let out = out.into_inner();
-        assert!(status == SCH_OK && out.write_now + out.held == len, "{status}");
-        if out.write_now > 0 {
-            self.serve(out.transport, &data[..out.write_now]);
-        }
-    }
-
-    pub fn ask(&mut self, world: &World) {
-        if !self.is_light {
-            self.submitted += 1;
-            self.submit(world, GET);
-        }
-    }
-
-    /// Writes what libsch wants written.
-    fn write(&mut self, world: &World, transport: u64) {
-        let (data, len) = (core::cell::Cell::new(null()), core::cell::Cell::new(0_usize));
-        self.must(world, |conn| c!(sch_conn_region(conn, transport, data.as_ptr(), len.as_ptr())));
-        let len = len.get();
-        if len == 0 {
-            return;
-        }
-        // SAFETY: lent until the next call that changes something: only this thread makes such.
-        let region = unsafe { core::slice::from_raw_parts(data.get(), len) }.to_vec();
-        let now = world.now();
-        if self.call(world, |conn| c!(sch_conn_wrote(conn, now, transport, len))) == SCH_OK {
-            self.serve(transport, &region);
-        }
-    }
-
-    /// Hands over what the servers have said. The parser counts replies.
-    pub fn deliver(&mut self, world: &World) {
-        for index in (0..self.servers.len()).rev() {
-            let Some(server) = self.servers.get_mut(index) else { continue };
-            let (transport, says) = (server.transport, core::mem::take(&mut server.says));
-            self.receive(world, transport, says);
-        }
-    }
-
-    fn receive(&mut self, world: &World, transport: u64, says: Vec<u8>) {
-        let mut rest = says.into_boxed_slice();
-        for turn in 0.. {
-            assert!(turn < MOST_TURNS, "nothing is taken");
-            if rest.is_empty() || self.server(transport).is_none() {
-                return;
-            }
-            let now = world.now();
-            let call = core::cell::RefCell::new((
-                [const { sch_span { data: null(), len: 0 } }; 4],
-                0_usize,
-                0_usize,
-            ));
-            let status = self.call(world, |conn| {
-                let (spans, consumed, count) = &mut *call.borrow_mut();
-                let (at, len) = (rest.as_ptr(), rest.len());
-                c!(sch_conn_receive(conn, now, transport, at, len, spans.as_mut_ptr(), 4, consumed, count))
-            });
-            if status == SCH_ERR_UNKNOWN_TRANSPORT {
-                return;
-            }
-            assert_eq!(status, SCH_OK);
-            let (spans, consumed, count) = call.into_inner();
-            for span in &spans[..count] {
-                // SAFETY: lent until the next call that changes something.
-                let bytes = unsafe { core::slice::from_raw_parts(span.data, span.len) };
-                self.answered += bytes.windows(OK.len()).filter(|word| *word == OK).count() as u64;
-            }
-            rest = rest[consumed..].into();
-            self.obey(world);
-        }
     }
 
     // ---- what a host does ------------------------------------------------------------------------------------------

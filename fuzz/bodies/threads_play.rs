@@ -2,7 +2,8 @@
 
 use super::cluster;
 use super::conn::Conn;
-use super::world::{FIRST_NODES, MOST_THREADS, Mode, SLOTS, World, wake};
+use super::wake::wake;
+use super::world::{FIRST_NODES, MOST_THREADS, Mode, SLOTS, World};
 use crate::draw::Draw;
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering;

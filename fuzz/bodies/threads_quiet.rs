@@ -3,13 +3,15 @@
 use super::cluster;
 use super::conn::Conn;
 use super::play::{Done, Told, next_event, told};
-use super::world::{Mode, NODES, World, wake};
+use super::wake::{Woken, wake};
+use super::world::{Mode, NODES, World};
 use core::sync::atomic::Ordering;
 use sch::ffi::counts::*;
 use sch::ffi::event::*;
 use sch::ffi::pool::*;
 use sch::ffi::status::*;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -111,18 +113,8 @@ fn everybody_follows(world: &World, conns: &mut [Conn]) {
     }
     for node in 0..NODES.len() {
         let there: Vec<usize> = (0..conns.len()).filter(|at| conns[*at].node() == node).collect();
-        let Some((reader, others)) = there.split_first() else { continue };
-        let before: Vec<u64> =
-            others.iter().map(|at| conns[*at].counters(world).notifications_told).collect();
-        let count = |at: usize| woken[at].count.load(Ordering::Relaxed);
-        let wakes: Vec<u64> = others.iter().map(|at| count(*at)).collect();
-        let push = format!(">4\r\n+MIGRATING\r\n:{}\r\n:600\r\n$3\r\n[9]\r\n", world.seq() + (1 << 40));
-        conns[*reader].read(world, push.as_bytes());
-        for (n, at) in others.iter().enumerate() {
-            assert!(count(*at) > wakes[n] && conns[*at].has_mail(world), "woken, and has mail");
-            conns[*at].tick(world);
-            assert_eq!(conns[*at].counters(world).notifications_told, before[n] + 1);
-        }
+        hear_of_each_other(world, conns, &there, &woken);
+        hear_of_each_other(world, conns, &there, &woken);
     }
     let swapped: Vec<u64> = conns.iter().map(|conn| conn.swapped).collect();
     let seq = world.seq() + (1 << 40);
@@ -140,6 +132,25 @@ fn everybody_follows(world: &World, conns: &mut [Conn]) {
     for (conn, before) in conns.iter().zip(swapped) {
         assert!(conn.swapped > before, "connection {} did not follow", conn.user);
     }
+}
+
+/// What one reads wakes all others at its node, and is told to each once, also when two read it.
+fn hear_of_each_other(world: &World, conns: &mut [Conn], there: &[usize], woken: &[Arc<Woken>]) {
+    let Some((reader, others)) = there.split_first() else { return };
+    let heard = |conns: &[Conn]| -> Vec<u64> {
+        others.iter().map(|at| conns[*at].counters(world).notifications_told).collect()
+    };
+    let wakes = || others.iter().map(|at| woken[*at].count.load(Ordering::Relaxed));
+    let (before, woken_before) = (heard(conns), wakes().collect::<Vec<_>>());
+    let push = format!(">4\r\n+MIGRATING\r\n:{}\r\n:600\r\n$3\r\n[9]\r\n", world.seq() + (1 << 40));
+    conns[*reader].read(world, push.as_bytes());
+    assert!(wakes().zip(woken_before).all(|(now, before)| now > before), "all are woken");
+    assert!(others.iter().all(|at| conns[*at].has_mail(world)), "all have mail");
+    if let Some(at) = others.first() {
+        conns[*at].read(world, push.as_bytes());
+    }
+    others.iter().for_each(|at| conns[*at].tick(world));
+    assert_eq!(heard(conns), before.iter().map(|told| told + 1).collect::<Vec<_>>());
 }
 
 /// Each event came once, those of one member in order to whoever polled, and what was dropped was said.

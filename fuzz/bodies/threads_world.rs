@@ -4,11 +4,11 @@
 //! alone. Counters are relaxed; who uses a handle of all says so in a word of its own, which only who wants to free reads.
 
 use super::conn::Conn;
+use super::wake::{Woken, within};
 use super::{PATIENCE, Place};
 use crate::draw::Draw;
-use core::ffi::c_void;
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use sch::ffi::cluster::*;
 use sch::ffi::config::*;
 use sch::ffi::conn::*;
@@ -16,13 +16,18 @@ use sch::ffi::pool::*;
 use sch::ffi::status::*;
 use sch::ffi::version::*;
 use std::cell::Cell;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Mutex};
+use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 pub const MOST_THREADS: usize = 4;
 /// Connections of one thread.
 pub const SLOTS: usize = 3;
 pub const START: u64 = 1_000_000_000;
+/// Between two calls.
+const STEP: u64 = 100_000;
+/// In a calm run, of some hundred calls.
+const CALM_STEP: u64 = 3_000_000;
 /// What a calm run takes: the start of a wave is over, no grant lapses.
 const CALM: u64 = 900_000_000;
 /// And a wild one, nearly: marks live for ten minutes.
@@ -32,8 +37,6 @@ pub const NODES: [&str; 4] = ["10.0.0.1:6379", "10.0.0.2:6379", "10.0.0.3:6379",
 pub const FIRST_NODES: usize = 2;
 
 thread_local! {
-    /// The connection whose call this thread is in.
-    static INSIDE: Cell<*const sch_conn> = const { Cell::new(core::ptr::null()) };
     /// Which thread this is.
     static ME: Cell<usize> = const { Cell::new(MOST_THREADS) };
 }
@@ -97,31 +100,14 @@ pub struct World {
     over: AtomicBool,
     guests: [Guest; MOST_THREADS + 1],
     woken: Mutex<Vec<Arc<Woken>>>,
-    ended: Mutex<usize>,
-    one_more: Condvar,
+    /// Threads that have ended; the one that waits for it. No `Condvar`: what std orders in code of its own is not seen.
+    ended: AtomicUsize,
+    watcher: Thread,
     failed: AtomicBool,
 }
 
 // SAFETY: pointers are to handles that may be shared as they are here, or owned by one thread at a time.
 unsafe impl Sync for World {}
-
-/// What a wake-up callback gets.
-pub struct Woken {
-    pub count: AtomicU64,
-    generation: u64,
-    world: *const World,
-}
-
-// SAFETY: the world outlives it, and is shared by all threads.
-unsafe impl Send for Woken {}
-// SAFETY: likewise.
-unsafe impl Sync for Woken {}
-
-impl Woken {
-    pub fn data(&self) -> *mut c_void {
-        (&raw const *self).cast_mut().cast()
-    }
-}
 
 /// Inside a call on a handle of all.
 struct Inside<'a>(&'a Guest);
@@ -140,8 +126,8 @@ impl Drop for Ended<'_> {
         if std::thread::panicking() {
             self.0.failed.store(true, Ordering::Relaxed);
         }
-        *self.0.ended.lock().expect("no panic under it") += 1;
-        self.0.one_more.notify_all();
+        self.0.ended.fetch_add(1, Ordering::Release);
+        self.0.watcher.unpark();
     }
 }
 
@@ -184,8 +170,8 @@ impl World {
             over: AtomicBool::new(false),
             guests: Default::default(),
             woken: Mutex::new(Vec::new()),
-            ended: Mutex::new(0),
-            one_more: Condvar::new(),
+            ended: AtomicUsize::new(0),
+            watcher: std::thread::current(),
             failed: AtomicBool::new(false),
         };
         let world = Box::new(world);
@@ -313,10 +299,13 @@ impl World {
         Ended(self)
     }
 
-    pub fn have_ended(&self, bound: Duration) -> bool {
-        let ended = self.ended.lock().expect("no panic under it");
-        let ended = self.one_more.wait_timeout_while(ended, bound, |ended| *ended < self.plan.threads);
-        *ended.expect("no panic under it").0 == self.plan.threads
+    /// Whether all have; waits a while for the next one that does.
+    pub fn have_ended(&self, a_while: Duration) -> bool {
+        let have = || self.ended.load(Ordering::Acquire) == self.plan.threads;
+        if !have() {
+            std::thread::park_timeout(a_while);
+        }
+        have()
     }
 
     /// Waits for what another thread does.
@@ -337,8 +326,9 @@ impl World {
 
     /// Threads read the clock one after the other and say what they read in any order.
     pub fn now(&self) -> u64 {
-        let now = self.clock.fetch_add(100_000, Ordering::Relaxed);
-        if self.is_calm() { now.min(START + CALM) } else { now }
+        let is_calm = self.is_calm();
+        let now = self.clock.fetch_add(if is_calm { CALM_STEP } else { STEP }, Ordering::Relaxed);
+        if is_calm { now.min(START + CALM) } else { now }
     }
 
     pub fn is_calm(&self) -> bool {
@@ -376,34 +366,8 @@ impl World {
 
     /// What a waiter is given. It lives as long as any connection.
     pub fn woken(&self, generation: u64) -> Arc<Woken> {
-        let woken = Arc::new(Woken { count: AtomicU64::new(0), generation, world: self });
+        let woken = Arc::new(Woken::new(generation, self));
         self.woken.lock().expect("no panic under it").push(Arc::clone(&woken));
         woken
     }
-}
-
-/// Notes whose call it is.
-pub fn within<R>(conn: *const sch_conn, call: impl FnOnce() -> R) -> R {
-    let before = INSIDE.replace(conn);
-    let result = call();
-    INSIDE.set(before);
-    result
-}
-
-/// Of the connection whose call this is, every call is refused. Of the pool, those that end something are.
-pub unsafe extern "C" fn wake(data: *mut c_void) {
-    // SAFETY: as `World::woken` says.
-    let (woken, world) = unsafe { (&*data.cast::<Woken>(), &*(*data.cast::<Woken>()).world) };
-    woken.count.fetch_add(1, Ordering::Relaxed);
-    let (mut has, mut deadline) = (false, 0);
-    let conn = INSIDE.get();
-    if !conn.is_null() {
-        assert_eq!(c!(sch_conn_next_deadline(conn, &mut has, &mut deadline)), SCH_ERR_BUSY);
-    }
-    world.pool(|pool, generation| {
-        assert_eq!(c!(sch_pool_next_deadline(pool, &mut has, &mut deadline)), SCH_OK);
-        if generation == woken.generation {
-            assert_eq!(c!(sch_pool_free(pool)), SCH_ERR_BUSY);
-        }
-    });
 }

@@ -80,6 +80,11 @@ pub struct PoolConfig {
 }
 
 impl PoolConfig {
+    /// What an attempt of a MOVING of this time has at most (H3).
+    pub(super) fn attempt_time(&self, time: Duration) -> Duration {
+        self.attempt_min.max(time / 3)
+    }
+
     /// Checks what cannot work, with a text that says so. What it has of a [`Config`] is checked there.
     pub fn validate(&self) -> Result<()> {
         let l = &self.limits;

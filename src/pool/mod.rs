@@ -292,7 +292,8 @@ impl State {
                 Gate::Free => false,
                 // Behind one that works, the probe might never be made: it is left to who needs it.
                 Gate::Probe if advice.targets.is_empty() => {
-                    self.endpoints.begin_probe(now, &endpoint);
+                    let lease = self.config.attempt_time(self.config.handoff_timeout);
+                    self.endpoints.begin_probe(now, &endpoint, lease);
                     true
                 }
                 Gate::Probe => continue,
