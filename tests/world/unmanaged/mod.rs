@@ -3,7 +3,9 @@
 
 mod actions;
 mod commands;
+mod replies;
 mod rules;
+mod servers;
 mod wire;
 
 use super::announce::Announcer;
