@@ -41,7 +41,7 @@ impl Entry {
         (self.0 & MAX_LEN) as usize
     }
     pub(super) fn with_len(self, len: usize) -> Self {
-        Self((self.0 & !MAX_LEN) | (len as u32).min(MAX_LEN))
+        Self((self.0 & !MAX_LEN) | u32::try_from(len).unwrap_or(MAX_LEN).min(MAX_LEN))
     }
     pub(super) fn is_len_known(self) -> bool {
         self.0 & MAX_LEN != MAX_LEN
@@ -391,5 +391,7 @@ mod tests {
     fn s1_a_length_beyond_the_record_is_not_known() {
         assert!(!Entry::new(u64::MAX, Class::Write).is_len_known());
         assert!(Entry::new(1 << 20, Class::Write).is_len_known());
+        assert!(!Entry::new(0, Class::Write).with_len(usize::MAX - 1).is_len_known());
+        assert!(!Entry::new(0, Class::Write).with_len(1 << 32).is_len_known());
     }
 }

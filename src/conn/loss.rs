@@ -128,7 +128,7 @@ impl Connection {
             left -= entry.len();
             if !owed.entry.is_own() {
                 kept.push((left, entry.len()));
-                tail.commands.push_front(HeldCommand { number: owed.number, entry: owed.entry, special });
+                tail.commands.push_front(HeldCommand::new(owed.number, owed.entry, special));
             }
         }
         if left > 0
@@ -188,10 +188,10 @@ impl Connection {
     /// that command would be answered, and the answer taken for the next one's.
     fn skip_again(&mut self, tail: &mut Unwritten) {
         let Some(first) = tail.commands.front_mut() else { return };
-        let bytes = &tail.bytes[..first.entry.len()];
+        let bytes = &tail.bytes[..first.len()];
         let silent = matches!(first.special, Some(Special::Silent)) && !bytes.is_empty();
         if silent && !outbound::is_reply_command(bytes, self.config.limits.command) {
-            first.entry = first.entry.with_len(SKIP.len() + bytes.len());
+            first.set_len(SKIP.len() + bytes.len());
             tail.bytes.splice(..0, SKIP.iter().copied());
         }
     }
@@ -203,14 +203,14 @@ impl Connection {
         let mut rebuilt = Vec::with_capacity(tail.bytes.len());
         let (mut at, mut within) = (0, open);
         for command in &mut tail.commands {
-            let bytes = &tail.bytes[at..at + command.entry.len()];
+            let bytes = &tail.bytes[at..at + command.len()];
             at += bytes.len();
             let ends =
                 matches!(command.special, Some(Special::Watched(Watched::Exec { .. } | Watched::Discard)));
             if within && command.entry.is_queued() {
                 within = !ends;
                 command.special = Some(Special::Refused);
-                command.entry = command.entry.with_len(0);
+                command.set_len(0);
                 continue;
             }
             within = false;
@@ -218,7 +218,7 @@ impl Connection {
                 && watch < first
             {
                 command.special = Some(Special::FailedExec);
-                command.entry = command.entry.with_len(DISCARD.len());
+                command.set_len(DISCARD.len());
                 rebuilt.extend_from_slice(DISCARD);
                 continue;
             }
@@ -247,8 +247,9 @@ impl Connection {
             self.lose_half_submitted();
         }
         let (mut first, mut count, mut data) = (0, 0, Vec::new());
-        for HeldCommand { number, entry, special } in hold.commands {
-            let bytes = hold.bytes.split_to(entry.len());
+        for command in hold.commands {
+            let bytes = hold.bytes.split_to(command.len());
+            let HeldCommand { number, special, .. } = command;
             let not_executed = matches!(special, Some(Special::Refused | Special::FailedExec));
             // For a command without a reply nobody waits, withdrawn ones have ended.
             let comes_back = !not_executed && !matches!(special, Some(Special::Silent));
@@ -319,4 +320,23 @@ fn open_transaction(
         }
     }
     Some(from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The record of a command keeps lengths below 128 MiB; its bytes may be more (S1).
+    #[test]
+    fn l1_a_command_longer_than_its_record_tells_comes_back_whole() {
+        let commands: [&[u8]; 2] = [b"SET k v\r\n", b"GET k\r\n"];
+        let mut c = Connection::new(Config { host: "a".into(), ..Config::default() }).expect("settings");
+        for (number, bytes) in (1..).zip(commands) {
+            let beyond = Entry::new(u64::MAX, Class::Write);
+            c.hold.make().add(HeldCommand::new(number, beyond, None), bytes);
+        }
+        assert_eq!(c.salvage(), commands.concat());
+        c.hand_back();
+        assert_eq!(c.poll_action(), Some(Action::HandBack { first: 1, count: 2, data: commands.concat() }));
+    }
 }

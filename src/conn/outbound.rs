@@ -406,7 +406,7 @@ impl Connection {
     }
 
     fn keep(&mut self, number: CommandNumber, entry: Entry, special: Option<Special>, chunk: &[u8]) {
-        self.hold.make().add(HeldCommand { number, entry, special }, chunk);
+        self.hold.make().add(HeldCommand::new(number, entry, special), chunk);
         if self.is_holding() {
             self.counters.make().commands_held += 1;
             if let Some(handoff) = &mut self.handoff {
@@ -424,7 +424,7 @@ impl Connection {
             return;
         }
         // Those without bytes (refused, withdrawn) are no part of the region.
-        let mut written = hold.commands.iter().filter(|c| c.entry.len() > 0);
+        let mut written = hold.commands.iter().filter(|c| c.len() > 0);
         let first = written.next().map_or(self.out.next_number, |c| c.number);
         let count = if first == self.out.next_number { 0 } else { 1 + written.count() as u64 };
         for command in hold.commands.drain(..) {
