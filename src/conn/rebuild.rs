@@ -252,6 +252,10 @@ impl Connection {
 
     /// Messages are no more compared, because `gone` is.
     pub(super) fn end_overlap(&mut self, gone: overlap::Side) {
+        // The two are the retired and the current transport: a candidate that goes is neither (F2).
+        if gone == overlap::Side::New && self.retired.is_some() {
+            return;
+        }
         if let Some(overlap) = self.overlap.get_mut() {
             let doubtful = overlap.end(gone);
             if doubtful > 0 {

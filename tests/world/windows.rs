@@ -128,9 +128,10 @@ impl Windows {
         let marked =
             self.moves.iter().rev().find(same).is_some_and(|(m, until)| m.node == node || now < *until);
         let known = match (&self.latest, seq) {
-            (None, _) => marked,
+            _ if marked => true,
+            (None, _) => false,
             // H8: the same or an older one is ignored.
-            (Some((Some(latest), at)), Some(seq)) if seq == *latest => marked || to.is_none() || to == at,
+            (Some((Some(latest), at)), Some(seq)) if seq == *latest => to.is_none() || to == at,
             (Some((Some(latest), _)), Some(seq)) => seq < *latest,
             (Some((_, at)), _) => to == at,
         };

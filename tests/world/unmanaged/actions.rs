@@ -16,6 +16,7 @@ impl Host {
             self.levels.check(&action);
             self.act(action);
         }
+        self.tx_just_ended = false;
         if !self.closed {
             let c = self.conn.counters();
             self.windows.handoffs_run(self.now, c.handoffs_started - self.ledger.handoffs_finished);

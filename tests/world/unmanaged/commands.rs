@@ -191,6 +191,7 @@ impl Host {
             return;
         }
         self.fences[fence as usize - 1] = open;
+        self.tx_just_ended |= self.parsing && fence == HostFence::Transaction && !open;
         self.conn.handle_fence(self.at(), fence, open).expect("fence");
         self.actions();
     }

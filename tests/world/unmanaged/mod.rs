@@ -94,6 +94,8 @@ pub struct Host {
     lapse: Option<Lapse>,
     /// The parser has replies that are not taken yet: actions wait.
     parsing: bool,
+    /// A transaction has ended with a reply that was read before the actions were drained.
+    tx_just_ended: bool,
     /// Of MOVING that came since the last look: whether they are new.
     moves: Vec<Option<u64>>,
     /// One came too late to take the place of the handoff that runs (H8).
@@ -160,6 +162,7 @@ impl Host {
             broken: false,
             lapse: None,
             parsing: false,
+            tx_just_ended: false,
             moves: Vec::new(),
             move_waits: false,
             slots_moved: BTreeSet::new(),

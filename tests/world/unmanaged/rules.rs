@@ -142,7 +142,7 @@ impl Host {
     /// H5: only a transaction that is open breaks.
     pub(super) fn check_broken(&self) {
         let open = self.fences[HostFence::Transaction as usize - 1];
-        assert!(open, "H5: TRANSACTION_BROKEN, and none is open");
+        assert!(open || self.tx_just_ended, "H5: TRANSACTION_BROKEN, and none is open");
     }
 
     /// H5: it is told before the driver goes on.
