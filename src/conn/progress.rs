@@ -105,7 +105,9 @@ impl Connection {
     /// What kept the forced swap back (a blocking command, a handshake) may have ended.
     fn force_again(&mut self, now: Timestamp) {
         let waits = matches!(self.phase, Phase::Ready | Phase::Draining) && self.current.is_some();
-        let due = waits && self.handoff.as_ref().is_some_and(|h| h.stuck_force.is_some());
+        // HOLD has just been asked: what the host has counted up to then is in its answer.
+        let asked = self.phase == Phase::Draining && !self.held;
+        let due = waits && !asked && self.handoff.as_ref().is_some_and(|h| h.stuck_force.is_some());
         if due && !self.is_unforceable() && !self.is_put_off() {
             self.force_swap(now);
             self.ask_swap(now);
@@ -119,9 +121,9 @@ impl Connection {
             || self.out.skips_next()
     }
 
-    /// A blocking command is owed its reply: one that has been answered holds nothing back.
+    /// A blocking command is owed its reply, or the host says so: one that has been answered holds nothing back.
     pub(super) fn is_blocked(&self) -> bool {
-        self.current.as_ref().is_some_and(|t| t.owed.is_blocked())
+        self.current.as_ref().is_some_and(|t| self.host_fences[1] || t.owed.is_blocked())
     }
 
     fn is_due(&self, now: Timestamp) -> bool {

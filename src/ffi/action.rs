@@ -21,7 +21,8 @@ pub const SCH_ACTION_WRITE: i32 = 3;
 pub const SCH_ACTION_OPEN: i32 = 4;
 /// Levels 1 and 2: stop writing to `transport` at a command boundary. Answer: `sch_conn_held`.
 pub const SCH_ACTION_HOLD: i32 = 5;
-/// Use `transport` instead of `old_transport` (0: that one has died). `flush_tracking`: client-side caches are void.
+/// Use `transport` instead of `old_transport` (0: that one has died). `flush_tracking`: client-side caches are void
+/// (level 3; at levels 1 and 2 you know whether you have any).
 /// Answer: `sch_conn_swapped` or `sch_conn_swap_refused`. Where the old one has died or is given up at deadline +
 /// drain_grace, it comes without a HOLD.
 pub const SCH_ACTION_SWAP: i32 = 6;
@@ -41,7 +42,8 @@ pub const SCH_ACTION_HAND_BACK: i32 = 11;
 pub const SCH_ACTION_RESUME: i32 = 12;
 /// Forget the reply that your parser has read in part. Needs no answer.
 pub const SCH_ACTION_RESET_PARSER: i32 = 13;
-/// The open transaction, or WATCH, did not survive. Needs no answer.
+/// Levels 1 and 2: the transaction, or WATCH, that you stated as open did not survive its transport; its fence is closed. Needs no
+/// answer.
 pub const SCH_ACTION_TRANSACTION_BROKEN: i32 = 14;
 /// Levels 1 and 2: write `data` to `transport`. Level 1 gives each of `replies` replies to `sch_conn_optin_reply`.
 pub const SCH_ACTION_SEND_OPTIN: i32 = 15;

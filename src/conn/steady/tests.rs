@@ -79,7 +79,11 @@ impl Random {
 fn config(random: &mut Random) -> Config {
     let level_in = if random.chance(5) { LevelIn::Notified } else { LevelIn::Tapped };
     let managed = level_in == LevelIn::Tapped && random.chance(70);
-    let level_out = if managed { LevelOut::Managed } else { LevelOut::Tapped };
+    let level_out = match level_in {
+        LevelIn::Notified => LevelOut::Notified,
+        LevelIn::Tapped if managed => LevelOut::Managed,
+        LevelIn::Tapped => LevelOut::Tapped,
+    };
     let by_libsch = level_out == LevelOut::Managed && random.chance(50);
     let mut config = Config {
         host: "a".into(),

@@ -1,41 +1,86 @@
-//! One whole small reply and nothing else: what a client that waits for each reply reads nearly every time.
+//! One whole small reply and nothing else: what a client that waits for each reply reads nearly every time. It needs no
+//! guesses, which are only good for what follows.
 
-use super::Framer;
+use super::bits::{WINDOW, line_ends};
+use super::lines::{first_word, short_window, small_header};
+use super::{Framer, Scan, Stop};
 
-/// Longer lines are for the other readers, which look at more than a byte at a time.
+/// Longer lines are for the other readers.
 const LINE: usize = 32;
-/// Digits of a length that are read here.
-const DIGITS: usize = 8;
 
 impl Framer {
     /// At a boundary: `data` is one line or bulk from its type to its end, within the limits. `false` decides nothing.
     #[inline(always)] // in one place: the steady path
     pub fn is_whole(&self, data: &[u8]) -> bool {
-        let [kind, middle @ .., b'\r', b'\n'] = data else { return false };
-        match kind {
-            b'+' | b':' | b'-' | b'_' | b'#' | b',' | b'(' => {
-                middle.len() <= LINE.min(self.limits.max_line_len as usize)
-                    && middle.iter().all(|byte| *byte != b'\r')
+        self.first_size(data).map_or_else(|| self.is_longer_line(data), |size| size == data.len())
+    }
+
+    /// A whole line that does not end in its window.
+    #[inline(never)]
+    fn is_longer_line(&self, data: &[u8]) -> bool {
+        let [b'+' | b'-' | b':' | b',' | b'_' | b'#' | b'(', line @ .., b'\r', b'\n'] = data else {
+            return false;
+        };
+        line.len() <= LINE.min(self.limits.max_line_len as usize) && !line.contains(&b'\r')
+    }
+
+    /// The scan of input that is one line or bulk and nothing else. `None`: nothing has changed.
+    #[inline(always)]
+    pub(super) fn scan_whole(&mut self, data: &[u8], max_frames: u64) -> Option<Scan> {
+        if !self.at_boundary() || max_frames == 0 {
+            return None;
+        }
+        let size = self.first_size(data)?;
+        self.note_whole(data, size);
+        if size != data.len() {
+            return None;
+        }
+        #[cfg(test)]
+        self.audit.advance(size);
+        Some(Scan {
+            consumed: size,
+            frames: 1,
+            stop: if max_frames == 1 { Stop::Limit } else { Stop::NeedMore },
+        })
+    }
+
+    /// The size of the short line or the bulk that `data` begins with, if it is whole and within the limits. `None` decides nothing.
+    #[inline(always)]
+    fn first_size(&self, data: &[u8]) -> Option<usize> {
+        // By value: what is written to memory in two halves is not read as a whole for a dozen cycles.
+        let window = match data.first_chunk::<WINDOW>() {
+            Some(window) => *window,
+            None if data.is_empty() => return None,
+            None => short_window(data),
+        };
+        match window[0] {
+            b'+' | b'-' | b':' | b',' | b'_' | b'#' | b'(' => {
+                let (returns, feeds) = line_ends(&window);
+                let end = returns & returns.wrapping_neg();
+                let size = end.trailing_zeros() as usize + 2;
+                let ends = end << 1 & feeds != 0 && size - 3 <= self.limits.max_line_len as usize;
+                ends.then_some(size)
             }
-            b'$' => self.is_whole_bulk(middle),
-            _ => false,
+            b'$' => {
+                let (len, header) = small_header(first_word(&window))?;
+                let body_end = header + len as usize;
+                let ends = data.get(body_end..)?.starts_with(b"\r\n") && len <= self.limits.max_bulk_len;
+                ends.then_some(body_end + 2)
+            }
+            _ => None,
         }
     }
 
-    /// `middle` is what lies between `$` and the last `\r\n`.
-    fn is_whole_bulk(&self, middle: &[u8]) -> bool {
-        let mut len = 0;
-        for (digits, byte) in middle.iter().enumerate().take(DIGITS + 1) {
-            let digit = byte.wrapping_sub(b'0');
-            if digit > 9 {
-                return digits > 0
-                    && *byte == b'\r'
-                    && middle.get(digits + 1) == Some(&b'\n')
-                    && middle.len() == digits + 2 + len
-                    && len as u64 <= self.limits.max_bulk_len;
+    /// Tests count here what was looked at of a whole line or bulk.
+    #[inline(always)]
+    fn note_whole(&mut self, _data: &[u8], _size: usize) {
+        #[cfg(test)]
+        {
+            let line = _data.iter().position(|&byte| byte == b'\r').map_or(_size, |at| at + 2);
+            self.audit.note(0, line);
+            if line < _size {
+                self.audit.note(_size - 2, _size);
             }
-            len = len * 10 + usize::from(digit);
         }
-        false
     }
 }
