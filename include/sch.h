@@ -570,7 +570,8 @@
 #define SCH_LIMIT_MAX_REPLY_BYTES 11
 
 /**
- * Held bytes. 16 MiB, one second of 128 Mbit/s.
+ * Held bytes. 16 MiB, one second of 128 Mbit/s. Of a command whose first part is held the rest is taken too; that part counts for
+ * all that its argument announces.
  */
 #define SCH_LIMIT_MAX_HELD_BYTES 12
 
@@ -834,7 +835,8 @@
 #define SCH_ACTION_HANDOFF_FINISHED 18
 
 /**
- * SCH, or only its handoff, is off. `reason`: SCH_OFF_*; `fatal`: do not use the connection. Needs no answer.
+ * SCH, or only its handoff, is off. `reason`: SCH_OFF_*; `fatal`: do not use the connection. Another one may come for another
+ * reason, as when the handoff went first. Needs no answer.
  */
 #define SCH_ACTION_SCH_OFF 19
 
@@ -999,7 +1001,8 @@
 #define SCH_OFF_NO_PERMISSION 4
 
 /**
- * What is received is not RESP3: bytes pass through untouched from here on.
+ * What is received is not RESP3: bytes pass through untouched from here on. LOST of this transport names up to max_in_flight of the
+ * last commands, answered or not.
  */
 #define SCH_OFF_BROKEN 5
 
@@ -1009,7 +1012,8 @@
 #define SCH_OFF_OPTED_OUT 6
 
 /**
- * Replies can no longer be counted: no handoff, relaxing goes on.
+ * Replies can no longer be counted: no handoff, relaxing goes on. LOST of this transport may name commands that were answered, and
+ * leave out older ones than the last max_in_flight.
  */
 #define SCH_OFF_UNCOUNTED 7
 

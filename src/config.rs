@@ -73,7 +73,8 @@ pub struct Limits {
     pub max_attribute_bytes: usize,
     /// Of a reply that libsch must read, so much is kept: 4 KiB, HELLO answers with 200 bytes.
     pub max_reply_bytes: usize,
-    /// Held bytes: 16 MiB, one second of 128 Mbit/s.
+    /// Held bytes: 16 MiB, one second of 128 Mbit/s. Of a command whose first part is held the rest is taken too; that part
+    /// counts for all that its argument announces.
     pub max_held_bytes: usize,
     /// Held commands: 100,000.
     pub max_held_commands: u64,

@@ -39,6 +39,8 @@ pub(super) struct Outbound {
     pub(super) reader: CommandReader,
     facts: Facts,
     pub(super) next_number: CommandNumber,
+    /// So many bytes the command has for which there was no room.
+    pub(super) wants: usize,
     /// The number of the command that is half submitted.
     pub(super) open: Option<CommandNumber>,
     /// Its first bytes were written to a transport that is lost: the rest is dropped.
@@ -69,6 +71,7 @@ impl Outbound {
             reader,
             facts: Facts::UNKNOWN,
             next_number: 1,
+            wants: 0,
             open: None,
             discarding: false,
             half_lost: false,
@@ -252,8 +255,11 @@ impl Connection {
                 continue;
             }
             let chunk = &data[at..at + read.consumed];
-            if fresh && !direct && !chunk.is_empty() && !self.has_room_for(chunk.len()) {
+            // Of one that comes in parts the rest is always taken: so its first part counts for as much as it announces.
+            let wants = usize::try_from(self.out.reader.announced()).unwrap_or(usize::MAX).max(chunk.len());
+            if fresh && !direct && !chunk.is_empty() && !self.has_room_for(wants) {
                 self.out.reader.reset();
+                self.out.wants = wants;
                 self.want_resume = true;
                 break;
             }
@@ -352,10 +358,10 @@ impl Connection {
         room
     }
 
-    fn has_room_for(&self, bytes: usize) -> bool {
+    pub(super) fn has_room_for(&self, bytes: usize) -> bool {
         // One command may be larger, where it would not wait for a handoff but for its turn: else it would never come.
         let alone = self.held_bytes() == 0 && !self.is_holding();
-        alone || self.held_bytes() + bytes <= self.config.limits.max_held_bytes
+        alone || self.held_bytes().saturating_add(bytes) <= self.config.limits.max_held_bytes
     }
 
     /// One whole command. `chunk` is what of it came in this call.

@@ -461,8 +461,9 @@ impl Connection {
             (t.owed.len() <= limits.max_in_flight / 2 || !t.inbound.counts())
                 && t.region.len() <= limits.max_held_bytes / 2
         });
-        if room {
+        if room && self.has_room_for(self.out.wants) {
             self.want_resume = false;
+            self.out.wants = 0;
             self.emit(Action::Resume);
         }
     }

@@ -54,7 +54,8 @@ pub const SCH_ACTION_OVERDUE: i32 = 17;
 /// A handoff is over. `outcome`: SCH_OUTCOME_*; `seq`, `duration_ns`, `pause_ns`, `attempt` (how many), `held`, `lost`.
 /// Needs no answer.
 pub const SCH_ACTION_HANDOFF_FINISHED: i32 = 18;
-/// SCH, or only its handoff, is off. `reason`: SCH_OFF_*; `fatal`: do not use the connection. Needs no answer.
+/// SCH, or only its handoff, is off. `reason`: SCH_OFF_*; `fatal`: do not use the connection. Another one may come for another
+/// reason, as when the handoff went first. Needs no answer.
 pub const SCH_ACTION_SCH_OFF: i32 = 19;
 /// Slots have moved: `count` moves, each from `sch_conn_slot_move`; `seq`. Needs no answer.
 pub const SCH_ACTION_SLOTS_MOVED: i32 = 20;
@@ -127,11 +128,13 @@ pub const SCH_OFF_RESP2: i32 = 2;
 pub const SCH_OFF_REFUSED: i32 = 3;
 /// The server does not let this user opt in.
 pub const SCH_OFF_NO_PERMISSION: i32 = 4;
-/// What is received is not RESP3: bytes pass through untouched from here on.
+/// What is received is not RESP3: bytes pass through untouched from here on. LOST of this transport names up to max_in_flight of the
+/// last commands, answered or not.
 pub const SCH_OFF_BROKEN: i32 = 5;
 /// RESET or CLIENT MAINT_NOTIFICATIONS OFF by the application.
 pub const SCH_OFF_OPTED_OUT: i32 = 6;
-/// Replies can no longer be counted: no handoff, relaxing goes on.
+/// Replies can no longer be counted: no handoff, relaxing goes on. LOST of this transport may name commands that were answered, and
+/// leave out older ones than the last max_in_flight.
 pub const SCH_OFF_UNCOUNTED: i32 = 7;
 /// MONITOR or SYNC, or SCH_FENCE_NO_HANDOFF: no handoff, relaxing goes on.
 pub const SCH_OFF_STREAM: i32 = 8;

@@ -88,7 +88,8 @@ pub const SCH_LIMIT_MAX_PUSH_BYTES: i32 = 9;
 pub const SCH_LIMIT_MAX_ATTRIBUTE_BYTES: i32 = 10;
 /// Bytes kept of a reply that libsch must read. 4 KiB, HELLO has 200; at least 256.
 pub const SCH_LIMIT_MAX_REPLY_BYTES: i32 = 11;
-/// Held bytes. 16 MiB, one second of 128 Mbit/s.
+/// Held bytes. 16 MiB, one second of 128 Mbit/s. Of a command whose first part is held the rest is taken too; that part counts for
+/// all that its argument announces.
 pub const SCH_LIMIT_MAX_HELD_BYTES: i32 = 12;
 /// Held commands. 100,000.
 pub const SCH_LIMIT_MAX_HELD_COMMANDS: i32 = 13;
