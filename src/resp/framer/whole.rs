@@ -7,21 +7,38 @@ use super::{Framer, Scan, Stop};
 
 /// Longer lines are for the other readers.
 const LINE: usize = 32;
+/// Digits of a length that are read here.
+const DIGITS: usize = 8;
 
 impl Framer {
     /// At a boundary: `data` is one line or bulk from its type to its end, within the limits. `false` decides nothing.
     #[inline(always)] // in one place: the steady path
     pub fn is_whole(&self, data: &[u8]) -> bool {
-        self.first_size(data).map_or_else(|| self.is_longer_line(data), |size| size == data.len())
+        let [kind, middle @ .., b'\r', b'\n'] = data else { return false };
+        match kind {
+            b'+' | b':' | b'-' | b'_' | b'#' | b',' | b'(' => {
+                middle.len() <= LINE.min(self.limits.max_line_len as usize) && !has_return(middle)
+            }
+            b'$' => self.is_whole_bulk(middle),
+            _ => false,
+        }
     }
 
-    /// A whole line that does not end in its window.
-    #[inline(never)]
-    fn is_longer_line(&self, data: &[u8]) -> bool {
-        let [b'+' | b'-' | b':' | b',' | b'_' | b'#' | b'(', line @ .., b'\r', b'\n'] = data else {
-            return false;
-        };
-        line.len() <= LINE.min(self.limits.max_line_len as usize) && !line.contains(&b'\r')
+    /// `middle` is what lies between `$` and the last `\r\n`.
+    fn is_whole_bulk(&self, middle: &[u8]) -> bool {
+        let mut len = 0;
+        for (digits, byte) in middle.iter().enumerate().take(DIGITS + 1) {
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 {
+                return digits > 0
+                    && *byte == b'\r'
+                    && middle.get(digits + 1) == Some(&b'\n')
+                    && middle.len() == digits + 2 + len
+                    && len as u64 <= self.limits.max_bulk_len;
+            }
+            len = len * 10 + usize::from(digit);
+        }
+        false
     }
 
     /// The scan of input that is one line or bulk and nothing else. `None`: nothing has changed.
@@ -82,5 +99,19 @@ impl Framer {
                 self.audit.note(_size - 2, _size);
             }
         }
+    }
+}
+
+/// Is a `\r` among a few bytes? Those of a number are two words that overlap.
+#[inline(always)]
+fn has_return(bytes: &[u8]) -> bool {
+    const ONES: u64 = u64::MAX / 255;
+    match (bytes.first_chunk(), bytes.last_chunk()) {
+        (Some(first), Some(last)) if bytes.len() <= 16 => {
+            let zero = |word: u64| word.wrapping_sub(ONES) & !word & (ONES << 7);
+            let returns = |word: &[u8; 8]| zero(u64::from_le_bytes(*word) ^ (ONES * u64::from(b'\r')));
+            returns(first) | returns(last) != 0
+        }
+        _ => bytes.contains(&b'\r'),
     }
 }
