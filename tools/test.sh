@@ -7,17 +7,21 @@ cd "$(dirname "$0")/.."
 busy() { awk '{ print int(($16 + $17) / '"$(getconf CLK_TCK)"') }' /proc/$$/stat; }
 step() { printf '\n== %s (after %s s, %s s of a processor)\n' "$*" "$SECONDS" "$(busy)"; }
 
-step "format and lints"
+step "format, lints, and beside them the library"
 cargo fmt --all --check
+# Little of it can be done by two processors at once; nor of the lints.
+cargo build --release --locked -q -p libsch -p sch-node &
+trap 'kill $! 2>/dev/null || true' EXIT
 cargo clippy --workspace --all-targets --locked -- -D warnings
+wait $!
+trap - EXIT
 
 step "unit tests, scenarios, probes, C ABI, simulator"
 cargo test --locked --workspace --no-fail-fast
 # Built just now; alone it would have other features of shared crates, and be built anew with them.
 export SCH_SIM=$PWD/target/debug/sch-sim
 
-step "the library, and the clients in C"
-cargo build --release --locked -p libsch -p sch-node
+step "the clients in C"
 make --no-print-directory clients
 
 tools/sanitize.sh programs
