@@ -85,20 +85,19 @@ impl Connection {
                 self.forbid_handoff(now, OffReason::Uncounted);
             }
         }
-        match meaning.replies {
+        // The names that were too long to be kept come with the confirmations.
+        let topic = facts.topic();
+        let effect = if topic.is_some() && matches!(effect, Effect::Unreadable) { Effect::None } else { effect };
+        match (meaning.replies, topic) {
             // Confirmations, and messages to itself, will stand inside the reply of EXEC without being counted in it.
-            Replies::Pushes(_) | Replies::PushesUnknown if in_multi => self.out.tx.make().uncountable = true,
-            Replies::Pushes(n) => {
-                if let Effect::Subscribe { topic, .. } = effect {
-                    special = Some(Special::Pushes { topic, subscribe: true, left: Some(n.into()) });
-                } else if let Effect::Unsubscribe { topic, .. } = effect {
-                    special = Some(Special::Pushes { topic, subscribe: false, left: Some(n.into()) });
-                }
+            (Replies::Pushes(_) | Replies::PushesUnknown, _) if in_multi => {
+                self.out.tx.make().uncountable = true;
             }
-            Replies::PushesUnknown => {
-                if let Effect::Unsubscribe { topic, .. } = effect {
-                    special = Some(Special::Pushes { topic, subscribe: false, left: None });
-                }
+            (Replies::Pushes(n), Some((topic, subscribe))) => {
+                special = Some(Special::Pushes { topic, subscribe, left: Some(n.into()) });
+            }
+            (Replies::PushesUnknown, Some((topic, subscribe))) => {
+                special = Some(Special::Pushes { topic, subscribe, left: None });
             }
             _ => {}
         }
