@@ -3,22 +3,23 @@
 
 use super::*;
 use crate::action::waiting;
+use crate::conn::loss::Unwritten;
 
 impl Connection {
     // ---- the current transport ends --------------------------------------------------------------------------------
 
     /// H6, and losses without maintenance.
-    pub(super) fn current_closed(&mut self, now: Timestamp, unwritten: &[u8]) {
+    pub(super) fn current_closed(&mut self, now: Timestamp, unwritten: &[u8], room: Unwritten) {
         let Some(t) = self.current.take() else { return };
         self.optin_lost(now, &t, Slot::Current);
         let (id, survives) = (t.id, self.survives_loss(&t));
         // CLIENT REPLY SKIP ended with the transport; the command it prefixes would be answered on another (F5).
         let known = !self.is_managed() || self.session.resp3;
         let goes_on = self.handoff.is_some() && survives && known && !self.out.skips_next();
-        self.account(t, unwritten, goes_on);
+        let answered = self.account(t, unwritten, goes_on, room);
         self.end_optin_retry();
-        if !goes_on {
-            self.loss_without_handoff(now, id, !survives);
+        if !goes_on || !answered {
+            self.loss_without_handoff(now, id, !survives || !answered);
             return;
         }
         let Some(handoff) = &mut self.handoff else { return };
@@ -63,6 +64,8 @@ impl Connection {
         if self.is_unforceable() {
             return;
         }
+        // Without memory for it, it is made with a later input (`force_again`).
+        let Ok(room) = self.room_to_account(&[]) else { return self.retry() };
         let fences = self.fences();
         // Levels 1 and 2 get no HOLD here: there is nothing left to drain, and SWAP asks the same.
         if !self.is_managed() && fences & waiting::TRANSACTION != 0 {
@@ -72,11 +75,13 @@ impl Connection {
         let Some(t) = self.current.take() else { return };
         let id = t.id;
         if !self.survives_loss(&t) {
-            self.account(t, &[], false);
+            self.account(t, &[], false, room);
             self.loss_without_handoff(now, id, true);
             return;
         }
-        self.account(t, &[], true);
+        if !self.account(t, &[], true, room) {
+            return self.loss_without_handoff(now, id, true);
+        }
         self.emit(Action::Close { transport: id, reason: CloseReason::Swapped });
         if let Some(handoff) = &mut self.handoff {
             handoff.died_at = Some(now);
@@ -136,7 +141,7 @@ impl Connection {
             let logged =
                 matches!(reason, OffReason::Refused | OffReason::NoPermission | OffReason::OptinFailed);
             if !logged {
-                self.log(Level::Debug, || format!("event=sch-off reason={}", Word(reason)));
+                self.log(Level::Debug, format_args!("event=sch-off reason={}", Word(reason)));
             }
             self.emit(Action::SchOff { reason, fatal });
         }
@@ -159,9 +164,9 @@ impl Connection {
         if fatal && let Some(t) = &self.current {
             let transport = t.id;
             self.emit(Action::Close { transport, reason: CloseReason::OptinRefused });
-            let t = self.current.take();
-            if let Some(t) = t {
-                self.account(t, &[], false);
+            let room = self.room_to_account(&[]).unwrap_or_default();
+            if let Some(t) = self.current.take() {
+                self.account(t, &[], false, room);
             }
             self.hand_back();
             self.set_phase(Phase::Detached);
@@ -170,7 +175,7 @@ impl Connection {
 
     /// The current transport does not speak RESP (S2).
     pub(super) fn broken(&mut self, now: Timestamp, error: crate::resp::framer::FrameError) {
-        self.log(Level::Error, || format!("event=broken error={error}"));
+        self.log(Level::Error, format_args!("event=broken error={error}"));
         if let Some(t) = &mut self.current {
             t.inbound.raw = true;
         }
@@ -184,19 +189,21 @@ impl Connection {
     }
 
     /// Everything that is open ends, for `close`.
-    pub(super) fn end_all(&mut self, now: Timestamp, reason: CloseReason) {
+    pub(super) fn end_all(&mut self, now: Timestamp, reason: CloseReason, room: Unwritten) {
         self.close_candidate(reason);
         if let Some(handoff) = &mut self.handoff {
             handoff.newer = None;
         }
         // What was written comes first, then what is held comes back: in order of submission.
         if let Some(t) = self.current.take() {
-            self.account(t, &[], false);
+            self.account(t, &[], false, room);
         }
         self.hand_back();
         self.end_handoff(now, Outcome::Closed);
         self.close_retired();
-        self.places.make().forget_dials();
+        if let Some(places) = self.places.get_mut() {
+            places.forget_dials();
+        }
         self.retired_until = None;
         self.unsettled = false;
     }

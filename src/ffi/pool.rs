@@ -10,6 +10,7 @@ use super::version::SCH_ABI_VERSION;
 use super::wake::{How, Waitings, checked, sch_wake_fn};
 use crate::config::Config;
 use crate::endpoint::Endpoint;
+use crate::mem;
 use crate::pool::{DialTarget, Pool, PoolConfig, Unowned, Wakes};
 use crate::time::Timestamp;
 use core::ffi::{c_char, c_int, c_void};
@@ -57,6 +58,9 @@ impl sch_pool {
     }
 }
 
+/// What a pool without members takes, most of it for events.
+const AT_FIRST: usize = 128 << 10;
+
 const fn at(now_ns: u64) -> Timestamp {
     Timestamp::from_nanos(now_ns)
 }
@@ -69,7 +73,7 @@ const fn at(now_ns: u64) -> Timestamp {
 unsafe fn endpoint(host: *const c_char, len: usize, port: u16) -> Result<Endpoint, Failure> {
     // SAFETY: as the caller promises.
     let host = unsafe { text(host, len) }?;
-    Endpoint::new(host, port).map_err(|_| Failure::argument("host and port name no endpoint"))
+    Ok(Endpoint::new(host, port)?)
 }
 
 /// Fills an array of the caller.
@@ -126,8 +130,9 @@ pub unsafe extern "C" fn sch_pool_new(
             }
         }
         settings.validate()?;
+        mem::ask(AT_FIRST)?;
         let pool = Pool::new(PoolConfig::from(&settings));
-        let inner = Arc::new(Inner { pool, waitings: Waitings::default() });
+        let inner = mem::shared(Inner { pool, waitings: Waitings::default() })?;
         Ok(sch_pool { gate: Gate::default(), inner })
     };
     // SAFETY: as the caller promises.

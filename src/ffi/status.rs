@@ -1,6 +1,8 @@
 //! Status codes and what they mean in words. Numbers are never used twice.
 
+use crate::endpoint::EndpointError;
 use crate::error::Error;
+use crate::mem;
 use core::ffi::{CStr, c_char};
 use std::borrow::Cow;
 
@@ -84,8 +86,24 @@ impl From<Error> for Failure {
             Error::Config(_) => SCH_ERR_CONFIG,
             Error::NotAPush => SCH_ERR_NOT_A_PUSH,
         };
-        Self { status, text: Cow::Owned(error.to_string()) }
+        Self { status, text: text_for(&error) }
     }
+}
+
+impl From<EndpointError> for Failure {
+    fn from(error: EndpointError) -> Self {
+        match error {
+            EndpointError::NoMemory => Self::new(SCH_ERR_NO_MEMORY, NO_MEMORY),
+            error => Self { status: SCH_ERR_ARGUMENT, text: text_for(&error) },
+        }
+    }
+}
+
+const NO_MEMORY: &str = "no memory: nothing was changed; call again when there is more";
+
+/// The text of an error: without memory for it, another one.
+pub(super) fn text_for(error: &dyn core::fmt::Display) -> Cow<'static, str> {
+    mem::text(|text| write!(text, "{error}")).map_or(Cow::Borrowed(NO_MEMORY), Cow::Owned)
 }
 
 const fn text_of(status: sch_status) -> &'static CStr {
