@@ -100,7 +100,7 @@ unsafe fn fill<T>(place: *mut T, all: impl Iterator<Item = T>) {
 /// `mark_age` are those of the cluster, too. One cluster is for all connections to it, of all threads.
 ///
 /// Returns SCH_OK: `*cluster_out` is yours, for `sch_cluster_free`; SCH_ERR_ABI; SCH_ERR_CONFIG: `sch_config_problem`
-/// says why; SCH_ERR_BUSY: another thread uses `config`; SCH_ERR_NULL.
+/// says why; SCH_ERR_BUSY: another thread uses `config`; SCH_ERR_NO_MEMORY: none was made; SCH_ERR_NULL.
 ///
 /// # Safety
 ///
@@ -334,7 +334,7 @@ pub unsafe extern "C" fn sch_cluster_ask_reload(cluster: *const sch_cluster, now
 /// `conn` told SCH_ACTION_SLOTS_MOVED, and that is the action polled from it last: the cluster takes its moves.
 ///
 /// Returns SCH_OK; SCH_ERR_UNEXPECTED: the last action of `conn` was another one; SCH_ERR_BUSY: another call is inside
-/// `conn`; SCH_ERR_POISONED: `conn` is; SCH_ERR_NULL.
+/// `conn`; SCH_ERR_POISONED: `conn` is; SCH_ERR_NO_MEMORY: call it again before `conn`, else ask for the map; SCH_ERR_NULL.
 ///
 /// # Safety
 ///
@@ -391,7 +391,7 @@ pub unsafe extern "C" fn sch_cluster_reload_asked(
 
 /// One push, as it came, of a connection that libsch does not drive: SMIGRATED is taken, all else left alone.
 ///
-/// Returns SCH_OK: `*taken_out` says which; SCH_ERR_NULL; SCH_ERR_ARGUMENT.
+/// Returns SCH_OK: `*taken_out` says which; SCH_ERR_NO_MEMORY: hand it over again; SCH_ERR_NULL; SCH_ERR_ARGUMENT.
 ///
 /// # Safety
 ///

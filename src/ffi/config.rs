@@ -245,7 +245,7 @@ fn set_limit(limits: &mut Limits, limit: i32, value: u64) -> Result<(), Failure>
 
 /// Makes settings with their defaults.
 ///
-/// Returns SCH_OK: `*config_out` is yours, for `sch_config_free`; SCH_ERR_NULL.
+/// Returns SCH_OK: `*config_out` is yours, for `sch_config_free`; SCH_ERR_NO_MEMORY: none was made; SCH_ERR_NULL.
 ///
 /// # Safety
 ///

@@ -472,7 +472,8 @@ impl From<Counters> for sch_counters {
 /// without a change here.
 ///
 /// Returns SCH_OK: `*conn_out` is yours, for `sch_conn_free`; SCH_ERR_ABI: the library is older than your header;
-/// SCH_ERR_CONFIG: `sch_config_problem` says why; SCH_ERR_BUSY: another thread uses `config`; SCH_ERR_NULL.
+/// SCH_ERR_CONFIG: `sch_config_problem` says why; SCH_ERR_BUSY: another thread uses `config`; SCH_ERR_NO_MEMORY: none was
+/// made; SCH_ERR_NULL.
 ///
 /// # Safety
 ///
@@ -732,7 +733,8 @@ pub unsafe extern "C" fn sch_conn_closed(
 ///
 /// Returns SCH_OK: `*count_out` spans are filled. They point into `data`, or into memory of libsch that lives until
 /// the next call that is not const. SCH_ERR_UNKNOWN_TRANSPORT: throw the bytes away; SCH_ERR_LIMIT: `cap` is too
-/// small; SCH_ERR_UNEXPECTED: settle the losses first; SCH_ERR_WRONG_LEVEL; and what every call answers.
+/// small; SCH_ERR_UNEXPECTED: settle the losses first; SCH_ERR_WRONG_LEVEL; SCH_ERR_NO_MEMORY: none of the data was taken, give
+/// all of it again; and what every call answers.
 ///
 /// # Safety
 ///

@@ -153,7 +153,7 @@ impl Inner {
 /// (NULL, 0).
 ///
 /// Returns SCH_OK; SCH_ERR_ARGUMENT: `unowned` is none, or `node` is not host:port; SCH_ERR_UNEXPECTED: it is a member
-/// already; SCH_ERR_LIMIT: the pool is full; SCH_ERR_NULL; and what every call answers.
+/// already; SCH_ERR_LIMIT: the pool is full; SCH_ERR_NULL; and what every call answers (SCH_ERR_NO_MEMORY: it has not joined).
 ///
 /// # Safety
 ///

@@ -102,7 +102,7 @@ unsafe fn fill(
 /// times are those of the pool, too. A pool is for one database.
 ///
 /// Returns SCH_OK: `*pool_out` is yours, for `sch_pool_free`; SCH_ERR_ABI; SCH_ERR_CONFIG: `sch_config_problem` says
-/// why; SCH_ERR_BUSY: another thread uses `config`; SCH_ERR_NULL.
+/// why; SCH_ERR_BUSY: another thread uses `config`; SCH_ERR_NO_MEMORY: none was made; SCH_ERR_NULL.
 ///
 /// # Safety
 ///

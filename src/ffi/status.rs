@@ -45,8 +45,9 @@ pub const SCH_ERR_NOT_A_PUSH: i32 = -13;
 pub const SCH_ERR_BUSY: i32 = -14;
 /// The bytes are no reply to CLUSTER SLOTS or SHARDS, or one without slots: `sch_cluster_last_error` says which.
 pub const SCH_ERR_NOT_A_SLOT_MAP: i32 = -15;
-/// There is no memory for the bytes of `sch_conn_submit` that are to be held, or for the map that is to be loaded. All
-/// else is not asked for in this way, and is small or bounded by a limit: without memory for it, the process is aborted.
+/// There is no memory for what the call takes. Nothing of it was done, nothing was made: make the same call again when there is
+/// memory. What a host or a server sizes is asked for in this way. Some of what is small and bounded by a limit is not: without
+/// memory for that, the process is aborted.
 pub const SCH_ERR_NO_MEMORY: i32 = -16;
 /// The end of the handle begins here: statuses at or below this number mean that it can only be salvaged and freed.
 pub const SCH_ERR_FATAL: i32 = -100;

@@ -18,8 +18,11 @@ enum Mode {
         left: u32,
         least: usize,
     },
-    /// The process divides at each that is made inside a call.
-    Divides,
+    /// The process divides at those that are made inside a call: at one of `stride`, with so many to go.
+    Divides {
+        stride: u32,
+        left: u32,
+    },
 }
 
 thread_local! {
@@ -56,15 +59,19 @@ fn fails(size: usize) -> bool {
             MODE.set(Mode::Nth { left: left - 1, least });
             false
         }
-        Mode::Divides if INSIDE.get() => {
+        Mode::Divides { .. } if !INSIDE.get() => false,
+        Mode::Divides { stride, left: 0 } => {
             MODE.set(Mode::Works);
             let is_child = divide(size);
             if !is_child {
-                MODE.set(Mode::Divides);
+                MODE.set(Mode::Divides { stride, left: stride - 1 });
             }
             is_child
         }
-        Mode::Divides => false,
+        Mode::Divides { stride, left } => {
+            MODE.set(Mode::Divides { stride, left: left - 1 });
+            false
+        }
     }
 }
 
@@ -149,11 +156,11 @@ pub fn without<R>(nth: u32, least: usize, work: impl FnOnce() -> R) -> (R, usize
     (result, FAILED.get())
 }
 
-/// Runs the story whole, then once more with each of its allocations failing in a child; there, `judge` says in a line how it went,
-/// or panics.
-pub fn each<R>(story: impl Fn() -> R, judge: impl Fn(&R, &R) -> String) -> Vec<End> {
+/// Runs the story whole, then once more with each of its allocations, or one of `stride`, failing in a child; there, `judge` says in a
+/// line how it went, or panics.
+pub fn each<R>(story: impl Fn() -> R, stride: u32, judge: impl Fn(&R, &R) -> String) -> Vec<End> {
     let whole = story();
-    MODE.set(Mode::Divides);
+    MODE.set(Mode::Divides { stride, left: 0 });
     let told = catch_unwind(AssertUnwindSafe(&story));
     MODE.set(Mode::Works);
     if IS_CHILD.get() {

@@ -127,9 +127,9 @@ pub fn pool_wave() -> Told {
         .collect();
     members[0].server().said.extend_from_slice(MOVING);
     members[0].settle();
-    for _ in 0..12 {
+    for _ in 0..6 {
         for host in &mut members {
-            host.pass(ms(500));
+            host.pass(ms(1000));
         }
         assert_eq!(call!(sch_pool_tick(pool, members[0].now)), SCH_OK);
     }
