@@ -252,6 +252,11 @@ fn fails_in_part(story: fn() -> Told, most: usize, most_of_part: usize, least: u
 }
 
 #[test]
+fn s4_each_allocation_of_a_forced_swap_fails_in_turn() {
+    fails_in_turn(stories::forced, 2, 100);
+}
+
+#[test]
 fn s4_each_allocation_of_a_wave_fails_in_turn() {
     fails_in_part(stories::pool_wave, 57, 16, 300);
 }

@@ -60,27 +60,27 @@ impl Connection {
     }
 
     /// D + `drain_grace`: the swap is made over what still waits (H5).
-    pub(super) fn force_swap(&mut self, now: Timestamp) {
+    /// False: it is to be made later (`force_again`), because of what is under way or for want of memory.
+    pub(super) fn force_swap(&mut self, now: Timestamp) -> bool {
         if self.is_unforceable() {
-            return;
+            return false;
         }
-        // Without memory for it, it is made with a later input (`force_again`).
-        let Ok(room) = self.room_to_account(&[]) else { return self.retry() };
+        let Ok(room) = self.room_to_account(&[]) else {
+            self.retry();
+            return false;
+        };
         let fences = self.fences();
         // Levels 1 and 2 get no HOLD here: there is nothing left to drain, and SWAP asks the same.
         if !self.is_managed() && fences & waiting::TRANSACTION != 0 {
             self.host_fences[0] = false;
             self.emit(Action::TransactionBroken);
         }
-        let Some(t) = self.current.take() else { return };
-        let id = t.id;
-        if !self.survives_loss(&t) {
-            self.account(t, &[], false, room);
+        let Some(t) = self.current.take() else { return false };
+        let (id, survives) = (t.id, self.survives_loss(&t));
+        let answered = self.account(t, &[], survives, room);
+        if !survives || !answered {
             self.loss_without_handoff(now, id, true);
-            return;
-        }
-        if !self.account(t, &[], true, room) {
-            return self.loss_without_handoff(now, id, true);
+            return true;
         }
         self.emit(Action::Close { transport: id, reason: CloseReason::Swapped });
         if let Some(handoff) = &mut self.handoff {
@@ -90,6 +90,7 @@ impl Connection {
         self.host_in_flight = 0;
         self.phase = Phase::Ready;
         self.stirred = true;
+        true
     }
 
     /// What the swap still waits for (H5).

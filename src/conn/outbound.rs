@@ -166,8 +166,8 @@ impl Connection {
             self.hold.make().room(data.len().min(self.config.limits.max_held_bytes))?;
         }
         if self.out.open.is_some() {
-            self.room_beyond_plain(true, 0)?;
-            self.room_beyond_plain(false, data.len().min(self.config.limits.max_held_bytes))?;
+            let direct = self.writes_directly();
+            self.room_beyond_plain(direct, data.len().min(self.config.limits.max_held_bytes))?;
         }
         let answer = self.submit(now, data)?;
         self.trace.submitted(data, answer.write_now + answer.held);
@@ -366,7 +366,9 @@ impl Connection {
         if self.hold.room().and_then(|()| self.hold.make().room(taken)).is_err() {
             taken = 0;
         }
-        self.hold.make().add_part(&data[..taken]);
+        if let Some(hold) = self.hold.get_mut() {
+            hold.add_part(&data[..taken]);
+        }
         answer.held += taken;
         taken
     }

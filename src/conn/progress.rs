@@ -105,8 +105,9 @@ impl Connection {
     fn force_again(&mut self, now: Timestamp) {
         let waits = matches!(self.phase, Phase::Ready | Phase::Draining) && self.current.is_some();
         if waits && self.handoff.as_ref().is_some_and(|h| h.stuck_force.is_some()) && !self.is_unforceable() {
-            self.force_swap(now);
-            self.ask_swap(now);
+            if self.force_swap(now) {
+                self.ask_swap(now);
+            }
         }
     }
 

@@ -125,7 +125,7 @@ impl Connection {
             if let Some(h) = &mut self.handoff {
                 h.stuck_force = Some(now);
             }
-            self.force_swap(now);
+            let _ = self.force_swap(now); // else `force_again`
         }
     }
 

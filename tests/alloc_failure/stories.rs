@@ -108,6 +108,23 @@ pub fn loss_in_a_handoff() -> Told {
     host.close()
 }
 
+/// The old transport answers nothing up to the end of the grace: the swap is forced, what was written is lost.
+pub fn forced() -> Told {
+    let mut host = serving(&[]);
+    host.server().is_mute = true;
+    host.submit(&all(10..30, 10));
+    host.server().said.extend_from_slice(MOVING);
+    host.settle();
+    // For another attempt, where the first had no memory.
+    host.pass(ms(500));
+    host.submit(&all(30..60, 300));
+    host.settle();
+    host.pass(ms(40_000));
+    host.submit(&all(60..70, 10));
+    host.settle();
+    host.close()
+}
+
 /// Three members of a pool, of which one is told that all move.
 pub fn pool_wave() -> Told {
     let (config, mut pool) = (config(&[]), null_mut());
