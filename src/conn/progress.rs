@@ -104,10 +104,9 @@ impl Connection {
     /// What kept the forced swap back (a blocking command, a handshake) may have ended.
     fn force_again(&mut self, now: Timestamp) {
         let waits = matches!(self.phase, Phase::Ready | Phase::Draining) && self.current.is_some();
-        if waits && self.handoff.as_ref().is_some_and(|h| h.stuck_force.is_some()) && !self.is_unforceable() {
-            if self.force_swap(now) {
-                self.ask_swap(now);
-            }
+        let is_due = waits && self.handoff.as_ref().is_some_and(|h| h.stuck_force.is_some());
+        if is_due && self.force_swap(now) {
+            self.ask_swap(now);
         }
     }
 

@@ -12,6 +12,7 @@ pub struct Server {
     /// Numbers that came, in order.
     pub ran: Vec<u64>,
     channels: Vec<Vec<u8>>,
+    is_greeted: bool,
 }
 
 /// `N 7` as it is sent, with so many bytes more.
@@ -65,7 +66,10 @@ impl Server {
 
     fn answer(&mut self, args: &[Vec<u8>]) -> Vec<u8> {
         match args[0].as_slice() {
-            b"HELLO" => b"%2\r\n$6\r\nserver\r\n$5\r\nredis\r\n$5\r\nproto\r\n:3\r\n".to_vec(),
+            b"HELLO" => {
+                assert!(!core::mem::replace(&mut self.is_greeted, true), "a handshake is made once");
+                b"%2\r\n$6\r\nserver\r\n$5\r\nredis\r\n$5\r\nproto\r\n:3\r\n".to_vec()
+            }
             b"PING" => b"+PONG\r\n".to_vec(),
             b"SUBSCRIBE" => {
                 self.channels.extend_from_slice(&args[1..]);
