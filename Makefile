@@ -13,21 +13,25 @@ HIREDIS := $(BUILD)/hiredis
 PREFIX ?= /usr/local
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 
-.PHONY: all demo node test e2e e2e-short memcheck drivers sanitize soak clients tools install bench clean
+.PHONY: all sim demo node test e2e e2e-short memcheck drivers sanitize soak clients tools install bench clean
 
 all: clients
 
 tools:
 	tools/install.sh
 
-$(LIB)/libsch.so $(LIB)/sch-sim: FORCE
-	$(CARGO) build --release --locked -p libsch -p sch-sim
+$(LIB)/libsch.so: FORCE
+	$(CARGO) build --release --locked -p libsch
+
+# The simulator, for the demos and the tests of the packages.
+sim:
+	tools/build_sim.sh
 
 # Driver sources that are not ours come from their package at build time; see the script.
 $(HIREDIS)/libhiredis.a:
 	tools/fetch-hiredis.sh $(HIREDIS)
 
-clients: $(BUILD)/workload $(BUILD)/pool
+clients: sim $(BUILD)/workload $(BUILD)/pool
 
 $(BUILD)/workload: $(LIB)/libsch.so $(CLIENTS) examples/c/hiredis_driver.c bindings/c/sch_hiredis.h $(HIREDIS)/libhiredis.a
 	mkdir -p $(BUILD)

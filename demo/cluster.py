@@ -17,7 +17,7 @@ import time
 
 from clients import TOP
 from run import COLUMNS, RedisServer
-from sim import Sim
+from sim import SIM, Sim
 
 SCENARIOS = ("slot-migrate-existing", "slot-migrate-new-node", "node-remove", "node-replace", "slot-shuffle")
 NODES = 3
@@ -56,7 +56,7 @@ def run(args, scenario):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sim", default=os.path.join(TOP, "target/release/sch-sim"))
+    parser.add_argument("--sim", default=SIM)
     parser.add_argument("--workload", default=os.path.join(TOP, "build/workload"))
     parser.add_argument("--redis-server", action="store_true")
     parser.add_argument("--seconds", type=float, default=4.5)

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 
 from clients import TOP, VALGRIND
 from run import RedisServer
-from sim import Sim
+from sim import SIM, Sim
 
 # Admission (P3): an attempt is taken to last this long until one was measured, and 80 % of the time is used.
 GUESS_S, SHARE, LEAST, MOST = 0.1, 0.8, 4, 256
@@ -191,7 +191,7 @@ COLUMNS = (
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sim", default=os.path.join(TOP, "target/release/sch-sim"))
+    parser.add_argument("--sim", default=SIM)
     parser.add_argument("--pool", default=os.path.join(TOP, "build/pool"))
     parser.add_argument("--upstream")
     parser.add_argument("--redis-server", action="store_true")

@@ -23,7 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from clients import TOP, WITHOUT, command_of, missing
 from rows import ROWS
-from sim import Sim
+from sim import SIM, Sim
 
 # A demand in milliseconds that was missed is measured again: the machine may have been busy. Counts never are.
 TRIES = 3
@@ -191,7 +191,7 @@ def measure(args, rows, upstream):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sim", default=os.path.join(TOP, "target/release/sch-sim"))
+    parser.add_argument("--sim", default=SIM)
     parser.add_argument("--workload", default=os.path.join(TOP, "build/workload"))
     parser.add_argument("--drivers", nargs="+", default=["plain", "managed"])
     parser.add_argument("--upstream")
@@ -202,7 +202,7 @@ def main():
     parser.add_argument("--check", nargs="?", const="all", choices=("all", "counts"), help="assert demands; `counts`: but times")
     parser.add_argument("--valgrind", action="store_true")
     parser.add_argument("--at-once", type=int, default=1, help="rows side by side, each with a simulator of its own")
-    parser.add_argument("--lead", type=float, default=20, help="seconds that the clients may take to connect")
+    parser.add_argument("--lead", type=float, default=60, help="seconds that the clients may take to connect: under valgrind many")
     parser.add_argument("--only", type=int, nargs="*", help="numbers of rows, from 1")
     args = parser.parse_args()
     problem = missing(args.drivers, args.workload)

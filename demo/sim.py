@@ -1,10 +1,16 @@
 """Starts sch-sim, speaks to it, stops it."""
 
 import json
+import os
 import subprocess
 import time
 import urllib.error
 import urllib.request
+
+from clients import TOP
+
+# The one that cargo's tests have, unless named.
+SIM = os.environ.get("SCH_SIM") or os.path.join(TOP, "target/debug/sch-sim")
 
 
 class Sim:

@@ -42,6 +42,7 @@ seeds = {
     + [b"\0" + w for s in scenarios() for w in s if w.startswith((b">", b"|"))] + list(programs(b"\2", 80, 60)),
     "ffi": lambda: list(programs(b"", 200, 600)),
     "cluster": lambda: list(programs(b"", 200, 300)),
+    "threads": lambda: [bytes((n, n // 3)) + p for n, p in enumerate(programs(b"", 120, 600))],
 }[target]()
 os.makedirs(directory, exist_ok=True)
 for number, seed in enumerate(dict.fromkeys(seeds)):

@@ -73,7 +73,7 @@
  * |---|---|---|---|
  * | RELAX | 1 2 3 | none | |
  * | RESTORE | 1 2 3 | none | |
- * | WRITE | 1 2 3 | `wrote` | nothing more is written there; an attempt fails at its time, a handshake waits |
+ * | WRITE | 3 | `wrote` | nothing more is written there; an attempt fails at its time, a handshake waits |
  * | OPEN | 1 2 3 | `connected`, `connect_failed` | the attempt fails at `deadline_ns`, CLOSE follows |
  * | HOLD | 1 2 | `held` | the swap waits; at deadline + drain_grace the old transport is given up |
  * | SWAP | 1 2 3 | `swapped`, `swap_refused` | after hold_timeout + drain_grace it counts as refused, RELEASE or FLUSH follows |
@@ -104,7 +104,7 @@
  * | `receive`, `receive_with` | 2 3 | bytes came in | nothing happens |
  * | `push`, `push_begin` .. `push_end` | 1 | the parser met a push | nothing happens |
  * | `submit` | 3 | commands are to be sent | a command behind its back cannot be counted: never do it |
- * | `wrote` | 1 2 3 | bytes of a region were written | the same bytes are offered again |
+ * | `wrote` | 3 | bytes of a region were written | the same bytes are offered again |
  * | `ready` | 1 2 (3) | your handshake is done, in RESP3 | no opt-in (levels 1 and 2) |
  * | `resp2` | 1 2 | your handshake ended in RESP2 | the opt-in is never made |
  * | `optin_reply` | 1 | a reply to SEND_OPTIN | SCH stays inactive |
@@ -151,7 +151,7 @@
  * Every call on a pool may come from any thread at any time; none blocks. What it answers is copied into your memory. It may
  * answer SCH_ERR_NULL, SCH_ERR_ARGUMENT, SCH_ERR_BUSY (while it is being freed) and SCH_ERR_PANIC (a defect: the pool goes on).
  * Wake-ups come when no lock is held, perhaps once too often; from a callback you may call the pool, but of the connection whose
- * call woke it every call answers SCH_ERR_BUSY.
+ * call woke it every call answers SCH_ERR_BUSY, and so does sch_pool_free.
  *
  * CLUSTERS
  *
@@ -198,7 +198,9 @@
  *
  * THREADS
  *
- * sch_pool and sch_cluster may be used by all threads at once. Of the others: one call at a time on a handle; it may come from any thread. A second call meanwhile, also one from inside the log
+ * sch_pool and sch_cluster may be used by all threads at once. A sch_config may be used by several at once where it is const: they
+ * make connections, pools and clusters from one; while one call changes it, any other on it is refused with SCH_ERR_BUSY, and the other way
+ * round. Of all else: one call at a time on a handle; it may come from any thread. A second call meanwhile, also one from inside the log
  * callback, is refused with SCH_ERR_BUSY and does nothing. Different handles know nothing of each other; there are no globals.
  *
  * GROWTH
@@ -570,7 +572,8 @@
 #define SCH_LIMIT_MAX_REPLY_BYTES 11
 
 /**
- * Held bytes. 16 MiB, one second of 128 Mbit/s.
+ * Held bytes. 16 MiB, one second of 128 Mbit/s. Of a command whose first part is held the rest is taken too; that part counts for
+ * all that its argument announces.
  */
 #define SCH_LIMIT_MAX_HELD_BYTES 12
 
@@ -618,6 +621,51 @@
  * Log lines kept until they are read. 1,024.
  */
 #define SCH_LIMIT_MAX_LINES 21
+
+/**
+ * Members of a pool. 1,000,000, ten times the largest pool known; at least 1, as each limit of a pool.
+ */
+#define SCH_LIMIT_MAX_POOL_MEMBERS 41
+
+/**
+ * Events that wait to be polled from a pool. 1,024, whose room is taken at once; at most 65,536.
+ */
+#define SCH_LIMIT_MAX_POOL_EVENTS 42
+
+/**
+ * Notifications in force at one node of a pool; the oldest gives way. 64.
+ */
+#define SCH_LIMIT_MAX_POOL_FACTS 43
+
+/**
+ * Notifications remembered by a pool, to know duplicates; two for each node that told it. 256.
+ */
+#define SCH_LIMIT_MAX_POOL_MARKS 44
+
+/**
+ * MOVINGs under way in a pool; of the oldest all members may go on at once. 64.
+ */
+#define SCH_LIMIT_MAX_POOL_WAVES 45
+
+/**
+ * Endpoints with a breaker and counters; of those that work the oldest gives way. 256.
+ */
+#define SCH_LIMIT_MAX_POOL_ENDPOINTS 46
+
+/**
+ * Servers remembered as refusing the opt-in; the oldest gives way. 256.
+ */
+#define SCH_LIMIT_MAX_POOL_REFUSALS 47
+
+/**
+ * Moves that `sch_pool_where_to_dial` remembers; the oldest gives way. 8.
+ */
+#define SCH_LIMIT_MAX_POOL_MOVES 48
+
+/**
+ * Waiters of a pool. 65,536, one a thread.
+ */
+#define SCH_LIMIT_MAX_POOL_WAITERS 49
 
 /**
  * Nodes of a cluster, replicas included. 4,096; at least 1.
@@ -717,7 +765,8 @@
 #define SCH_ACTION_HOLD 5
 
 /**
- * Use `transport` instead of `old_transport` (0: that one has died). `flush_tracking`: client-side caches are void.
+ * Use `transport` instead of `old_transport` (0: that one has died). `flush_tracking`: client-side caches are void
+ * (level 3; at levels 1 and 2 you know whether you have any).
  * Answer: `sch_conn_swapped` or `sch_conn_swap_refused`. Where the old one has died or is given up at deadline +
  * drain_grace, it comes without a HOLD.
  */
@@ -761,7 +810,8 @@
 #define SCH_ACTION_RESET_PARSER 13
 
 /**
- * The open transaction, or WATCH, did not survive. Needs no answer.
+ * Levels 1 and 2: the transaction, or WATCH, that you stated as open did not survive its transport; its fence is closed. Needs no
+ * answer.
  */
 #define SCH_ACTION_TRANSACTION_BROKEN 14
 
@@ -787,7 +837,8 @@
 #define SCH_ACTION_HANDOFF_FINISHED 18
 
 /**
- * SCH, or only its handoff, is off. `reason`: SCH_OFF_*; `fatal`: do not use the connection. Needs no answer.
+ * SCH, or only its handoff, is off. `reason`: SCH_OFF_*; `fatal`: do not use the connection. Another one may come for another
+ * reason, as when the handoff went first. Needs no answer.
  */
 #define SCH_ACTION_SCH_OFF 19
 
@@ -952,7 +1003,8 @@
 #define SCH_OFF_NO_PERMISSION 4
 
 /**
- * What is received is not RESP3: bytes pass through untouched from here on.
+ * What is received is not RESP3: bytes pass through untouched from here on. LOST of this transport names up to max_in_flight of the
+ * last commands, answered or not.
  */
 #define SCH_OFF_BROKEN 5
 
@@ -962,7 +1014,8 @@
 #define SCH_OFF_OPTED_OUT 6
 
 /**
- * Replies can no longer be counted: no handoff, relaxing goes on.
+ * Replies can no longer be counted: no handoff, relaxing goes on. LOST of this transport may name commands that were answered, and
+ * leave out older ones than the last max_in_flight.
  */
 #define SCH_OFF_UNCOUNTED 7
 
@@ -1118,7 +1171,8 @@
 #define SCH_EVENT_MAINTENANCE 1
 
 /**
- * `member` has no owner and its node moves: close it, and open one when you need it. If it has been taken since, forget this.
+ * `member` has no owner and its node moves: close it, and open one when you need it. These events are spread as handoffs are,
+ * so that what is opened at once in their stead is, too. If it has been taken since, forget this.
  */
 #define SCH_EVENT_RETIRE 2
 
@@ -1280,7 +1334,8 @@ typedef struct sch_cluster sch_cluster;
 
 /**
  * Settings of connections to be made. One may serve many, which share them: they take 1 KiB once, not for each. A change
- * concerns connections that are made after it; it may be freed at any time.
+ * concerns connections that are made after it; it may be freed at any time. Several threads may make connections from one at
+ * the same time.
  */
 typedef struct sch_config sch_config;
 
@@ -2415,11 +2470,13 @@ sch_status sch_config_allow_endpoint(struct sch_config *config,
                                      size_t len);
 
 /**
- * How replies come in: SCH_LEVEL_NOTIFIED or SCH_LEVEL_TAPPED. Default tapped, which levels 2 and 3 have.
+ * How replies come in: SCH_LEVEL_NOTIFIED or SCH_LEVEL_TAPPED. Default tapped, which levels 2 and 3 have. Notified goes with
+ * notified alone.
  *
  * Returns SCH_OK; SCH_ERR_ARGUMENT: no such number; SCH_ERR_NULL; SCH_ERR_BUSY.
  */
-sch_status sch_config_set_level_in(struct sch_config *config, int32_t level);
+sch_status sch_config_set_level_in(struct sch_config *config,
+                                   int32_t level);
 
 /**
  * How commands go out: SCH_LEVEL_NOTIFIED, SCH_LEVEL_TAPPED or SCH_LEVEL_MANAGED. Default managed (level 3).
@@ -2624,11 +2681,13 @@ sch_status sch_config_set_optin_retry_ms(struct sch_config *config,
 sch_status sch_config_set_on_loss(struct sch_config *config, int32_t on_loss);
 
 /**
- * Whether you can follow RESET_PARSER. Default true; if not, a reply cut in the middle closes the connection.
+ * Whether you can follow RESET_PARSER. Default true; if not, a reply cut in the middle closes the connection, and while SWAP
+ * waits for its answer nothing is taken of what the old transport still brings.
  *
  * Returns SCH_OK; SCH_ERR_NULL; SCH_ERR_BUSY.
  */
-sch_status sch_config_set_can_reset_parser(struct sch_config *config, bool can);
+sch_status sch_config_set_can_reset_parser(struct sch_config *config,
+                                           bool can);
 
 /**
  * What ends the wait for a blocking command after the deadline: SCH_BLOCKING_*. Default wait for close: nothing is
@@ -2749,7 +2808,7 @@ sch_status sch_config_set_cluster_time_ms(struct sch_config *config,
  * without a change here.
  *
  * Returns SCH_OK: `*conn_out` is yours, for `sch_conn_free`; SCH_ERR_ABI: the library is older than your header;
- * SCH_ERR_CONFIG: `sch_config_problem` says why; SCH_ERR_BUSY: another thread uses `config`; SCH_ERR_NO_MEMORY: none was
+ * SCH_ERR_CONFIG: `sch_config_problem` says why; SCH_ERR_BUSY: another thread changes `config`; SCH_ERR_NO_MEMORY: none was
  * made; SCH_ERR_NULL.
  */
 sch_status sch_conn_new(uint32_t abi,
@@ -2875,6 +2934,7 @@ sch_status sch_conn_receive(struct sch_conn *conn,
  * Level 3: bytes of commands, in any pieces. Write `write_now` leading bytes to `transport`, behind all that you
  * were given for it before; forget `held` after them, libsch has copied them; give the rest again after
  * SCH_ACTION_RESUME; a transport of `sch_conn_dial` that is connected takes commands without it, your handshake first.
+ * No CLOSE and no SWAP of `transport` comes with this call: what the commands lead to waits for the next input, and is due at once.
  *
  * Returns SCH_OK: `submitted_out` is filled; SCH_ERR_NOT_CONNECTED; SCH_ERR_WRONG_LEVEL; SCH_ERR_STRUCT_SIZE;
  * SCH_ERR_NO_MEMORY: none of it was taken; and what every call answers.
@@ -2937,11 +2997,15 @@ sch_status sch_conn_in_flight(struct sch_conn *conn,
                               uint64_t commands);
 
 /**
- * Levels 1 and 2: a fence, SCH_FENCE_*, opens or closes. No swap while one is open.
+ * Levels 1 and 2: a fence, SCH_FENCE_*, opens or closes. No swap while one is open, before the deadline and its grace. A transaction
+ * goes with its transport: TRANSACTION_BROKEN says so and closes its fence; the others stay until you close them.
  *
  * Returns SCH_OK; SCH_ERR_ARGUMENT: no such fence; SCH_ERR_WRONG_LEVEL; and what every call answers.
  */
-sch_status sch_conn_fence(struct sch_conn *conn, uint64_t now_ns, int32_t fence, bool open);
+sch_status sch_conn_fence(struct sch_conn *conn,
+                          uint64_t now_ns,
+                          int32_t fence,
+                          bool open);
 
 /**
  * Level 3: withdraws the command `number` if it is still held.
@@ -2957,9 +3021,11 @@ sch_status sch_conn_cancel(struct sch_conn *conn,
 /**
  * Levels 1 and 2: you have stopped writing, at a command boundary. Answers SCH_ACTION_HOLD.
  *
- * Returns SCH_OK; SCH_ERR_UNEXPECTED: no HOLD was asked; and what every call answers.
+ * Returns SCH_OK; SCH_ERR_UNEXPECTED: no HOLD was asked, or the hold has ended before this call (actions wait that say how); and
+ * what every call answers.
  */
-sch_status sch_conn_held(struct sch_conn *conn, uint64_t now_ns);
+sch_status sch_conn_held(struct sch_conn *conn,
+                         uint64_t now_ns);
 
 /**
  * The candidate is in use. Answers SCH_ACTION_SWAP.
@@ -2973,9 +3039,11 @@ sch_status sch_conn_swapped(struct sch_conn *conn,
 /**
  * You will not swap: the handoff ends, the current transport goes on. Answers SCH_ACTION_SWAP.
  *
- * Returns SCH_OK; SCH_ERR_UNEXPECTED: no SWAP was asked; and what every call answers.
+ * Returns SCH_OK; SCH_ERR_UNEXPECTED: no SWAP was asked, or it has ended before this call (actions wait that say how); and what
+ * every call answers.
  */
-sch_status sch_conn_swap_refused(struct sch_conn *conn, uint64_t now_ns);
+sch_status sch_conn_swap_refused(struct sch_conn *conn,
+                                 uint64_t now_ns);
 
 /**
  * Your own handshake on `transport` has succeeded, in RESP3. Levels 1 and 2 must say it; level 3 with a handshake
@@ -3245,19 +3313,21 @@ sch_status sch_conn_push_end(struct sch_conn *conn,
 
 /**
  * Makes a pool for connections that are made with `config` (NULL: the defaults): host and port, endpoint policy, seed and
- * times are those of the pool, too. A pool is for one database.
+ * times are those of the pool, too; SCH_LIMIT_MAX_POOL_* are its limits. A pool is for one database.
  *
  * Returns SCH_OK: `*pool_out` is yours, for `sch_pool_free`; SCH_ERR_ABI; SCH_ERR_CONFIG: `sch_config_problem` says
- * why; SCH_ERR_BUSY: another thread uses `config`; SCH_ERR_NO_MEMORY: none was made; SCH_ERR_NULL.
+ * why; SCH_ERR_BUSY: another thread changes `config`; SCH_ERR_NO_MEMORY: none was made; SCH_ERR_NULL.
  */
 sch_status sch_pool_new(uint32_t abi,
                         const struct sch_config *config,
                         struct sch_pool **pool_out);
 
 /**
- * Frees your handle of a pool. NULL is fine. Connections that have joined go on as its members, and their waiters are woken.
+ * Frees your handle of a pool. NULL is fine. Connections that have joined go on as its members, and their waiters are woken
+ * until the last of them has left: remove before those that are to end earlier.
  *
- * Returns SCH_OK; SCH_ERR_BUSY: another thread is inside, or this is a wake-up callback: nothing is freed.
+ * Returns SCH_OK; SCH_ERR_BUSY: a call of another thread is inside, or a wake-up callback is running, as when this is one:
+ * nothing is freed.
  */
 sch_status sch_pool_free(struct sch_pool *pool);
 
@@ -3328,11 +3398,13 @@ sch_status sch_pool_next_deadline(const struct sch_pool *pool,
 
 /**
  * Where to dial a new connection, best first: inside the window of a MOVING its target, then what moves; after it the
- * configured address again. What refuses is left out, but for one that tries. Fills up to `cap` (1 at least, 4 is good)
- * places; try one after the other, and report each with `sch_pool_dial_result`.
+ * configured address again. What refuses is left out, but for one that tries: a place with `is_probe` is yours alone until you
+ * report, or the time of an attempt is over (the longer of `attempt_min` and a third of `handoff_timeout`: 5 s). Fills up to
+ * `cap` (1 at least, 4 is good) places; try one after the other, and report each with `sch_pool_dial_result`.
  *
- * Returns SCH_OK: `*count_out` places are filled; SCH_EMPTY: all refuse and are tried by another connection, ask again at
- * `*retry_ns_out`; SCH_ERR_ARGUMENT: `cap` is 0; and what every call on a pool answers.
+ * Returns SCH_OK: `*count_out` places are filled; SCH_EMPTY: all refuse, ask again at `*retry_ns_out`, on your clock: when
+ * the pause of one is over, or the time of who tries it, unless its report comes before; SCH_ERR_ARGUMENT: `cap` is 0; and
+ * what every call on a pool answers.
  */
 sch_status sch_pool_where_to_dial(const struct sch_pool *pool,
                                   uint64_t now_ns,
@@ -3463,7 +3535,7 @@ sch_status sch_conn_member(const struct sch_conn *conn, uint64_t *member_out);
  * `mark_age` are those of the cluster, too. One cluster is for all connections to it, of all threads.
  *
  * Returns SCH_OK: `*cluster_out` is yours, for `sch_cluster_free`; SCH_ERR_ABI; SCH_ERR_CONFIG: `sch_config_problem`
- * says why; SCH_ERR_BUSY: another thread uses `config`; SCH_ERR_NO_MEMORY: none was made; SCH_ERR_NULL.
+ * says why; SCH_ERR_BUSY: another thread changes `config`; SCH_ERR_NO_MEMORY: none was made; SCH_ERR_NULL.
  */
 sch_status sch_cluster_new(uint32_t abi,
                            const struct sch_config *config,

@@ -255,7 +255,8 @@ pub enum Action {
     Resume,
     /// Forget the reply that your parser has read in part: its rest never comes (L4).
     ResetParser,
-    /// The open transaction, or WATCH, did not survive (H5; levels 1 and 2).
+    /// The transaction, or WATCH, that the host has stated as open did not survive its transport: the fence is closed (H5; levels 1 and
+    /// 2).
     TransactionBroken,
     /// Levels 1 and 2: write these bytes to `transport`. Level 1 reports each of `replies` replies with
     /// `optin_reply`; at level 2 libsch reads them itself.

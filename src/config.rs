@@ -73,7 +73,8 @@ pub struct Limits {
     pub max_attribute_bytes: usize,
     /// Of a reply that libsch must read, so much is kept: 4 KiB, HELLO answers with 200 bytes.
     pub max_reply_bytes: usize,
-    /// Held bytes: 16 MiB, one second of 128 Mbit/s.
+    /// Held bytes: 16 MiB, one second of 128 Mbit/s. Of a command whose first part is held the rest is taken too; that part
+    /// counts for all that its argument announces.
     pub max_held_bytes: usize,
     /// Held commands: 100,000.
     pub max_held_commands: u64,
@@ -301,6 +302,13 @@ impl Config {
         if self.level_out == LevelOut::Managed && self.level_in != LevelIn::Tapped {
             return Err(Error::Config("level 3 needs the bytes that come in: set level_in to tapped"));
         }
+        // Replies that are not seen cannot be taken off what is owed, and those that are seen cannot be told from libsch's own unless
+        // all that is owed is known.
+        if (self.level_in == LevelIn::Notified) != (self.level_out == LevelOut::Notified) {
+            return Err(Error::Config(
+                "level 1 is notified in both directions: set level_in and level_out alike",
+            ));
+        }
         if self.level_out != LevelOut::Managed && self.handshake == Handshake::ByLibsch {
             return Err(Error::Config("a handshake by libsch needs level 3"));
         }
@@ -314,5 +322,28 @@ impl Config {
             ));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_the_levels_of_each_direction_three_pairs_work() {
+        use {LevelIn as In, LevelOut as Out};
+        let works =
+            |level_in, level_out| Config { level_in, level_out, ..Config::default() }.validate().is_ok();
+        assert!(
+            works(In::Notified, Out::Notified)
+                && works(In::Tapped, Out::Tapped)
+                && works(In::Tapped, Out::Managed)
+        );
+        assert!(
+            !works(In::Notified, Out::Tapped),
+            "what is owed would never be answered: no handoff would drain"
+        );
+        assert!(!works(In::Tapped, Out::Notified), "the first reply would make the connection uncounted");
+        assert!(!works(In::Notified, Out::Managed));
     }
 }

@@ -87,6 +87,6 @@ mod tests {
         list.make().clear();
         list.give_back_if(|list| list.is_empty());
         assert_eq!(list.get(), None);
-        assert_eq!(list.take(), vec![]);
+        assert_eq!(list.take(), Vec::<u8>::new());
     }
 }

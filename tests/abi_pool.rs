@@ -3,189 +3,22 @@
 #![allow(unsafe_code, reason = "it calls the C ABI")]
 #![allow(clippy::disallowed_methods)] // threads are part of what is tested
 
-use core::ffi::{c_char, c_void};
+use core::ffi::c_void;
 use core::ptr::{null, null_mut};
 use core::sync::atomic::{AtomicU32, Ordering};
 use sch::ffi::action::*;
-use sch::ffi::config::*;
 use sch::ffi::conn::*;
 use sch::ffi::counts::*;
 use sch::ffi::event::*;
 use sch::ffi::join::*;
 use sch::ffi::pool::*;
-use sch::ffi::push::*;
 use sch::ffi::status::*;
 use sch::ffi::version::*;
 
-/// Calls one export.
-macro_rules! c {
-    ($call:expr) => {
-        // SAFETY: handles are live, places are of this test.
-        unsafe { $call }
-    };
-}
+#[path = "support/abi_pool.rs"]
+mod support;
 
-const fn ms(ms: u64) -> u64 {
-    ms * 1_000_000
-}
-
-const MOVING: &[u8] = b">4\r\n+MOVING\r\n:7\r\n:15\r\n$10\r\nb.com:6379\r\n";
-
-struct Pool(*mut sch_pool);
-
-// SAFETY: a pool is shared by threads.
-unsafe impl Sync for Pool {}
-
-impl Pool {
-    fn new() -> Self {
-        let mut config = null_mut();
-        assert_eq!(c!(sch_config_new(&mut config)), SCH_OK);
-        assert_eq!(c!(sch_config_set_host(config, c"db.example.com".as_ptr(), 14)), SCH_OK);
-        let mut pool = null_mut();
-        assert_eq!(c!(sch_pool_new(SCH_ABI_VERSION, config, &mut pool)), SCH_OK);
-        assert_eq!(c!(sch_config_free(config)), SCH_OK);
-        Self(pool)
-    }
-
-    fn event(&self) -> Option<sch_pool_event> {
-        // SAFETY: all zeros is an event.
-        let mut event: sch_pool_event = unsafe { core::mem::zeroed() };
-        event.struct_size = size_of::<sch_pool_event>() as u32;
-        match c!(sch_pool_poll_event(self.0, &mut event)) {
-            SCH_OK => Some(event),
-            status => {
-                assert_eq!(status, SCH_EMPTY);
-                None
-            }
-        }
-    }
-
-    fn counts(&self) -> sch_pool_counts {
-        // SAFETY: all zeros are counts.
-        let mut counts: sch_pool_counts = unsafe { core::mem::zeroed() };
-        counts.struct_size = size_of::<sch_pool_counts>() as u32;
-        assert_eq!(c!(sch_pool_counters(self.0, &mut counts)), SCH_OK);
-        counts
-    }
-
-    fn places(&self, now: u64) -> (sch_status, Vec<(String, u16, bool)>, u64) {
-        let empty: sch_place = {
-            // SAFETY: all zeros is a place.
-            unsafe { core::mem::zeroed() }
-        };
-        let (mut places, mut count, mut retry) = ([empty; 4], 0, 0);
-        let status = c!(sch_pool_where_to_dial(self.0, now, places.as_mut_ptr(), 4, &mut count, &mut retry));
-        let named = |p: &sch_place| (text(&p.host, p.host_len), p.port, p.is_probe == 1);
-        (status, places[..count].iter().map(named).collect(), retry)
-    }
-
-    fn dialled(&self, now: u64, host: &str, ok: bool) {
-        let (text, len) = (host.as_ptr().cast(), host.len());
-        assert_eq!(c!(sch_pool_dial_result(self.0, now, text, len, 6379, ok)), SCH_OK);
-    }
-
-    /// Runs the pool for a while.
-    fn tick(&self, from_ms: u64, to_ms: u64) {
-        (from_ms..to_ms).step_by(10).for_each(|now| assert_eq!(c!(sch_pool_tick(self.0, ms(now))), SCH_OK));
-    }
-}
-
-impl Drop for Pool {
-    fn drop(&mut self) {
-        assert_eq!(c!(sch_pool_free(self.0)), SCH_OK);
-    }
-}
-
-fn text(host: &[c_char], len: u32) -> String {
-    assert_eq!(host[len as usize], 0);
-    host[..len as usize].iter().map(|c| *c as u8 as char).collect()
-}
-
-/// A connection at level 1, ready, a member.
-struct Conn(*mut sch_conn);
-
-impl Conn {
-    fn alone(peer: &str) -> Self {
-        let mut config = null_mut();
-        assert_eq!(c!(sch_config_new(&mut config)), SCH_OK);
-        assert_eq!(c!(sch_config_set_level_in(config, SCH_LEVEL_NOTIFIED)), SCH_OK);
-        assert_eq!(c!(sch_config_set_level_out(config, SCH_LEVEL_NOTIFIED)), SCH_OK);
-        let mut conn = null_mut();
-        assert_eq!(c!(sch_conn_new(SCH_ABI_VERSION, config, &mut conn)), SCH_OK);
-        assert_eq!(c!(sch_config_free(config)), SCH_OK);
-        let conn = Self(conn);
-        // SAFETY: all zeros is a dial.
-        let mut dial: sch_dial = unsafe { core::mem::zeroed() };
-        dial.struct_size = size_of::<sch_dial>() as u32;
-        assert_eq!(c!(sch_conn_dial(conn.0, 0, 0, &mut dial)), SCH_OK);
-        conn.is_up(0, dial.transport, peer);
-        conn
-    }
-
-    fn new(pool: &Pool, peer: &str, unowned: i32, user: u64) -> Self {
-        let conn = Self::alone(peer);
-        assert_eq!(c!(sch_conn_join(conn.0, 0, pool.0, unowned, user, null(), 0)), SCH_OK);
-        conn.actions();
-        conn
-    }
-
-    /// Connected, handshake made, opted in.
-    fn is_up(&self, now: u64, transport: u64, peer: &str) {
-        let (text, len) = (peer.as_ptr().cast(), peer.len());
-        assert_eq!(c!(sch_conn_connected(self.0, now, transport, text, len)), SCH_OK);
-        assert_eq!(c!(sch_conn_ready(self.0, now, transport)), SCH_OK);
-        assert!(self.actions().iter().any(|a| a.kind == SCH_ACTION_SEND_OPTIN));
-        assert_eq!(c!(sch_conn_optin_reply(self.0, now, transport, b"+OK\r\n".as_ptr(), 5)), SCH_OK);
-    }
-
-    fn actions(&self) -> Vec<sch_action> {
-        let mut out = Vec::new();
-        loop {
-            // SAFETY: all zeros is an action.
-            let mut action: sch_action = unsafe { core::mem::zeroed() };
-            action.struct_size = size_of::<sch_action>() as u32;
-            match c!(sch_conn_poll_action(self.0, &mut action)) {
-                SCH_OK => out.push(action),
-                status => {
-                    assert_eq!(status, SCH_EMPTY);
-                    return out;
-                }
-            }
-        }
-    }
-
-    fn kinds(&self) -> Vec<i32> {
-        self.actions().iter().map(|action| action.kind).collect()
-    }
-
-    fn has_mail(&self) -> bool {
-        let mut has = false;
-        assert_eq!(c!(sch_conn_has_mail(self.0, &mut has)), SCH_OK);
-        has
-    }
-
-    fn reads(&self, now: u64, push: &[u8]) {
-        let mut swallowed = false;
-        assert_eq!(c!(sch_conn_push(self.0, now, 1, push.as_ptr(), push.len(), &mut swallowed)), SCH_OK);
-        assert!(swallowed);
-    }
-
-    fn tick(&self, now: u64) {
-        assert_eq!(c!(sch_conn_tick(self.0, now)), SCH_OK);
-    }
-
-    fn member(&self) -> u64 {
-        let mut member = 0;
-        assert_eq!(c!(sch_conn_member(self.0, &mut member)), SCH_OK);
-        member
-    }
-}
-
-impl Drop for Conn {
-    fn drop(&mut self) {
-        assert_eq!(c!(sch_conn_free(self.0)), SCH_OK);
-    }
-}
+use support::*;
 
 #[test]
 fn p1_what_one_connection_reads_another_acts_on_and_both_swap_in_their_turn() {
@@ -224,14 +57,6 @@ fn p1_what_one_connection_reads_another_acts_on_and_both_swap_in_their_turn() {
     assert_eq!((event.member, event.user), (a.member(), 1));
     assert_eq!(pool.event().map(|e| e.notification), Some(SCH_NOTIFICATION_MIGRATING));
     assert!(pool.event().is_none());
-}
-
-impl Conn {
-    fn reads_on(&self, transport: u64, now: u64, push: &[u8]) {
-        let mut swallowed = false;
-        let status = c!(sch_conn_push(self.0, now, transport, push.as_ptr(), push.len(), &mut swallowed));
-        assert_eq!((status, swallowed), (SCH_OK, true));
-    }
 }
 
 #[test]
@@ -338,23 +163,27 @@ struct Seen {
     pool: *mut sch_pool,
     conn: *mut sch_conn,
     waiter: u32,
-    answers: [sch_status; 2],
+    answers: [sch_status; 3],
 }
 
 unsafe extern "C" fn wake(data: *mut c_void) {
     // SAFETY: what the test gave; one thread.
     let seen = unsafe { &mut *data.cast::<Seen>() };
     seen.woken.fetch_add(1, Ordering::Relaxed);
-    seen.answers = [c!(sch_pool_remove_waiter(seen.pool, seen.waiter)), c!(sch_conn_tick(seen.conn, ms(1)))];
     // The pool may be used from here.
     assert_eq!(c!(sch_pool_tick(seen.pool, ms(1))), SCH_OK);
+    seen.answers = [
+        c!(sch_pool_remove_waiter(seen.pool, seen.waiter)),
+        c!(sch_conn_tick(seen.conn, ms(1))),
+        c!(sch_pool_free(seen.pool)),
+    ];
 }
 
 #[test]
 fn p5_a_waiter_is_woken_by_callback_without_any_lock() {
     let pool = Pool::new();
     let (a, b) = (Conn::new(&pool, "10.0.0.1:1", 1, 0), Conn::new(&pool, "10.0.0.1:1", 1, 0));
-    let mut seen = Seen { woken: AtomicU32::new(0), pool: pool.0, conn: a.0, waiter: 0, answers: [0; 2] };
+    let mut seen = Seen { woken: AtomicU32::new(0), pool: pool.0, conn: a.0, waiter: 0, answers: [0; 3] };
     let data: *mut Seen = &mut seen;
     let mut waiter = 0;
     assert_eq!(c!(sch_pool_add_waiter(pool.0, Some(wake), data.cast(), &mut waiter)), SCH_OK);
@@ -363,7 +192,7 @@ fn p5_a_waiter_is_woken_by_callback_without_any_lock() {
     assert_eq!(c!(sch_conn_take(b.0, 0, waiter)), SCH_OK);
     a.reads(ms(1), b">4\r\n+MIGRATING\r\n:8\r\n:5\r\n$3\r\n[1]\r\n");
     assert_eq!(c!((*data).woken.load(Ordering::Relaxed)), 1);
-    assert_eq!(c!((*data).answers), [SCH_ERR_BUSY, SCH_ERR_BUSY]);
+    assert_eq!(c!((*data).answers), [SCH_ERR_BUSY; 3], "remove_waiter, conn_tick, pool_free");
     assert_eq!(c!(sch_pool_remove_waiter(pool.0, waiter)), SCH_OK);
     assert_eq!(c!(sch_pool_remove_waiter(pool.0, waiter)), SCH_ERR_ARGUMENT);
     a.reads(ms(2), b">4\r\n+MIGRATED\r\n:9\r\n:5\r\n$3\r\n[1]\r\n");

@@ -1,8 +1,8 @@
 //! What fuzzing has found worth keeping, replayed without a fuzzer (S4): every file in `fuzz/corpus/TARGET` and
 //! `fuzz/regressions/TARGET`.
 
-#![allow(unsafe_code, reason = "two of the targets call the C ABI")]
-#![allow(clippy::disallowed_methods)] // reads files
+#![allow(unsafe_code, reason = "three of the targets call the C ABI")]
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)] // reads files; one of them has threads and a watchdog
 
 #[path = "../fuzz/bodies/cluster.rs"]
 mod cluster;
@@ -14,6 +14,8 @@ mod ffi;
 mod framer;
 #[path = "../fuzz/bodies/notification.rs"]
 mod notification;
+#[path = "../fuzz/bodies/threads.rs"]
+mod threads;
 
 use std::fs;
 use std::path::Path;
@@ -57,4 +59,9 @@ fn s4_ffi() {
 #[test]
 fn s4_cluster() {
     replay("cluster", cluster::run);
+}
+
+#[test]
+fn s4_threads() {
+    replay("threads", threads::run);
 }

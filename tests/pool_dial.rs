@@ -5,7 +5,7 @@ mod support {
 }
 
 use sch::endpoint::Endpoint;
-use sch::pool::{Event, Pool};
+use sch::pool::{Event, Pool, PoolConfig};
 use support::pool::*;
 
 fn choices(pool: &Pool, now: u64) -> Vec<Endpoint> {
@@ -72,6 +72,22 @@ fn p4_recovers_by_time_without_any_news() {
     assert_eq!(choices(&pool, 5_050).len(), 1);
     assert_eq!(choices(&pool, 60_000).len(), 1);
     assert_eq!(choices(&pool, 60_000).len(), 1);
+}
+
+/// A probe may take as long as an attempt: until then no second one goes.
+#[test]
+fn p4_a_probe_whose_end_is_not_told_has_the_time_of_an_attempt() {
+    for (handoff_timeout, attempt_min, lease) in [(60_000, 1_000, 20_000), (3_000, 2_000, 2_000)] {
+        let (handoff_timeout, attempt_min) = (ms(handoff_timeout), ms(attempt_min));
+        let pool = Pool::new(PoolConfig { handoff_timeout, attempt_min, ..config() });
+        for _ in 0..3 {
+            let _ = pool.dial_result(at(0), &endpoint("db.example.com"), false);
+        }
+        assert!(pool.where_to_dial(at(50)).0.targets[0].is_probe);
+        let (blocked, _) = pool.where_to_dial(at(50 + lease - 1));
+        assert_eq!((blocked.targets.len(), blocked.retry_at), (0, Some(at(50 + lease))));
+        assert!(pool.where_to_dial(at(50 + lease)).0.targets[0].is_probe);
+    }
 }
 
 #[test]

@@ -5,7 +5,8 @@ mod support {
 }
 
 use sch::exchange::Heard;
-use sch::pool::{Event, MAX_CONCURRENCY, MIN_CONCURRENCY, Pool, Unowned};
+use sch::notification::Notification;
+use sch::pool::{Event, MAX_CONCURRENCY, MIN_CONCURRENCY, Member, Pool, Unowned};
 use support::pool::*;
 
 #[test]
@@ -86,6 +87,28 @@ fn p3_idle_members_go_first_and_busy_ones_when_they_are_given_back() {
 
 fn grant_in(pool: &Pool, world: &World, index: usize) -> bool {
     words(&mail(pool, &world.members[index])).contains(&"grant".to_owned())
+}
+
+/// An attempt has a third of its MOVING's time: as long as that its place is taken, and a probe is the only one.
+#[test]
+fn p3_a_place_is_taken_for_as_long_as_an_attempt_may_take() {
+    let pool = Pool::new(config());
+    let members: Vec<Member> = (0..20).map(|_| owned(&pool, "10.0.0.1:6379")).collect();
+    let long = Notification { time: Some(60), ..moving(1, Some("b")) };
+    let _ = pool.report(at(0), &members[0], read(long, at(0)));
+    // Each looks at its mail at once, and its attempt hangs.
+    let mut granted = 0;
+    let mut run = |to: u64| {
+        for now in (0..to).step_by(100) {
+            let _ = pool.tick(at(now));
+            let took = |member: &&Member| words(&mail(&pool, member)).contains(&"grant".to_owned());
+            granted += members.iter().filter(took).count();
+        }
+        (granted, pool.counters().grants_lapsed)
+    };
+    assert_eq!(run(20_900), (4, 0));
+    let (granted, lapsed) = run(23_000);
+    assert!(granted > 4 && lapsed == 4, "{granted} {lapsed}");
 }
 
 #[test]

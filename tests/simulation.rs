@@ -23,7 +23,10 @@ mod world;
 use simulation::world::World;
 use std::collections::BTreeSet;
 use std::io::Write;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// Seeds of a run that says nothing else.
@@ -94,7 +97,8 @@ fn play(seed: u64, kept: bool) -> Played {
     played
 }
 
-fn fail(seed: u64) -> ! {
+fn fail(seed: u64, steady: bool) -> ! {
+    assert!(!steady, "seed {seed} does not do the same twice");
     let lines = play(seed, true).lines;
     let lines: Vec<&str> = lines.lines().collect();
     let last = lines[lines.len().saturating_sub(LAST_LINES)..].join("\n");
@@ -102,6 +106,38 @@ fn fail(seed: u64) -> ! {
         "...\n{last}\nsimulation: seed {seed} failed; all of it: SCH_SEED={seed} cargo test --test simulation\n"
     ));
     panic!("seed {seed} failed; replay: SCH_SEED={seed} cargo test --test simulation");
+}
+
+/// Plays seeds on all processors, in their order, while `more` says so; the first that fails ends it. What was met, and how many ran.
+fn play_all(seeds: Range<u64>, more: impl Fn() -> bool + Sync) -> (BTreeSet<&'static str>, u64) {
+    let (next, failed) = (AtomicU64::new(seeds.start), AtomicBool::new(false));
+    let work = || {
+        let (mut met, mut ran) = (BTreeSet::new(), 0);
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= seeds.end || failed.load(Ordering::Relaxed) || !more() {
+                return (met, ran);
+            }
+            let played = play(seed, false);
+            if !played.ok || seed % TWICE_OF == 0 && play(seed, false).hash != played.hash {
+                if !failed.swap(true, Ordering::Relaxed) {
+                    fail(seed, played.ok);
+                }
+                return (met, ran);
+            }
+            met.extend(played.met);
+            ran += 1;
+        }
+    };
+    thread::scope(|scope| {
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().fold((BTreeSet::new(), 0), |(mut met, ran), worker| {
+            let (more, also) = worker.join().expect("a seed failed: see above");
+            met.extend(more);
+            (met, ran + also)
+        })
+    })
 }
 
 #[test]
@@ -116,21 +152,9 @@ fn faults_then_quiet_then_steady_and_all_accounts_balance() {
     let (first, seeds) = (number("SCH_FIRST_SEED").unwrap_or(1), number("SCH_SEEDS").unwrap_or(SEEDS));
     let bound = number("SCH_SECONDS").map(Duration::from_secs);
     say(&format!("simulation: up to {seeds} seeds from {first}\n"));
-    let (began, mut met, mut ran) = (Instant::now(), BTreeSet::new(), 0);
-    for seed in first..first.saturating_add(seeds) {
-        if bound.is_some_and(|bound| began.elapsed() >= bound) {
-            break;
-        }
-        let played = play(seed, false);
-        if !played.ok {
-            fail(seed);
-        }
-        if seed % TWICE_OF == 0 {
-            assert_eq!(play(seed, false).hash, played.hash, "seed {seed} does not do the same twice");
-        }
-        met.extend(played.met);
-        ran += 1;
-    }
+    let began = Instant::now();
+    let (met, ran) =
+        play_all(first..first.saturating_add(seeds), || bound.is_none_or(|bound| began.elapsed() < bound));
     let seconds = began.elapsed().as_secs_f64();
     say(&format!(
         "simulation: {ran} seeds in {seconds:.1} s, all steady; {:.0} s for 1,000,000\n",

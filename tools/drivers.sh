@@ -14,7 +14,6 @@ if [ "$("$venv/bin/pip" freeze --disable-pip-version-check 2>/dev/null | grep -x
 fi
 (cd tests/drivers/node && npm ci --silent --no-audit --no-fund) ||
     missing "node-redis did not come from the npm registry: is it reachable?"
-profile=${SCH_PROFILE:-release}
-cargo build --locked -q $([ "$profile" = release ] && echo --release || true) -p sch-sim
+tools/build_sim.sh
 (cd tests/drivers && python3 -m unittest -q test_facts)
-exec python3 tests/drivers/run.py --sim "target/$profile/sch-sim" --python "$venv/bin/python" "$@"
+exec python3 tests/drivers/run.py --sim "${SCH_SIM:-target/debug/sch-sim}" --python "$venv/bin/python" "$@"

@@ -47,16 +47,16 @@ part_programs() {
 part_clients() {
     step "the C clients under AddressSanitizer and UndefinedBehaviorSanitizer, in rows of the demos"
     make --no-print-directory BUILD=build/sanitize/clients HIREDIS=build/hiredis CC=clang CFLAGS="${checked[*]}" clients
-    local built=$out/clients sim=target/release/sch-sim
+    local built=$out/clients
     local program
     for program in workload pool; do
         grep -q __asan_init <(nm "$built/$program") || { echo "$program is not instrumented"; exit 1; }
     done
     # Without --check: how long things take under sanitizers says nothing. What is lost, doubled or misordered still fails.
-    python3 demo/run.py --redis-server --sim "$sim" --workload "$built/workload" --only 1 4 --workers 2 --rate 50 \
+    python3 demo/run.py --redis-server --workload "$built/workload" --only 1 4 --workers 2 --rate 50 \
         --drivers managed tapped notified hiredis-sch
-    python3 demo/pool.py --sim "$sim" --pool "$built/pool" --only 1 3
-    python3 demo/cluster.py --sim "$sim" --workload "$built/workload" --only slot-migrate-existing
+    python3 demo/pool.py --pool "$built/pool" --only 1 3
+    python3 demo/cluster.py --workload "$built/workload" --only slot-migrate-existing
 }
 
 rust() { # rust SANITIZER [FLAG]: compiles the deliberate bug with it; the flags are left in RUSTFLAGS
@@ -80,7 +80,7 @@ part_thread() {
     # std comes without it, and the compiler wants to hear that we know.
     rust thread -Cunsafe-allow-abi-mismatch=sanitizer
     must_report "data race" "$out/bug-thread" race
-    cargo test --locked --target "$target" --target-dir "$out/thread" --test pool_threads --test cluster_threads
+    cargo test --locked --target "$target" --target-dir "$out/thread" --test pool_threads --test cluster_threads --test abi_threads --test threads
 }
 
 [ $# -gt 0 ] || set -- programs clients address thread

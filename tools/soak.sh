@@ -37,9 +37,9 @@ cases=$((all * 20)) seeds=$((all * 4))
 PROPTEST_CASES=$cases bounded $((all * 2 / 10)) "model test, up to $cases cases" cargo test --locked --test model
 SCH_SEEDS=$seeds bounded $((all / 10)) "calls through the C ABI, up to $seeds seeds" cargo test --locked --test abi_random
 SCH_LONG=1 bounded $((all / 20 + 60)) "every pair of inputs in every situation" cargo test --locked --test exhaustion
-for target in framer notification ffi cluster; do
+for target in framer notification ffi cluster threads; do
     mkdir -p "build/soak/$target"
-    seconds=$((all * 7 / 80))
+    seconds=$((all * 7 / 100))
     log=build/soak/$target.log
     RUST_BACKTRACE=0 bounded $((seconds + 60)) "fuzz target $target" "build/fuzz/$(rustc -vV | sed -n 's/^host: //p')/release/$target" \
         -max_total_time=$seconds -max_len=1024 -print_final_stats=1 -artifact_prefix="build/soak/$target-" \

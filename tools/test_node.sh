@@ -3,7 +3,7 @@
 # valgrind.
 set -eu
 cd "$(dirname "$0")/.."
-cargo build --locked -q -p sch-sim
+tools/build_sim.sh
 tools/build_node.sh
 cd bindings/node
 npx --no-install tsc -p test/types

@@ -5,19 +5,20 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 venv=build/venv
-if ! "$venv/bin/python" -c 'import pytest, mypy, setuptools, wheel' 2>/dev/null; then
+if ! "$venv/bin/python" -c 'import pytest, xdist, mypy, setuptools, wheel' 2>/dev/null; then
     python3 -m venv "$venv"
-    "$venv/bin/pip" install --disable-pip-version-check -q --upgrade pytest mypy "setuptools>=64" wheel
+    "$venv/bin/pip" install --disable-pip-version-check -q --upgrade pytest pytest-xdist mypy "setuptools>=64" wheel
 fi
 profile=${SCH_PROFILE:-release}
 flags=$([ "$profile" = release ] && echo --release || true)
 # shellcheck disable=SC2086
-cargo build --locked $flags -p libsch -p sch-sim
+cargo build --locked $flags -p libsch
+tools/build_sim.sh
 export SCH_LIBRARY="${SCH_LIBRARY:-$PWD/target/$profile/libsch.so}"
-export SCH_SIM="${SCH_SIM:-$PWD/target/$profile/sch-sim}"
 
 python3 tools/gen_python.py --check
 (cd bindings/python && "../../$venv/bin/mypy")
 MYPYPATH=bindings/python "$venv/bin/mypy" --strict examples/python
-"$venv/bin/pytest" -q bindings/python "$@"
+# Most of them wait for servers.
+"$venv/bin/pytest" -q -n 3 bindings/python "$@"
 if [ "$profile" = release ]; then "$venv/bin/python" bindings/python/bench.py; fi

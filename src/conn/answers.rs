@@ -108,12 +108,12 @@ impl Connection {
     /// Level 1: how many commands are written and not answered, all told. Say it before it matters (HOLD) and whenever
     /// it becomes 0.
     pub fn handle_in_flight(&mut self, now: Timestamp, n: u64) -> Result<()> {
-        let now = self.begin(now)?;
+        let now = self.begin_first(now)?;
         self.level("in_flight", 1, self.config.level_out == LevelOut::Notified)?;
         self.trace.input(format_args!("in_flight {n}"));
         self.host_in_flight = n;
         self.stirred = self.handoff.is_some();
-        self.finish(now);
+        self.finish_written(now);
         Ok(())
     }
 
@@ -128,7 +128,7 @@ impl Connection {
 
     /// Level 2: `replies` are owed by what was just written to `id`, for the host's handshake on a candidate.
     pub fn handle_owe_on(&mut self, now: Timestamp, id: TransportId, replies: u64) -> Result<()> {
-        let now = self.begin(now)?;
+        let now = self.begin_first(now)?;
         self.level("owe", 2, self.config.level_out == LevelOut::Tapped)?;
         let slot = self.slot(id)?;
         let (limit, mut next) = (self.config.limits.max_in_flight as u64, self.out.next_number);
@@ -148,13 +148,13 @@ impl Connection {
         }
         self.trace.input(format_args!("owe {id} {replies}"));
         self.out.next_number = next;
-        self.finish(now);
+        self.finish_written(now);
         Ok(())
     }
 
     /// Levels 1 and 2: a fence opens or closes (F1 to F4).
     pub fn handle_fence(&mut self, now: Timestamp, fence: HostFence, open: bool) -> Result<()> {
-        let now = self.begin(now)?;
+        let now = self.begin_first(now)?;
         self.level("fence", 1, !self.is_managed())?;
         let to = if open { "open" } else { "closed" };
         self.trace.input(format_args!("fence {} {to}", Word(fence)));
@@ -171,8 +171,7 @@ impl Connection {
                 }
             }
         }
-        self.stirred = true;
-        self.finish(now);
+        self.finish_late(now);
         Ok(())
     }
 

@@ -158,6 +158,7 @@ impl Connection {
             Handshake::Seen => {
                 // RESUME would bring what was not taken before the host's own HELLO.
                 self.want_resume = false;
+                self.out.wants = 0;
                 self.session = Session::default();
                 self.current = Some(transport);
             }

@@ -13,6 +13,7 @@ impl Connection {
         let Some(t) = self.current.take() else { return };
         self.optin_lost(now, &t, Slot::Current);
         let (id, survives) = (t.id, self.survives_loss(&t));
+        self.break_host_transaction();
         // CLIENT REPLY SKIP ended with the transport; the command it prefixes would be answered on another (F5).
         let known = !self.is_managed() || self.session.resp3;
         let goes_on = self.handoff.is_some() && survives && known && !self.out.skips_next();
@@ -69,12 +70,8 @@ impl Connection {
             self.retry();
             return false;
         };
-        let fences = self.fences();
         // Levels 1 and 2 get no HOLD here: there is nothing left to drain, and SWAP asks the same.
-        if !self.is_managed() && fences & waiting::TRANSACTION != 0 {
-            self.host_fences[0] = false;
-            self.emit(Action::TransactionBroken);
-        }
+        self.break_host_transaction();
         let Some(t) = self.current.take() else { return false };
         let (id, survives) = (t.id, self.survives_loss(&t));
         let answered = self.account(t, &[], survives, room);
@@ -91,6 +88,13 @@ impl Connection {
         self.phase = Phase::Ready;
         self.stirred = true;
         true
+    }
+
+    /// Levels 1 and 2: a transaction, or WATCH, that the host has stated does not survive its transport (H5).
+    fn break_host_transaction(&mut self) {
+        if core::mem::take(&mut self.host_fences[0]) {
+            self.emit(Action::TransactionBroken);
+        }
     }
 
     /// What the swap still waits for (H5).
@@ -164,6 +168,7 @@ impl Connection {
         self.tell_off(reason, fatal);
         if fatal && let Some(t) = &self.current {
             let transport = t.id;
+            self.break_host_transaction();
             self.emit(Action::Close { transport, reason: CloseReason::OptinRefused });
             let room = self.room_to_account(&[]).unwrap_or_default();
             if let Some(t) = self.current.take() {

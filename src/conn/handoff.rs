@@ -26,6 +26,10 @@ impl Move {
 /// The kind of window that a handoff keeps open.
 pub(super) const WINDOW: WindowKind = WindowKind::Moving;
 
+/// Changes of the session that are repeated on one candidate before the hold no longer waits for their answers: a client that
+/// changes it without pause would put the hold off for ever, and it is the hold that ends the changes (H12).
+pub(super) const MAX_REPEATS: u32 = 8;
+
 /// A handoff under way.
 #[derive(Debug)]
 pub(super) struct Handoff {
@@ -37,6 +41,8 @@ pub(super) struct Handoff {
     pub(super) awaits_grant: bool,
     /// When the running attempt has failed.
     pub(super) attempt_by: Option<Timestamp>,
+    /// Changes that were repeated on the candidate of this attempt.
+    pub(super) repeats: u32,
     backoff: Duration,
     /// Which of the times of a null endpoint comes next (H7).
     null_try: usize,
@@ -70,6 +76,7 @@ impl Handoff {
             next_at: None,
             awaits_grant: false,
             attempt_by: None,
+            repeats: 0,
             backoff: config.backoff_min,
             null_try: 0,
             as_it_is: false,
@@ -120,6 +127,7 @@ impl Handoff {
         self.attempts += 1;
         self.next_at = None;
         self.awaits_grant = false;
+        self.repeats = 0;
         self.old_proxy = false;
         self.as_it_is = !self.is_null() || !alive || now >= self.deadline();
         let least = self.attempt_time(config);

@@ -13,6 +13,25 @@ pub(super) struct HeldCommand {
     pub(super) number: CommandNumber,
     pub(super) entry: Entry,
     pub(super) special: Option<Special>,
+    /// Of its bytes here, however many: what `entry` keeps of it has a limit.
+    len: usize,
+}
+
+impl HeldCommand {
+    /// `add` says how long it is.
+    pub(super) fn new(number: CommandNumber, entry: Entry, special: Option<Special>) -> Self {
+        Self { number, entry, special, len: entry.len() }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// It goes out in another form.
+    pub(super) fn set_len(&mut self, len: usize) {
+        self.entry = self.entry.with_len(len);
+        self.len = len;
+    }
 }
 
 /// Held bytes: whole commands, and perhaps the beginning of one more.
@@ -38,7 +57,8 @@ impl Hold {
     }
 
     /// A command is whole with its `last` part.
-    pub(super) fn add(&mut self, command: HeldCommand, last: &[u8]) {
+    pub(super) fn add(&mut self, mut command: HeldCommand, last: &[u8]) {
+        command.len = self.partial + last.len();
         self.bytes.push(last);
         self.partial = 0;
         self.commands.push_back(command);
@@ -75,7 +95,7 @@ impl Hold {
         out.room(self.bytes.len())?;
         let mut at = 0;
         for command in self.commands.iter().filter(|_| self.withdrawn > 0) {
-            let end = (at + command.entry.len()).min(self.bytes.len());
+            let end = (at + command.len).min(self.bytes.len());
             if !matches!(command.special, Some(Special::Withdrawn)) {
                 out.extend_from_slice(&self.bytes[at..end]);
             }
@@ -91,9 +111,9 @@ impl Hold {
             return;
         }
         let is_withdrawn = |c: &HeldCommand| matches!(c.special, Some(Special::Withdrawn));
-        self.bytes.retain(self.commands.iter().map(|c| (c.entry.len(), !is_withdrawn(c))));
+        self.bytes.retain(self.commands.iter().map(|c| (c.len, !is_withdrawn(c))));
         for command in self.commands.iter_mut().filter(|c| is_withdrawn(c)) {
-            command.entry = command.entry.with_len(0);
+            command.set_len(0);
             command.special = Some(Special::Silent);
         }
     }

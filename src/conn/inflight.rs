@@ -5,7 +5,7 @@ use crate::action::{Class, CommandNumber};
 use crate::commands::Topic;
 use crate::conn::effect::Watched;
 use crate::error::Result;
-use crate::mem::Room;
+use crate::mem::{self, Room};
 use std::collections::VecDeque;
 
 /// One command: length in bytes, class, kind, packed.
@@ -43,7 +43,7 @@ impl Entry {
         (self.0 & MAX_LEN) as usize
     }
     pub(super) fn with_len(self, len: usize) -> Self {
-        Self((self.0 & !MAX_LEN) | (len as u32).min(MAX_LEN))
+        Self((self.0 & !MAX_LEN) | u32::try_from(len).unwrap_or(MAX_LEN).min(MAX_LEN))
     }
     pub(super) fn is_len_known(self) -> bool {
         self.0 & MAX_LEN != MAX_LEN
@@ -68,7 +68,13 @@ pub(super) enum Special {
     Watched(Watched),
     /// Confirmations come as pushes; `left` of them (`None`: as many as there are
     /// subscriptions when its turn comes), or one error.
-    Pushes { topic: Topic, subscribe: bool, left: Option<u64> },
+    Pushes {
+        topic: Topic,
+        subscribe: bool,
+        left: Option<u64>,
+        /// What `left` confirmations must name, in order; empty where any will do.
+        channels: VecDeque<Box<[u8]>>,
+    },
     /// Libsch's own command: its reply is swallowed.
     Own(Own),
     /// The reply passes as the failed EXEC of a broken WATCH.
@@ -77,6 +83,23 @@ pub(super) enum Special {
     Refused,
     /// Held, and withdrawn by the host: it never comes here.
     Withdrawn,
+}
+
+impl Special {
+    /// Servers end subscriptions of shard channels unasked, when their slots move: only what names its channels can tell
+    /// such a push from the answer (N5).
+    pub(super) fn channels<'a>(
+        topic: Topic,
+        subscribe: bool,
+        names: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<VecDeque<Box<[u8]>>> {
+        let mut channels = VecDeque::new();
+        for name in names.filter(|_| topic == Topic::Shard && !subscribe) {
+            channels.room(1)?;
+            channels.push_back(mem::copy(name)?.into_boxed_slice());
+        }
+        Ok(channels)
+    }
 }
 
 /// Libsch's own commands.
@@ -120,6 +143,11 @@ impl InFlight {
 
     pub(super) fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// How many have ended since this queue was made.
+    pub(super) fn ended(&self) -> u64 {
+        self.front
     }
 
     /// A blocking command is not answered. Looks at all of them: for the deadline of a handoff.
@@ -207,23 +235,26 @@ impl InFlight {
     }
 
     /// Counts off `n` plain replies; `n` is at most `plain_run`.
+    #[inline(always)] // in two places: the steady paths
     pub(super) fn pop_plain(&mut self, n: u64) {
         match n as usize {
             1 => _ = self.entries.pop_front(),
-            all if all == self.entries.len() => self.entries.clear(),
-            some => _ = self.entries.drain(..some),
+            n => self.drop_front(n),
         }
         self.front += n;
         self.number += n;
-        self.skip_silent();
+        if !self.specials.is_empty() {
+            self.skip_silent();
+        }
     }
 
-    /// Counts off one plain reply; `plain_run` is not 0.
-    pub(super) fn pop_one_plain(&mut self) {
-        self.entries.pop_front();
-        self.front += 1;
-        self.number += 1;
-        self.skip_silent();
+    #[inline(never)] // so that one reply costs what one costs
+    fn drop_front(&mut self, n: usize) {
+        if n == self.entries.len() {
+            self.entries.clear();
+        } else {
+            self.entries.drain(..n);
+        }
     }
 
     /// Counts off about as many as `n` frames answer, where it cannot be told (N7).
@@ -412,5 +443,7 @@ mod tests {
     fn s1_a_length_beyond_the_record_is_not_known() {
         assert!(!Entry::new(u64::MAX, Class::Write).is_len_known());
         assert!(Entry::new(1 << 20, Class::Write).is_len_known());
+        assert!(!Entry::new(0, Class::Write).with_len(usize::MAX - 1).is_len_known());
+        assert!(!Entry::new(0, Class::Write).with_len(1 << 32).is_len_known());
     }
 }

@@ -192,7 +192,7 @@ impl Connection {
             if let Some((owed, special)) = t.owed.pop_back()
                 && !owed.entry.is_own()
             {
-                tail.commands.push_front(HeldCommand { number: owed.number, entry: owed.entry, special });
+                tail.commands.push_front(HeldCommand::new(owed.number, owed.entry, special));
             }
         }
         let mut cut = None;
@@ -247,10 +247,10 @@ impl Connection {
     /// that command would be answered, and the answer taken for the next one's.
     fn skip_again(&mut self, tail: &mut Unwritten) {
         let Some(first) = tail.commands.front_mut() else { return };
-        let bytes = &tail.bytes[..first.entry.len()];
+        let bytes = &tail.bytes[..first.len()];
         let silent = matches!(first.special, Some(Special::Silent)) && !bytes.is_empty();
         if silent && !outbound::is_reply_command(bytes, self.config.limits.command) {
-            first.entry = first.entry.with_len(SKIP.len() + bytes.len());
+            first.set_len(SKIP.len() + bytes.len());
             tail.bytes.splice(..0, SKIP.iter().copied());
         }
     }
@@ -262,14 +262,14 @@ impl Connection {
         let mut rebuilt = core::mem::take(&mut tail.rebuilt);
         let (mut at, mut within) = (0, open);
         for command in &mut tail.commands {
-            let bytes = &tail.bytes[at..at + command.entry.len()];
+            let bytes = &tail.bytes[at..at + command.len()];
             at += bytes.len();
             let ends =
                 matches!(command.special, Some(Special::Watched(Watched::Exec { .. } | Watched::Discard)));
             if within && command.entry.is_queued() {
                 within = !ends;
                 command.special = Some(Special::Refused);
-                command.entry = command.entry.with_len(0);
+                command.set_len(0);
                 continue;
             }
             within = false;
@@ -277,7 +277,7 @@ impl Connection {
                 && watch < first
             {
                 command.special = Some(Special::FailedExec);
-                command.entry = command.entry.with_len(DISCARD.len());
+                command.set_len(DISCARD.len());
                 rebuilt.extend_from_slice(DISCARD);
                 continue;
             }
@@ -315,8 +315,10 @@ impl Connection {
             return;
         }
         let (mut first, mut count, mut data) = (0, 0, Vec::new());
-        for HeldCommand { number, entry, special } in hold.commands {
-            let bytes = &hold.bytes[..entry.len()];
+        for command in hold.commands {
+            let len = command.len();
+            let bytes = &hold.bytes[..len];
+            let HeldCommand { number, special, .. } = command;
             let not_executed = matches!(special, Some(Special::Refused | Special::FailedExec));
             // For a command without a reply nobody waits, withdrawn ones have ended.
             let is_ours = !not_executed && !matches!(special, Some(Special::Silent));
@@ -334,7 +336,7 @@ impl Connection {
             } else if is_ours {
                 self.lose_one(number, LostOutcome::NeverWritten);
             }
-            hold.bytes.advance(entry.len());
+            hold.bytes.advance(len);
         }
         if count > 0 {
             self.emit_hand_back(first, count, data);
@@ -372,4 +374,32 @@ fn open_transaction(t: &Transport, tail: &Unwritten, out: &outbound::Outbound) -
         None => out.multi().is_some(),
     };
     if open { t.owed.open_transaction() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conn::inflight::Entry;
+
+    /// The record of a command keeps lengths below 128 MiB; its bytes may be more (S1).
+    #[test]
+    fn l1_a_command_longer_than_its_record_tells_comes_back_whole() {
+        let commands: [&[u8]; 2] = [b"SET k v\r\n", b"GET k\r\n"];
+        let mut c = Connection::new(Config { host: "a".into(), ..Config::default() }).expect("settings");
+        let hold = |c: &mut Connection, numbers: [CommandNumber; 2]| {
+            for (number, bytes) in numbers.into_iter().zip(commands) {
+                let beyond = Entry::new(u64::MAX, Class::Write);
+                c.hold.make().add(HeldCommand::new(number, beyond, None), bytes);
+            }
+        };
+        hold(&mut c, [1, 2]);
+        assert_eq!(c.salvage().as_deref(), Ok(&*commands.concat()));
+        c.hand_back();
+        assert_eq!(c.poll_action(), Some(Action::HandBack { first: 1, count: 2, data: commands.concat() }));
+        hold(&mut c, [3, 5]);
+        c.hand_back();
+        for (first, data) in [3, 5].into_iter().zip(commands) {
+            assert_eq!(c.poll_action(), Some(Action::HandBack { first, count: 1, data: data.to_vec() }));
+        }
+    }
 }

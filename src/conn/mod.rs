@@ -129,6 +129,10 @@ pub struct Connection {
     stirred: bool,
     /// When what there was no memory for is tried again.
     retry_at: Option<Timestamp>,
+    /// `submit` gives out bytes for the current transport: in this call it is neither closed nor swapped away (E4).
+    giving: bool,
+    /// What that put off is due at once.
+    put_off: bool,
 }
 
 impl Connection {
@@ -183,6 +187,8 @@ impl Connection {
             wake: None,
             stirred: false,
             retry_at: None,
+            giving: false,
+            put_off: false,
             config,
         })
     }
@@ -234,6 +240,16 @@ impl Connection {
             self.fire_timers(now);
         }
         self.stirred = true;
+        self.finish(now);
+    }
+
+    /// As `finish_late`, for what the host states of itself with each command: a swap that is forced now breaks no transaction that
+    /// has ended, and loses what was written before.
+    #[inline]
+    fn finish_written(&mut self, now: Timestamp) {
+        if self.wake.is_some_and(|wake| wake <= now) {
+            self.fire_timers(now);
+        }
         self.finish(now);
     }
 

@@ -272,12 +272,13 @@ impl Connection {
             handoff.old_proxy = true;
             return true;
         }
+        if marked {
+            return true; // also where the one that is followed now has no seq, or an older one came late (N3)
+        }
         let latest = handoff.newer.as_ref().unwrap_or(&handoff.wanted);
         match (wanted.seq, latest.seq) {
             // Several nodes may move in one event: to another endpoint it is another MOVING (N3).
-            (Some(a), Some(b)) if a == b => {
-                marked || wanted.endpoint.is_none() || wanted.endpoint == latest.endpoint
-            }
+            (Some(a), Some(b)) if a == b => wanted.endpoint.is_none() || wanted.endpoint == latest.endpoint,
             (Some(a), Some(b)) => a < b,
             _ => wanted.endpoint == latest.endpoint,
         }

@@ -54,7 +54,9 @@ impl Connection {
         if self.config.mode != Mode::Enabled || !seen || self.session.resp3 {
             return;
         }
-        if self.current.is_some() && !self.awaits_hello() {
+        // After RESET, or an opt-out, SCH is off here because the host wanted it: that has been told, and is no error (F5).
+        let is_on = self.current.as_ref().is_some_and(|t| t.optin != Optin::Refused);
+        if is_on && !self.awaits_hello() && !self.is_put_off() {
             self.turn_off(now, OffReason::Resp2);
         }
     }

@@ -40,6 +40,8 @@ pub(super) struct Outbound {
     pub(super) reader: CommandReader,
     facts: Facts,
     pub(super) next_number: CommandNumber,
+    /// So many bytes the command has for which there was no room.
+    pub(super) wants: usize,
     /// The number of the command that is half submitted.
     pub(super) open: Option<CommandNumber>,
     /// Its first bytes were written to a transport that is lost: the rest is dropped.
@@ -70,6 +72,7 @@ impl Outbound {
             reader,
             facts: Facts::UNKNOWN,
             next_number: 1,
+            wants: 0,
             open: None,
             discarding: false,
             half_lost: false,
@@ -176,7 +179,10 @@ impl Connection {
         }
         // This may have been the place that libsch's own commands wait for (E7).
         self.stirred |= self.want_ping || self.current.as_ref().is_some_and(|t| t.optin == Optin::Wanted);
+        self.stirred |= self.put_off;
+        self.giving = answer.write_now > 0;
         self.finish(now);
+        self.giving = false;
         Ok(answer)
     }
 
@@ -226,8 +232,6 @@ impl Connection {
         let mut direct = self.writes_directly();
         let mut answer =
             Submitted { transport: 0, write_now: 0, held: 0, first: self.out.next_number, count: 0 };
-        // The one that they are written to, also when a command among them lets it go: it may be given up in this call.
-        let writes_to = self.current();
         let mut plain = self.passes_plain(direct);
         let mut at = 0;
         while at < data.len() {
@@ -260,12 +264,17 @@ impl Connection {
             }
             let chunk = &data[at..at + read.consumed];
             if fresh && !chunk.is_empty() && !matches!(read.step, Step::Error(_)) {
-                let fits = direct || self.has_room_for(chunk.len());
+                // Of one that comes in parts the rest is always taken: so its first part counts for as much as it announces.
+                let wants =
+                    usize::try_from(self.out.reader.announced()).unwrap_or(usize::MAX).max(chunk.len());
+                let fits = direct || self.has_room_for(wants);
                 if fits {
                     lacks = self.room_beyond_plain(direct, chunk.len()).err();
+                } else {
+                    self.out.wants = wants;
+                    self.want_resume = true;
                 }
                 if !fits || lacks.is_some() {
-                    self.want_resume |= !fits;
                     self.out.reader.reset();
                     break;
                 }
@@ -290,6 +299,7 @@ impl Connection {
                     if self.phase == Phase::Ready && self.can_hold() {
                         // What closed the fence goes where the rest of it went: EXEC behind a region with its MULTI (F1).
                         self.release_hold();
+                        self.giving = answer.write_now > 0;
                         self.progress(now);
                         direct = self.writes_directly();
                     }
@@ -331,7 +341,7 @@ impl Connection {
             self.stirred = true;
         }
         if answer.write_now > 0 {
-            answer.transport = writes_to.unwrap_or(0);
+            answer.transport = self.current().unwrap_or(0);
         }
         Ok(answer)
     }
@@ -394,10 +404,10 @@ impl Connection {
         room
     }
 
-    fn has_room_for(&self, bytes: usize) -> bool {
+    pub(super) fn has_room_for(&self, bytes: usize) -> bool {
         // One command may be larger, where it would not wait for a handoff but for its turn: else it would never come.
         let alone = self.held_bytes() == 0 && !self.is_holding();
-        alone || self.held_bytes() + bytes <= self.config.limits.max_held_bytes
+        alone || self.held_bytes().saturating_add(bytes) <= self.config.limits.max_held_bytes
     }
 
     /// One whole command. `chunk` is what of it came in this call.
@@ -448,7 +458,7 @@ impl Connection {
     }
 
     fn keep(&mut self, number: CommandNumber, entry: Entry, special: Option<Special>, chunk: &[u8]) {
-        self.hold.make().add(HeldCommand { number, entry, special }, chunk);
+        self.hold.make().add(HeldCommand::new(number, entry, special), chunk);
         if self.is_holding() {
             self.counters.with(|c| c.commands_held += 1);
             if let Some(handoff) = &mut self.handoff {
@@ -476,7 +486,7 @@ impl Connection {
         };
         hold.partial = stays;
         // Those without bytes (refused, withdrawn) are no part of the region.
-        let mut written = hold.commands.iter().filter(|c| c.entry.len() > 0);
+        let mut written = hold.commands.iter().filter(|c| c.len() > 0);
         let first = written.next().map_or(self.out.next_number, |c| c.number);
         let count = if first == self.out.next_number { 0 } else { 1 + written.count() as u64 };
         for command in hold.commands.drain(..) {

@@ -53,6 +53,7 @@ impl Connection {
 
     /// Takes the handoff as far as it goes.
     pub(super) fn progress(&mut self, now: Timestamp) {
+        self.put_off = false;
         let _ = self.answer_refused(); // else at the next time
         self.release_again();
         self.resume_if_room();
@@ -74,6 +75,9 @@ impl Connection {
             self.hear_attempt(now, true);
         }
         if self.is_repeating() {
+            if self.current.is_some() && self.changes_without_pause() && self.can_hold() {
+                self.begin_hold(now);
+            }
             return;
         }
         if matches!(self.phase, Phase::Ready | Phase::Draining) {
@@ -92,6 +96,12 @@ impl Connection {
         self.force_again(now);
     }
 
+    /// The current transport goes, but not in the call that gives the host bytes for it.
+    pub(super) fn is_put_off(&mut self) -> bool {
+        self.put_off |= self.giving;
+        self.giving
+    }
+
     /// A candidate speaks RESP3: it can be none for a host that does not, whose pool told it of a MOVING (O1, P1).
     fn end_handoff_of_resp2(&mut self, now: Timestamp) {
         let speaks_resp2 =
@@ -104,8 +114,10 @@ impl Connection {
     /// What kept the forced swap back (a blocking command, a handshake) may have ended.
     fn force_again(&mut self, now: Timestamp) {
         let waits = matches!(self.phase, Phase::Ready | Phase::Draining) && self.current.is_some();
-        let is_due = waits && self.handoff.as_ref().is_some_and(|h| h.stuck_force.is_some());
-        if is_due && self.force_swap(now) {
+        // HOLD has just been asked: what the host has counted up to then is in its answer.
+        let asked = self.phase == Phase::Draining && !self.held;
+        let due = waits && !asked && self.handoff.as_ref().is_some_and(|h| h.stuck_force.is_some());
+        if due && !self.is_unforceable() && !self.is_put_off() && self.force_swap(now) {
             self.ask_swap(now);
         }
     }
@@ -117,9 +129,9 @@ impl Connection {
             || self.out.skips_next()
     }
 
-    /// A blocking command is owed its reply: one that has been answered holds nothing back.
+    /// A blocking command is owed its reply, or the host says so: one that has been answered holds nothing back.
     pub(super) fn is_blocked(&self) -> bool {
-        self.current.as_ref().is_some_and(|t| t.owed.is_blocked())
+        self.current.as_ref().is_some_and(|t| self.host_fences[1] || t.owed.is_blocked())
     }
 
     fn is_due(&self, now: Timestamp) -> bool {
@@ -156,7 +168,8 @@ impl Connection {
     /// Everything that a swap needs of the candidate.
     fn candidate_is_ready(&self) -> bool {
         let Some(c) = &self.candidate else { return false };
-        if !c.connected || !self.is_settled(c) {
+        let made = c.probed && c.owed.ended() >= c.made_at && !self.waits_for_credentials();
+        if !c.connected || !(self.is_settled(c) || made && self.changes_without_pause()) {
             return false;
         }
         self.is_managed() || (c.ready && c.optin != Optin::Asked && c.optin_replies == 0)
@@ -171,6 +184,11 @@ impl Connection {
     pub(super) fn is_repeating(&self) -> bool {
         matches!(self.phase, Phase::Ready | Phase::Draining)
             && self.candidate.as_ref().is_some_and(|c| !self.is_settled(c))
+    }
+
+    /// The session has changed so often since the candidate's was made that only a hold will end it.
+    fn changes_without_pause(&self) -> bool {
+        self.handoff.as_ref().is_some_and(|h| h.repeats >= handoff::MAX_REPEATS)
     }
 
     fn waits_for_credentials(&self) -> bool {
@@ -229,7 +247,7 @@ impl Connection {
     }
 
     fn ask_swap(&mut self, now: Timestamp) {
-        if self.unsettled {
+        if self.unsettled || self.is_put_off() {
             return; // L3: the losses first
         }
         let Some(new) = self.candidate.as_ref().map(|c| c.id) else { return };
@@ -309,6 +327,10 @@ impl Connection {
 
     /// The old transport after a swap: closed, or read on while both deliver subscriptions (F2).
     fn retire(&mut self, now: Timestamp, old: Place<Transport>) {
+        if old.inbound.is_partly_passed() {
+            // A push that began while SWAP waited for its answer: its rest does not pass (L4).
+            self.emit(Action::ResetParser);
+        }
         let overlaps =
             self.is_managed() && self.session.has_subscriptions() && !self.config.overlap.is_zero();
         if overlaps {
@@ -319,10 +341,6 @@ impl Connection {
             self.retired_until = Some(now + self.config.overlap);
         } else {
             self.end_overlap(Side::Old);
-            if old.inbound.is_partly_passed() && self.config.can_reset_parser {
-                // A push that began while SWAP waited for its answer (L4).
-                self.emit(Action::ResetParser);
-            }
             self.emit(Action::Close { transport: old.id, reason: CloseReason::Swapped });
         }
     }
@@ -484,8 +502,9 @@ impl Connection {
             (t.owed.len() <= limits.max_in_flight / 2 || !t.inbound.counts())
                 && t.region.len() <= limits.max_held_bytes / 2
         });
-        if room {
+        if room && self.has_room_for(self.out.wants) {
             self.want_resume = false;
+            self.out.wants = 0;
             self.emit(Action::Resume);
         }
     }

@@ -53,7 +53,9 @@ impl Connection {
         }
         self.session.put(optin.as_deref(), &mut |step| t.write_own(step))?;
         t.inbound.read_messages = self.session.has_subscriptions();
-        self.session.put_subscriptions(&mut |step| t.write_own(step))
+        self.session.put_subscriptions(&mut |step| t.write_own(step))?;
+        t.made_at = t.owed.ended() + t.owed.len() as u64;
+        Ok(())
     }
 
     /// A change of the session: after the candidate's was made, the same there (H12).
@@ -82,13 +84,16 @@ impl Connection {
         self.repeats();
     }
 
-    /// What is repeated on a candidate that was ready has the time of an attempt to be answered.
+    /// What is repeated on a candidate that was ready has the time of an attempt to be answered, as long as it does not go on
+    /// and on.
     fn repeats(&mut self) {
         let now = self.clock.last();
-        if matches!(self.phase, Phase::Ready | Phase::Draining)
-            && let Some(handoff) = &mut self.handoff
-        {
-            handoff.attempt_by = Some(now + handoff.attempt_time(&self.config));
+        let was_ready = matches!(self.phase, Phase::Ready | Phase::Draining);
+        if let Some(handoff) = &mut self.handoff {
+            handoff.repeats += 1;
+            if was_ready && handoff.repeats <= handoff::MAX_REPEATS {
+                handoff.attempt_by = Some(now + handoff.attempt_time(&self.config));
+            }
         }
         self.stirred = true;
     }
@@ -266,6 +271,10 @@ impl Connection {
 
     /// Messages are no more compared, because `gone` is.
     pub(super) fn end_overlap(&mut self, gone: overlap::Side) {
+        // The two are the retired and the current transport: a candidate that goes is neither (F2).
+        if gone == overlap::Side::New && self.retired.is_some() {
+            return;
+        }
         if let Some(overlap) = self.overlap.get_mut() {
             let doubtful = overlap.end(gone);
             if doubtful > 0 {

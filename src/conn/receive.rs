@@ -13,7 +13,7 @@ use crate::resp::framer::FrameError;
 use crate::resp::value::{self, Value, ValueError, ValueLimits};
 
 /// Actions that may wait before `receive` stops: what a server says must not grow without the host acting on it (S1).
-const MAX_ACTIONS: usize = 64;
+pub(super) const MAX_ACTIONS: usize = 64;
 
 /// The reply to EXEC of a WATCH that was broken.
 const FAILED_EXEC: &[u8] = b"_\r\n";
@@ -31,7 +31,7 @@ enum Ready {
 }
 
 /// A step gives at most this many spans.
-const SPANS_A_STEP: usize = 2;
+pub(super) const SPANS_A_STEP: usize = 2;
 
 /// The caller's array, being filled.
 struct Spans<'a> {
@@ -82,6 +82,18 @@ impl Connection {
         if let Some(received) = self.receive_plain(now, id, data, spans) {
             return Ok(received);
         }
+        self.receive_any(now, id, data, spans)
+    }
+
+    /// The long way: whatever has come, and whatever else is to be done.
+    #[inline(never)] // the short way does not pay for its registers
+    pub(super) fn receive_any(
+        &mut self,
+        now: Timestamp,
+        id: TransportId,
+        data: &[u8],
+        spans: &mut [Span],
+    ) -> Result<Received> {
         let now = self.begin(now)?;
         self.level("receive", 2, self.config.level_in == LevelIn::Tapped)?;
         let mut slot = self.slot(id)?;
@@ -158,7 +170,7 @@ impl Connection {
     /// The next bytes of `slot` wait until the host has acted.
     fn waits_for_host(&mut self, slot: Slot) -> bool {
         match slot {
-            Slot::Current => !self.answer_refused(),
+            Slot::Current => !self.answer_refused() || self.waits_for_another(slot),
             slot => self.waits_for_another(slot),
         }
     }
@@ -168,7 +180,8 @@ impl Connection {
         let stash = self.overlap.get().map_or(0, Overlap::stashed_bytes);
         let stashed = stash > self.config.limits.max_overlap_bytes && !self.main_at_boundary();
         match slot {
-            Slot::Current => false,
+            // Drained, it is between frames: what begins now might be cut by the swap, in a parser that cannot be reset (L4).
+            Slot::Current => self.phase == Phase::Swapping && !self.config.can_reset_parser,
             Slot::Candidate => self.phase == Phase::Swapping || stashed,
             Slot::Retired => stashed,
         }
@@ -444,23 +457,33 @@ impl Connection {
                     }
                     self.stirred |= self.handoff.is_some();
                 }
-                Ok(!self.count_confirmation(now, slot, topic, subscribe))
+                Ok(!self.count_confirmation(now, slot, topic, subscribe, channel))
             }
             None => self.message(slot, push),
         }
     }
 
     /// True if it answers a command of libsch's own.
-    fn count_confirmation(&mut self, now: Timestamp, slot: Slot, topic: Topic, subscribe: bool) -> bool {
+    fn count_confirmation(
+        &mut self,
+        now: Timestamp,
+        slot: Slot,
+        topic: Topic,
+        subscribe: bool,
+        channel: Option<&[u8]>,
+    ) -> bool {
         let now_subscribed = self.session.subscriptions(topic) as u64;
         let Some(t) = self.transport(slot) else { return false };
         let own = t.owed.is_front_own();
-        let Some(Special::Pushes { topic: wanted, subscribe: kind, left }) = t.owed.front_special() else {
+        let Some(Special::Pushes { topic: wanted, subscribe: kind, left, channels }) = t.owed.front_special()
+        else {
             return false;
         };
-        if (*wanted, *kind) != (topic, subscribe) {
+        let named = channels.front().is_none_or(|next| Some(&**next) == channel);
+        if (*wanted, *kind) != (topic, subscribe) || !named {
             return false; // unsolicited: servers send sunsubscribe when slots move
         }
+        channels.pop_front();
         // UNSUBSCRIBE without names: one for each subscription. This one is already taken off.
         let remaining = left.unwrap_or(now_subscribed + 1).saturating_sub(1);
         *left = Some(remaining);

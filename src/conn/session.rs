@@ -18,19 +18,19 @@ use std::hash::DefaultHasher;
 /// One command of libsch's own: what it asks, and how it is written.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Step<'a> {
-    pub(super) ask: Ask,
+    pub(super) ask: Ask<'a>,
     pub(super) command: Written<'a>,
 }
 
 /// What the answer to a command of libsch's own means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ask {
+pub(super) enum Ask<'a> {
     Own(Own),
-    /// Confirmations of so many names.
+    /// Confirmations of these names.
     Subscription {
         topic: Topic,
         subscribe: bool,
-        names: u64,
+        names: &'a [&'a [u8]],
     },
 }
 
@@ -402,7 +402,7 @@ pub(super) fn subscription<'a>(topic: Topic, subscribe: bool, names: &'a [&'a [u
         (Topic::Pattern, false) => b"PUNSUBSCRIBE",
         (Topic::Shard, false) => b"SUNSUBSCRIBE",
     };
-    let ask = Ask::Subscription { topic, subscribe, names: names.len() as u64 };
+    let ask = Ask::Subscription { topic, subscribe, names };
     Step { ask, command: Written::Names(command, names) }
 }
 

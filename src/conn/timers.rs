@@ -18,14 +18,15 @@ impl Connection {
             self.retired_until,
             self.optin_retry_at,
             self.retry_at,
+            self.put_off.then(|| self.clock.last()),
             None,
             None,
             None,
         ];
         if let Some(h) = &self.handoff {
-            times[4] = h.next_at.filter(|_| self.phase == Phase::Waiting);
-            times[5] = h.attempt_by.filter(|_| self.attempt_is_timed());
-            times[6] = self.handoff_deadlines(h).into_iter().flatten().min();
+            times[5] = h.next_at.filter(|_| self.phase == Phase::Waiting);
+            times[6] = h.attempt_by.filter(|_| self.attempt_is_timed());
+            times[7] = self.handoff_deadlines(h).into_iter().flatten().min();
         }
         // A window that stays until its handoff ends is no deadline.
         times.into_iter().flatten().filter(|t| t.as_nanos() != u64::MAX).min()

@@ -47,6 +47,8 @@ pub(super) struct Transport {
     pub(super) optin_replies: u32,
     /// The PING that tells an old proxy has been answered, or none was sent.
     pub(super) probed: bool,
+    /// The session is made when so many of what it owes have ended.
+    pub(super) made_at: u64,
     /// The host has reported its handshake (levels 1 and 2).
     pub(super) ready: bool,
 }
@@ -69,6 +71,7 @@ impl Transport {
             optin_failed: false,
             optin_replies: 0,
             probed: true,
+            made_at: 0,
             ready: false,
         })
     }
@@ -86,16 +89,16 @@ impl Transport {
     /// Puts a command of libsch's own into the region, all of it or nothing.
     pub(super) fn write_own(&mut self, step: Step<'_>) -> Result<()> {
         self.owed.room(1, 1)?;
+        let special = match step.ask {
+            Ask::Own(own) => Special::Own(own),
+            Ask::Subscription { topic, subscribe, names } => {
+                let left = Some(names.len() as u64);
+                let channels = Special::channels(topic, subscribe, names.iter().copied())?;
+                Special::Pushes { topic, subscribe, left, channels }
+            }
+        };
         let len = step.command.put(&mut self.region)?;
-        self.owed.push_asked(
-            len,
-            match step.ask {
-                Ask::Own(own) => Special::Own(own),
-                Ask::Subscription { topic, subscribe, names } => {
-                    Special::Pushes { topic, subscribe, left: Some(names) }
-                }
-            },
-        );
+        self.owed.push_asked(len, special);
         Ok(())
     }
 

@@ -104,10 +104,18 @@ impl Connection {
                 self.out.tx.make().uncountable = true;
             }
             (Replies::Pushes(n), Some((topic, subscribe))) => {
-                special = Some(Special::Pushes { topic, subscribe, left: Some(n.into()) });
+                let channels = match effect {
+                    // Without memory for them, any will do.
+                    Effect::Unsubscribe { names, .. } => {
+                        Special::channels(topic, subscribe, names.iter()).unwrap_or_default()
+                    }
+                    _ => VecDeque::new(),
+                };
+                special = Some(Special::Pushes { topic, subscribe, left: Some(n.into()), channels });
             }
             (Replies::PushesUnknown, Some((topic, subscribe))) => {
-                special = Some(Special::Pushes { topic, subscribe, left: None });
+                let channels = VecDeque::new();
+                special = Some(Special::Pushes { topic, subscribe, left: None, channels });
             }
             _ => {}
         }

@@ -24,7 +24,8 @@ pub const SCH_ACTION_WRITE: i32 = 3;
 pub const SCH_ACTION_OPEN: i32 = 4;
 /// Levels 1 and 2: stop writing to `transport` at a command boundary. Answer: `sch_conn_held`.
 pub const SCH_ACTION_HOLD: i32 = 5;
-/// Use `transport` instead of `old_transport` (0: that one has died). `flush_tracking`: client-side caches are void.
+/// Use `transport` instead of `old_transport` (0: that one has died). `flush_tracking`: client-side caches are void
+/// (level 3; at levels 1 and 2 you know whether you have any).
 /// Answer: `sch_conn_swapped` or `sch_conn_swap_refused`. Where the old one has died or is given up at deadline +
 /// drain_grace, it comes without a HOLD.
 pub const SCH_ACTION_SWAP: i32 = 6;
@@ -44,7 +45,8 @@ pub const SCH_ACTION_HAND_BACK: i32 = 11;
 pub const SCH_ACTION_RESUME: i32 = 12;
 /// Forget the reply that your parser has read in part. Needs no answer.
 pub const SCH_ACTION_RESET_PARSER: i32 = 13;
-/// The open transaction, or WATCH, did not survive. Needs no answer.
+/// Levels 1 and 2: the transaction, or WATCH, that you stated as open did not survive its transport; its fence is closed. Needs no
+/// answer.
 pub const SCH_ACTION_TRANSACTION_BROKEN: i32 = 14;
 /// Levels 1 and 2: write `data` to `transport`. Level 1 gives each of `replies` replies to `sch_conn_optin_reply`.
 pub const SCH_ACTION_SEND_OPTIN: i32 = 15;
@@ -55,7 +57,8 @@ pub const SCH_ACTION_OVERDUE: i32 = 17;
 /// A handoff is over. `outcome`: SCH_OUTCOME_*; `seq`, `duration_ns`, `pause_ns`, `attempt` (how many), `held`, `lost`.
 /// Needs no answer.
 pub const SCH_ACTION_HANDOFF_FINISHED: i32 = 18;
-/// SCH, or only its handoff, is off. `reason`: SCH_OFF_*; `fatal`: do not use the connection. Needs no answer.
+/// SCH, or only its handoff, is off. `reason`: SCH_OFF_*; `fatal`: do not use the connection. Another one may come for another
+/// reason, as when the handoff went first. Needs no answer.
 pub const SCH_ACTION_SCH_OFF: i32 = 19;
 /// Slots have moved: `count` moves, each from `sch_conn_slot_move`; `seq`. Needs no answer.
 pub const SCH_ACTION_SLOTS_MOVED: i32 = 20;
@@ -128,11 +131,13 @@ pub const SCH_OFF_RESP2: i32 = 2;
 pub const SCH_OFF_REFUSED: i32 = 3;
 /// The server does not let this user opt in.
 pub const SCH_OFF_NO_PERMISSION: i32 = 4;
-/// What is received is not RESP3: bytes pass through untouched from here on.
+/// What is received is not RESP3: bytes pass through untouched from here on. LOST of this transport names up to max_in_flight of the
+/// last commands, answered or not.
 pub const SCH_OFF_BROKEN: i32 = 5;
 /// RESET or CLIENT MAINT_NOTIFICATIONS OFF by the application.
 pub const SCH_OFF_OPTED_OUT: i32 = 6;
-/// Replies can no longer be counted: no handoff, relaxing goes on.
+/// Replies can no longer be counted: no handoff, relaxing goes on. LOST of this transport may name commands that were answered, and
+/// leave out older ones than the last max_in_flight.
 pub const SCH_OFF_UNCOUNTED: i32 = 7;
 /// MONITOR or SYNC, or SCH_FENCE_NO_HANDOFF: no handoff, relaxing goes on.
 pub const SCH_OFF_STREAM: i32 = 8;

@@ -70,12 +70,39 @@ pub(super) unsafe fn change<N: Noun>(
 pub(super) unsafe fn peek<N: Noun>(noun: *const N, work: impl FnOnce(&N::Inner) -> Outcome) -> sch_status {
     // SAFETY: null or live, as the caller promises.
     let Some(noun) = (unsafe { noun.as_ref() }) else { return SCH_ERR_NULL };
+    let Some(_entered) = noun.handle().enter() else { return SCH_ERR_BUSY };
+    // SAFETY: this call is the only one inside.
+    unsafe { look(noun, work) }
+}
+
+/// A call that only looks, beside others that only look.
+///
+/// # Safety
+///
+/// `noun` is null or came from `create` and was not freed.
+pub(super) unsafe fn peek_beside<N: Noun>(
+    noun: *const N,
+    work: impl FnOnce(&N::Inner) -> Outcome,
+) -> sch_status
+where
+    N::Inner: Sync,
+{
+    // SAFETY: null or live, as the caller promises.
+    let Some(noun) = (unsafe { noun.as_ref() }) else { return SCH_ERR_NULL };
+    let Some(_entered) = noun.handle().enter_beside() else { return SCH_ERR_BUSY };
+    // SAFETY: none of the calls inside may change it, and it is `Sync`.
+    unsafe { look(noun, work) }
+}
+
+/// # Safety
+///
+/// Nobody changes what is behind `noun` during the call.
+unsafe fn look<N: Noun>(noun: &N, work: impl FnOnce(&N::Inner) -> Outcome) -> sch_status {
     let handle = noun.handle();
-    let Some(_entered) = handle.enter() else { return SCH_ERR_BUSY };
     if handle.is_poisoned() {
         return SCH_ERR_POISONED;
     }
-    // SAFETY: this call is the only one inside.
+    // SAFETY: as the caller promises.
     let inner = unsafe { &*handle.inner() };
     match catch_unwind(AssertUnwindSafe(|| work(inner))) {
         Ok(Ok(status)) => status,
@@ -333,7 +360,7 @@ impl<T: Grows> SizedOut<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ffi::config::sch_config;
+    use crate::ffi::config::{sch_config, sch_config_new};
     use crate::ffi::conn::*;
     use crate::ffi::status::SCH_ERR_UNEXPECTED;
     use crate::ffi::version::SCH_ABI_VERSION;
@@ -475,6 +502,25 @@ mod tests {
             drop(inside);
             assert_eq!(sch_conn_tick(conn, 0), SCH_OK);
             assert_eq!(sch_conn_free(conn), SCH_OK);
+        }
+    }
+
+    #[test]
+    fn who_only_looks_is_beside_others_and_keeps_out_who_changes() {
+        let mut config = null_mut();
+        // SAFETY: the handle is live until `free`, places are of this test.
+        unsafe {
+            assert_eq!(sch_config_new(&mut config), SCH_OK);
+            let first = peek_beside(config, |_| {
+                assert_eq!(peek_beside(config, |_| Ok(SCH_OK)), SCH_OK);
+                assert_eq!(change(config, |_| Ok(SCH_OK)), SCH_ERR_BUSY);
+                assert_eq!(peek(config, |_| Ok(SCH_OK)), SCH_ERR_BUSY);
+                Ok(free(config))
+            });
+            assert_eq!(first, SCH_ERR_BUSY);
+            assert_eq!(change(config, |_| Ok(peek_beside(config, |_| Ok(SCH_OK)))), SCH_ERR_BUSY);
+            assert_eq!(change(config, |_| Ok(SCH_OK)), SCH_OK);
+            assert_eq!(free(config), SCH_OK);
         }
     }
 

@@ -1,7 +1,7 @@
 //! A cluster: who owns which slot. Threads share the handle; it lends nothing, all outputs are copies. Takes no decision.
 
 use super::action::sch_slot_range;
-use super::boundary::{Out, Outcome, SizedOut, TextOut, bare, bytes, create, peek, text};
+use super::boundary::{Out, Outcome, SizedOut, TextOut, bare, bytes, create, peek, peek_beside, text};
 use super::cluster_types::{
     flat, moves, number, ranges, sch_cluster_action, sch_cluster_counts, sch_cluster_move, sch_node,
     sch_redirection,
@@ -100,7 +100,7 @@ unsafe fn fill<T>(place: *mut T, all: impl Iterator<Item = T>) {
 /// `mark_age` are those of the cluster, too. One cluster is for all connections to it, of all threads.
 ///
 /// Returns SCH_OK: `*cluster_out` is yours, for `sch_cluster_free`; SCH_ERR_ABI; SCH_ERR_CONFIG: `sch_config_problem`
-/// says why; SCH_ERR_BUSY: another thread uses `config`; SCH_ERR_NO_MEMORY: none was made; SCH_ERR_NULL.
+/// says why; SCH_ERR_BUSY: another thread changes `config`; SCH_ERR_NO_MEMORY: none was made; SCH_ERR_NULL.
 ///
 /// # Safety
 ///
@@ -122,7 +122,7 @@ pub unsafe extern "C" fn sch_cluster_new(
                 Ok(SCH_OK)
             };
             // SAFETY: as the caller promises.
-            let status = unsafe { peek(config, copy) };
+            let status = unsafe { peek_beside(config, copy) };
             if status != SCH_OK {
                 return Err(Failure::new(status, "the settings cannot be read"));
             }

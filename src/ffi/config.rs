@@ -7,8 +7,10 @@ use super::status::{Failure, SCH_EMPTY, SCH_OK, sch_status, text_for};
 use crate::cluster::{ClusterConfig, ClusterLimits};
 use crate::config::{BlockingPolicy, Config, Handshake, LevelIn, LevelOut, Limits, OnLoss};
 use crate::endpoint::{EndpointPolicy, EndpointType, ListEntry};
+use crate::error::Error;
 use crate::mem::{self, Room};
 use crate::optin::Mode;
+use crate::pool::{PoolConfig, PoolLimits};
 use core::ffi::c_char;
 use core::ops::{Deref, DerefMut};
 use core::time::Duration;
@@ -87,7 +89,8 @@ pub const SCH_LIMIT_MAX_PUSH_BYTES: i32 = 9;
 pub const SCH_LIMIT_MAX_ATTRIBUTE_BYTES: i32 = 10;
 /// Bytes kept of a reply that libsch must read. 4 KiB, HELLO has 200; at least 256.
 pub const SCH_LIMIT_MAX_REPLY_BYTES: i32 = 11;
-/// Held bytes. 16 MiB, one second of 128 Mbit/s.
+/// Held bytes. 16 MiB, one second of 128 Mbit/s. Of a command whose first part is held the rest is taken too; that part counts for
+/// all that its argument announces.
 pub const SCH_LIMIT_MAX_HELD_BYTES: i32 = 12;
 /// Held commands. 100,000.
 pub const SCH_LIMIT_MAX_HELD_COMMANDS: i32 = 13;
@@ -107,6 +110,24 @@ pub const SCH_LIMIT_MAX_OVERLAP_MESSAGES: i32 = 19;
 pub const SCH_LIMIT_MAX_OVERLAP_BYTES: i32 = 20;
 /// Log lines kept until they are read. 1,024.
 pub const SCH_LIMIT_MAX_LINES: i32 = 21;
+/// Members of a pool. 1,000,000, ten times the largest pool known; at least 1, as each limit of a pool.
+pub const SCH_LIMIT_MAX_POOL_MEMBERS: i32 = 41;
+/// Events that wait to be polled from a pool. 1,024, whose room is taken at once; at most 65,536.
+pub const SCH_LIMIT_MAX_POOL_EVENTS: i32 = 42;
+/// Notifications in force at one node of a pool; the oldest gives way. 64.
+pub const SCH_LIMIT_MAX_POOL_FACTS: i32 = 43;
+/// Notifications remembered by a pool, to know duplicates; two for each node that told it. 256.
+pub const SCH_LIMIT_MAX_POOL_MARKS: i32 = 44;
+/// MOVINGs under way in a pool; of the oldest all members may go on at once. 64.
+pub const SCH_LIMIT_MAX_POOL_WAVES: i32 = 45;
+/// Endpoints with a breaker and counters; of those that work the oldest gives way. 256.
+pub const SCH_LIMIT_MAX_POOL_ENDPOINTS: i32 = 46;
+/// Servers remembered as refusing the opt-in; the oldest gives way. 256.
+pub const SCH_LIMIT_MAX_POOL_REFUSALS: i32 = 47;
+/// Moves that `sch_pool_where_to_dial` remembers; the oldest gives way. 8.
+pub const SCH_LIMIT_MAX_POOL_MOVES: i32 = 48;
+/// Waiters of a pool. 65,536, one a thread.
+pub const SCH_LIMIT_MAX_POOL_WAITERS: i32 = 49;
 /// Nodes of a cluster, replicas included. 4,096; at least 1.
 pub const SCH_LIMIT_MAX_CLUSTER_NODES: i32 = 61;
 /// Replicas of one shard; more are left out. 16.
@@ -140,7 +161,8 @@ pub const SCH_CLUSTER_TIME_BACKOFF_MAX: i32 = 5;
 const NO_SUCH: Failure = Failure::argument("no such number: use the constants of the header");
 
 /// Settings of connections to be made. One may serve many, which share them: they take 1 KiB once, not for each. A change
-/// concerns connections that are made after it; it may be freed at any time.
+/// concerns connections that are made after it; it may be freed at any time. Several threads may make connections from one at
+/// the same time.
 #[derive(Debug)]
 pub struct sch_config(Handle<Settings>);
 
@@ -150,13 +172,19 @@ pub struct Settings {
     /// Shared with the connections made so far; copied when it changes.
     config: Arc<Config>,
     cluster: ClusterConfig,
+    pool: PoolLimits,
     problem: Text,
 }
 
 impl Settings {
-    fn new() -> Result<Self, Failure> {
+    pub(super) fn new() -> Result<Self, Failure> {
         let config = mem::shared(Config::default())?;
-        Ok(Self { config, cluster: ClusterConfig::default(), problem: Text::default() })
+        Ok(Self {
+            config,
+            cluster: ClusterConfig::default(),
+            pool: PoolLimits::default(),
+            problem: Text::default(),
+        })
     }
 
     /// For one connection more.
@@ -168,6 +196,13 @@ impl Settings {
     pub(super) fn cluster(&self) -> ClusterConfig {
         let (tls, mark_age, seed) = (self.config.tls, self.config.mark_age, self.config.seed);
         ClusterConfig { tls, mark_age, seed, ..self.cluster.clone() }
+    }
+
+    /// Those of a pool of such connections, checked.
+    pub(super) fn pool(&self) -> Result<PoolConfig, Error> {
+        self.config.validate()?;
+        let settings = PoolConfig { limits: self.pool.clone(), ..PoolConfig::from(&*self.config) };
+        settings.validate().map(|()| settings)
     }
 }
 
@@ -212,6 +247,23 @@ fn set_cluster_limit(limits: &mut ClusterLimits, limit: i32, value: u64) -> Resu
         SCH_LIMIT_MAX_CLUSTER_ADDRESSES => limits.max_addresses = to(value)?,
         _ => return Err(NO_SUCH),
     }
+    Ok(())
+}
+
+fn set_pool_limit(limits: &mut PoolLimits, limit: i32, value: u64) -> Result<(), Failure> {
+    let which = match limit {
+        SCH_LIMIT_MAX_POOL_MEMBERS => &mut limits.max_members,
+        SCH_LIMIT_MAX_POOL_EVENTS => &mut limits.max_events,
+        SCH_LIMIT_MAX_POOL_FACTS => &mut limits.max_facts,
+        SCH_LIMIT_MAX_POOL_MARKS => &mut limits.max_marks,
+        SCH_LIMIT_MAX_POOL_WAVES => &mut limits.max_waves,
+        SCH_LIMIT_MAX_POOL_ENDPOINTS => &mut limits.max_endpoints,
+        SCH_LIMIT_MAX_POOL_REFUSALS => &mut limits.max_refusals,
+        SCH_LIMIT_MAX_POOL_MOVES => &mut limits.max_moves,
+        SCH_LIMIT_MAX_POOL_WAITERS => &mut limits.max_waiters,
+        _ => return Err(NO_SUCH),
+    };
+    *which = to(value)?;
     Ok(())
 }
 
@@ -286,7 +338,7 @@ pub unsafe extern "C" fn sch_config_problem(
     let work = |c: &mut Settings| -> Outcome {
         // SAFETY: as the caller promises.
         let (text_out, len_out) = unsafe { (Out::new(text_out)?, Out::new(len_out)?) };
-        let checked = c.config.validate().and_then(|()| c.cluster().validate());
+        let checked = c.pool().and_then(|_| c.cluster().validate());
         let Err(problem) = checked else { return Ok(SCH_EMPTY) };
         c.problem.set(&text_for(&problem))?;
         text_out.put(c.problem.as_ptr());
@@ -332,7 +384,8 @@ pub unsafe extern "C" fn sch_config_allow_endpoint(
     unsafe { change(config, work) }
 }
 
-/// How replies come in: SCH_LEVEL_NOTIFIED or SCH_LEVEL_TAPPED. Default tapped, which levels 2 and 3 have.
+/// How replies come in: SCH_LEVEL_NOTIFIED or SCH_LEVEL_TAPPED. Default tapped, which levels 2 and 3 have. Notified goes with
+/// notified alone.
 ///
 /// Returns SCH_OK; SCH_ERR_ARGUMENT: no such number; SCH_ERR_NULL; SCH_ERR_BUSY.
 ///
@@ -854,7 +907,8 @@ pub unsafe extern "C" fn sch_config_set_on_loss(config: *mut sch_config, on_loss
     unsafe { change(config, work) }
 }
 
-/// Whether you can follow RESET_PARSER. Default true; if not, a reply cut in the middle closes the connection.
+/// Whether you can follow RESET_PARSER. Default true; if not, a reply cut in the middle closes the connection, and while SWAP
+/// waits for its answer nothing is taken of what the old transport still brings.
 ///
 /// Returns SCH_OK; SCH_ERR_NULL; SCH_ERR_BUSY.
 ///
@@ -1129,10 +1183,10 @@ pub unsafe extern "C" fn sch_config_set_trace(config: *mut sch_config, trace: bo
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sch_config_set_limit(config: *mut sch_config, limit: i32, value: u64) -> sch_status {
     let work = |c: &mut Settings| -> Outcome {
-        if limit >= SCH_LIMIT_MAX_CLUSTER_NODES {
-            set_cluster_limit(&mut c.cluster.limits, limit, value)?;
-        } else {
-            set_limit(&mut c.limits, limit, value)?;
+        match limit {
+            SCH_LIMIT_MAX_CLUSTER_NODES.. => set_cluster_limit(&mut c.cluster.limits, limit, value)?,
+            SCH_LIMIT_MAX_POOL_MEMBERS.. => set_pool_limit(&mut c.pool, limit, value)?,
+            _ => set_limit(&mut c.limits, limit, value)?,
         }
         Ok(SCH_OK)
     };

@@ -2,8 +2,8 @@
 
 use super::action::{Lent, millis, sch_action, sch_slot_move};
 use super::boundary::{
-    Grows, Noun, Out, Outcome, SizedOut, TextOut, bytes, change, create, free, optional_text, peek, salvage,
-    text,
+    Grows, Noun, Out, Outcome, SizedOut, TextOut, bytes, change, create, free, optional_text, peek,
+    peek_beside, salvage, text,
 };
 use super::config::sch_config;
 use super::handle::{Handle, Text};
@@ -472,7 +472,7 @@ impl From<Counters> for sch_counters {
 /// without a change here.
 ///
 /// Returns SCH_OK: `*conn_out` is yours, for `sch_conn_free`; SCH_ERR_ABI: the library is older than your header;
-/// SCH_ERR_CONFIG: `sch_config_problem` says why; SCH_ERR_BUSY: another thread uses `config`; SCH_ERR_NO_MEMORY: none was
+/// SCH_ERR_CONFIG: `sch_config_problem` says why; SCH_ERR_BUSY: another thread changes `config`; SCH_ERR_NO_MEMORY: none was
 /// made; SCH_ERR_NULL.
 ///
 /// # Safety
@@ -495,7 +495,7 @@ pub unsafe extern "C" fn sch_conn_new(
                 Ok(SCH_OK)
             };
             // SAFETY: as the caller promises.
-            let status = unsafe { peek(config, share) };
+            let status = unsafe { peek_beside(config, share) };
             if status != SCH_OK {
                 return Err(Failure::new(status, "the settings cannot be read"));
             }
@@ -769,6 +769,7 @@ pub unsafe extern "C" fn sch_conn_receive(
 /// Level 3: bytes of commands, in any pieces. Write `write_now` leading bytes to `transport`, behind all that you
 /// were given for it before; forget `held` after them, libsch has copied them; give the rest again after
 /// SCH_ACTION_RESUME; a transport of `sch_conn_dial` that is connected takes commands without it, your handshake first.
+/// No CLOSE and no SWAP of `transport` comes with this call: what the commands lead to waits for the next input, and is due at once.
 ///
 /// Returns SCH_OK: `submitted_out` is filled; SCH_ERR_NOT_CONNECTED; SCH_ERR_WRONG_LEVEL; SCH_ERR_STRUCT_SIZE;
 /// SCH_ERR_NO_MEMORY: none of it was taken; and what every call answers.
@@ -904,7 +905,8 @@ pub unsafe extern "C" fn sch_conn_in_flight(conn: *mut sch_conn, now_ns: u64, co
     unsafe { change(conn, work) }
 }
 
-/// Levels 1 and 2: a fence, SCH_FENCE_*, opens or closes. No swap while one is open.
+/// Levels 1 and 2: a fence, SCH_FENCE_*, opens or closes. No swap while one is open, before the deadline and its grace. A transaction
+/// goes with its transport: TRANSACTION_BROKEN says so and closes its fence; the others stay until you close them.
 ///
 /// Returns SCH_OK; SCH_ERR_ARGUMENT: no such fence; SCH_ERR_WRONG_LEVEL; and what every call answers.
 ///
@@ -959,7 +961,8 @@ pub unsafe extern "C" fn sch_conn_cancel(
 
 /// Levels 1 and 2: you have stopped writing, at a command boundary. Answers SCH_ACTION_HOLD.
 ///
-/// Returns SCH_OK; SCH_ERR_UNEXPECTED: no HOLD was asked; and what every call answers.
+/// Returns SCH_OK; SCH_ERR_UNEXPECTED: no HOLD was asked, or the hold has ended before this call (actions wait that say how); and
+/// what every call answers.
 ///
 /// # Safety
 ///
@@ -988,7 +991,8 @@ pub unsafe extern "C" fn sch_conn_swapped(conn: *mut sch_conn, now_ns: u64) -> s
 
 /// You will not swap: the handoff ends, the current transport goes on. Answers SCH_ACTION_SWAP.
 ///
-/// Returns SCH_OK; SCH_ERR_UNEXPECTED: no SWAP was asked; and what every call answers.
+/// Returns SCH_OK; SCH_ERR_UNEXPECTED: no SWAP was asked, or it has ended before this call (actions wait that say how); and what
+/// every call answers.
 ///
 /// # Safety
 ///

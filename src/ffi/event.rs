@@ -10,7 +10,8 @@ use core::ffi::c_char;
 /// A notification was read: once for each, however many connections read it. `notification`, `seq`; `member`, `user`:
 /// who read it first.
 pub const SCH_EVENT_MAINTENANCE: i32 = 1;
-/// `member` has no owner and its node moves: close it, and open one when you need it. If it has been taken since, forget this.
+/// `member` has no owner and its node moves: close it, and open one when you need it. These events are spread as handoffs are,
+/// so that what is opened at once in their stead is, too. If it has been taken since, forget this.
 pub const SCH_EVENT_RETIRE: i32 = 2;
 /// `member` has no owner and its node moves: take it, drive it as any connection until HANDOFF_FINISHED, give it back.
 pub const SCH_EVENT_HANDOFF: i32 = 3;

@@ -4,38 +4,58 @@ use crate::error::{Error, Result};
 use crate::mem::{self, Room};
 use core::cell::UnsafeCell;
 use core::ffi::c_char;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-/// A value that one call at a time may touch.
+/// In `inside`: a call that may change the value.
+const ALONE: u32 = 1 << 31;
+
+/// A value that one call at a time may touch, or several that only look.
 #[derive(Debug)]
 pub(super) struct Handle<T> {
-    busy: AtomicBool,
+    /// Calls that only look, or [`ALONE`].
+    inside: AtomicU32,
     poisoned: AtomicBool,
     inner: UnsafeCell<T>,
 }
 
 /// The right to touch the value; given back when dropped.
-pub(super) struct Entered<'a>(&'a AtomicBool);
+pub(super) struct Entered<'a>(&'a AtomicU32);
 
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
-        self.0.store(false, Ordering::Release);
+        self.0.store(0, Ordering::Release);
+    }
+}
+
+/// The right to look at the value beside others; given back when dropped.
+pub(super) struct Beside<'a>(&'a AtomicU32);
+
+impl Drop for Beside<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Release);
     }
 }
 
 impl<T> Handle<T> {
     pub(super) const fn new(inner: T) -> Self {
-        Self { busy: AtomicBool::new(false), poisoned: AtomicBool::new(false), inner: UnsafeCell::new(inner) }
+        Self { inside: AtomicU32::new(0), poisoned: AtomicBool::new(false), inner: UnsafeCell::new(inner) }
     }
 
     /// `None` if another call is inside.
     pub(super) fn enter(&self) -> Option<Entered<'_>> {
-        self.lock().then(|| Entered(&self.busy))
+        self.lock().then(|| Entered(&self.inside))
+    }
+
+    /// `None` if a call is inside that may change the value. To be used where `T` is `Sync`.
+    pub(super) fn enter_beside(&self) -> Option<Beside<'_>> {
+        let more = |inside: u32| (inside < ALONE - 1).then_some(inside + 1);
+        let entered = self.inside.fetch_update(Ordering::Acquire, Ordering::Relaxed, more);
+        entered.is_ok().then_some(Beside(&self.inside))
     }
 
     /// As `enter`, but nobody else comes in any more.
     pub(super) fn lock(&self) -> bool {
-        !self.busy.swap(true, Ordering::Acquire)
+        self.inside.compare_exchange(0, ALONE, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
     pub(super) fn is_poisoned(&self) -> bool {
@@ -46,7 +66,7 @@ impl<T> Handle<T> {
         self.poisoned.store(true, Ordering::Relaxed);
     }
 
-    /// Where the value is. To be read or written only by who has entered.
+    /// Where the value is. To be written only by who has entered, to be read also by who is beside others.
     pub(super) const fn inner(&self) -> *mut T {
         self.inner.get()
     }

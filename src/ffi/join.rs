@@ -122,7 +122,10 @@ impl Inner {
 
     fn join(&mut self, pool: &Arc<pool::Inner>, now: Timestamp, options: JoinOptions) -> Outcome {
         const TWICE: Failure = Failure::new(SCH_ERR_UNEXPECTED, "it is a member already: leave first");
-        const FULL: Failure = Failure::new(SCH_ERR_LIMIT, "the pool has max_members");
+        const FULL: Failure = Failure::new(
+            SCH_ERR_LIMIT,
+            "the pool has max_pool_members: leave with those that are not needed",
+        );
         if self.joined.is_some() {
             return Err(TWICE);
         }

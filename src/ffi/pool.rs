@@ -1,6 +1,6 @@
 //! A pool: what its connections share. Threads share the handle; it lends nothing, all outputs are copies. Takes no decision.
 
-use super::boundary::{Out, Outcome, SizedOut, create, peek, text};
+use super::boundary::{Out, Outcome, SizedOut, create, peek_beside, text};
 use super::config::{Settings, sch_config};
 use super::counts::{sch_endpoint_counters, sch_pool_counts};
 use super::event::{sch_place, sch_pool_event};
@@ -8,10 +8,9 @@ use super::shared::{Gate, SharedNoun, free_shared, shared};
 use super::status::{Failure, SCH_EMPTY, SCH_ERR_ABI, SCH_ERR_NULL, SCH_OK, sch_status};
 use super::version::SCH_ABI_VERSION;
 use super::wake::{How, Waitings, checked, sch_wake_fn};
-use crate::config::Config;
 use crate::endpoint::Endpoint;
 use crate::mem;
-use crate::pool::{DialTarget, Pool, PoolConfig, Unowned, Wakes};
+use crate::pool::{DialTarget, Pool, Unowned, Wakes};
 use crate::time::Timestamp;
 use core::ffi::{c_char, c_int, c_void};
 use std::sync::Arc;
@@ -46,6 +45,10 @@ impl SharedNoun for sch_pool {
     fn gate(&self) -> &Gate {
         &self.gate
     }
+
+    fn is_calling(&self) -> bool {
+        self.inner.waitings.is_calling()
+    }
 }
 
 impl sch_pool {
@@ -58,8 +61,11 @@ impl sch_pool {
     }
 }
 
-/// What a pool without members takes, most of it for events.
-const AT_FIRST: usize = 128 << 10;
+/// What a pool without members takes that gives so many events, most of it for them.
+const fn at_first(events: usize) -> usize {
+    const BESIDES: usize = 16 << 10;
+    BESIDES + events * (size_of::<crate::pool::Event>() + size_of::<usize>())
+}
 
 const fn at(now_ns: u64) -> Timestamp {
     Timestamp::from_nanos(now_ns)
@@ -99,10 +105,10 @@ unsafe fn fill(
 }
 
 /// Makes a pool for connections that are made with `config` (NULL: the defaults): host and port, endpoint policy, seed and
-/// times are those of the pool, too. A pool is for one database.
+/// times are those of the pool, too; SCH_LIMIT_MAX_POOL_* are its limits. A pool is for one database.
 ///
 /// Returns SCH_OK: `*pool_out` is yours, for `sch_pool_free`; SCH_ERR_ABI; SCH_ERR_CONFIG: `sch_config_problem` says
-/// why; SCH_ERR_BUSY: another thread uses `config`; SCH_ERR_NO_MEMORY: none was made; SCH_ERR_NULL.
+/// why; SCH_ERR_BUSY: another thread changes `config`; SCH_ERR_NO_MEMORY: none was made; SCH_ERR_NULL.
 ///
 /// # Safety
 ///
@@ -117,31 +123,32 @@ pub unsafe extern "C" fn sch_pool_new(
         if abi == 0 || abi > SCH_ABI_VERSION {
             return Err(Failure::new(SCH_ERR_ABI, "the header is newer than the library"));
         }
-        let mut settings = Config::default();
+        let mut settings = Settings::new()?.pool();
         if !config.is_null() {
             let copy = |c: &Settings| -> Outcome {
-                settings.clone_from(c);
+                settings = c.pool();
                 Ok(SCH_OK)
             };
             // SAFETY: as the caller promises.
-            let status = unsafe { peek(config, copy) };
+            let status = unsafe { peek_beside(config, copy) };
             if status != SCH_OK {
                 return Err(Failure::new(status, "the settings cannot be read"));
             }
         }
-        settings.validate()?;
-        mem::ask(AT_FIRST)?;
-        let pool = Pool::new(PoolConfig::from(&settings));
-        let inner = mem::shared(Inner { pool, waitings: Waitings::default() })?;
+        let settings = settings?;
+        mem::ask(at_first(settings.limits.max_events))?;
+        let inner = mem::shared(Inner { pool: Pool::new(settings), waitings: Waitings::default() })?;
         Ok(sch_pool { gate: Gate::default(), inner })
     };
     // SAFETY: as the caller promises.
     unsafe { create(pool_out, make) }
 }
 
-/// Frees your handle of a pool. NULL is fine. Connections that have joined go on as its members, and their waiters are woken.
+/// Frees your handle of a pool. NULL is fine. Connections that have joined go on as its members, and their waiters are woken
+/// until the last of them has left: remove before those that are to end earlier.
 ///
-/// Returns SCH_OK; SCH_ERR_BUSY: another thread is inside, or this is a wake-up callback: nothing is freed.
+/// Returns SCH_OK; SCH_ERR_BUSY: a call of another thread is inside, or a wake-up callback is running, as when this is one:
+/// nothing is freed.
 ///
 /// # Safety
 ///
@@ -298,11 +305,13 @@ pub unsafe extern "C" fn sch_pool_next_deadline(
 }
 
 /// Where to dial a new connection, best first: inside the window of a MOVING its target, then what moves; after it the
-/// configured address again. What refuses is left out, but for one that tries. Fills up to `cap` (1 at least, 4 is good)
-/// places; try one after the other, and report each with `sch_pool_dial_result`.
+/// configured address again. What refuses is left out, but for one that tries: a place with `is_probe` is yours alone until you
+/// report, or the time of an attempt is over (the longer of `attempt_min` and a third of `handoff_timeout`: 5 s). Fills up to
+/// `cap` (1 at least, 4 is good) places; try one after the other, and report each with `sch_pool_dial_result`.
 ///
-/// Returns SCH_OK: `*count_out` places are filled; SCH_EMPTY: all refuse and are tried by another connection, ask again at
-/// `*retry_ns_out`; SCH_ERR_ARGUMENT: `cap` is 0; and what every call on a pool answers.
+/// Returns SCH_OK: `*count_out` places are filled; SCH_EMPTY: all refuse, ask again at `*retry_ns_out`, on your clock: when
+/// the pause of one is over, or the time of who tries it, unless its report comes before; SCH_ERR_ARGUMENT: `cap` is 0; and
+/// what every call on a pool answers.
 ///
 /// # Safety
 ///

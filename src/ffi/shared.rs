@@ -30,6 +30,10 @@ impl Gate {
         (before & ENDED == 0).then_some(inside)
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.load(Ordering::Acquire) & !ENDED == 0
+    }
+
     /// Closes for good; false while anybody is inside.
     pub(super) fn end(&self) -> bool {
         self.0.compare_exchange(0, ENDED, Ordering::AcqRel, Ordering::Relaxed).is_ok()
@@ -39,6 +43,11 @@ impl Gate {
 /// An opaque type of the ABI that threads share.
 pub(super) trait SharedNoun: Sized {
     fn gate(&self) -> &Gate;
+
+    /// Whether the host is being called for it, by a call on another handle.
+    fn is_calling(&self) -> bool {
+        false
+    }
 }
 
 /// A call. A panic in it is told, and ends nothing: what is behind the handle has no poison (S4).
@@ -57,7 +66,7 @@ pub(super) unsafe fn shared<N: SharedNoun>(noun: *const N, work: impl FnOnce(&N)
     }
 }
 
-/// Ends a handle; refuses while a call is inside.
+/// Ends a handle; refuses while a call is inside, or the host is being called.
 ///
 /// # Safety
 ///
@@ -65,7 +74,7 @@ pub(super) unsafe fn shared<N: SharedNoun>(noun: *const N, work: impl FnOnce(&N)
 pub(super) unsafe fn free_shared<N: SharedNoun>(noun: *mut N) -> sch_status {
     // SAFETY: null or live, as the caller promises.
     let Some(live) = (unsafe { noun.as_ref() }) else { return SCH_OK };
-    if !live.gate().end() {
+    if live.is_calling() || !live.gate().end() {
         return SCH_ERR_BUSY;
     }
     // SAFETY: from `Place::into_raw` in `create`, which is a box; no call is inside and none can come in.

@@ -33,12 +33,15 @@ struct Waiting {
 }
 
 impl Waiting {
-    fn wake(&self) {
+    fn wake(&self, callbacks: &Gate) {
         let Some(_inside) = self.gate.enter() else { return };
         match self.how {
             How::Descriptor(descriptor) => write_one(descriptor),
-            // SAFETY: the host's callback and its data, which live until the waiter is removed.
-            How::Callback(callback, data) => unsafe { callback(data) },
+            How::Callback(callback, data) => {
+                let _running = callbacks.enter();
+                // SAFETY: the host's callback and its data, which live until the waiter is removed.
+                unsafe { callback(data) }
+            }
         }
     }
 }
@@ -49,12 +52,15 @@ pub(super) struct Waitings {
     all: Mutex<Vec<Option<Arc<Waiting>>>>,
     /// Who looks after the feed and the deadline, plus 1; 0 is nobody.
     watcher: AtomicU32,
+    /// Counts the callbacks that are running.
+    callbacks: Gate,
 }
 
 impl Waitings {
     /// Numbers for C begin at 1: 0 is no waiter.
     pub(super) fn add(&self, pool: &Pool, how: How) -> Result<u32, Failure> {
-        let limit = Failure::new(SCH_ERR_LIMIT, "there are max_waiters: remove those that are not needed");
+        let limit =
+            Failure::new(SCH_ERR_LIMIT, "there are max_pool_waiters: remove those that are not needed");
         let index = pool.add_waiter().ok_or(limit)?.index();
         let mut all = self.all.lock();
         let place = index as usize;
@@ -93,6 +99,11 @@ impl Waitings {
         Ok(())
     }
 
+    /// Whether a callback is running.
+    pub(super) fn is_calling(&self) -> bool {
+        !self.callbacks.is_empty()
+    }
+
     /// Wakes them. To be called with no lock held.
     pub(super) fn wake(&self, wakes: &Wakes) {
         let watcher = self.watcher.load(Ordering::Relaxed);
@@ -100,7 +111,7 @@ impl Waitings {
         for index in wakes.waiters().iter().map(|waiter| waiter.index()).chain(feed) {
             let waiting = self.all.lock().get(index as usize).cloned().flatten();
             if let Some(waiting) = waiting {
-                waiting.wake();
+                waiting.wake(&self.callbacks);
             }
         }
     }

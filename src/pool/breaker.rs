@@ -5,8 +5,6 @@ use core::time::Duration;
 
 /// Refusals in a row that open it: one may be chance, three are a node that is not there yet.
 const REFUSALS_TO_OPEN: u32 = 3;
-/// A probe whose end is never told blocks the next one this long: as long as an attempt at most has by default.
-const PROBE_LEASE: Duration = Duration::from_secs(5);
 /// Without any news for so long, an endpoint starts afresh.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
 
@@ -51,9 +49,10 @@ impl Breaker {
         if blocked > now { Gate::Closed(blocked) } else { Gate::Probe }
     }
 
-    /// The one that `Gate::Probe` let through goes.
-    pub(super) fn begin_probe(&mut self, now: Timestamp) {
-        self.probing = Some(now + PROBE_LEASE);
+    /// The one that `Gate::Probe` let through goes. If its end is never told, it blocks the next one for `lease`: what it may
+    /// take, so that there are not two.
+    pub(super) fn begin_probe(&mut self, now: Timestamp, lease: Duration) {
+        self.probing = Some(now + lease);
     }
 
     /// It does not go after all.
@@ -102,6 +101,7 @@ mod tests {
 
     const MIN: Duration = Duration::from_millis(50);
     const MAX: Duration = Duration::from_secs(1);
+    const LEASE: Duration = Duration::from_secs(5);
 
     fn at(ms: u64) -> Timestamp {
         Timestamp::from_nanos(ms * 1_000_000)
@@ -121,7 +121,7 @@ mod tests {
         let mut b = open();
         assert_eq!(b.gate(at(0)), Gate::Closed(at(50)));
         assert_eq!(b.gate(at(50)), Gate::Probe);
-        b.begin_probe(at(50));
+        b.begin_probe(at(50), LEASE);
         assert_eq!(b.gate(at(51)), Gate::Closed(at(5_050)));
         assert_eq!(b.succeeded(at(60)), Change::Closed);
         assert_eq!(b.gate(at(60)), Gate::Free);
@@ -132,7 +132,7 @@ mod tests {
         let mut b = open();
         let (mut now, mut pauses) = (50, Vec::new());
         for _ in 0..6 {
-            b.begin_probe(at(now));
+            b.begin_probe(at(now), LEASE);
             assert_eq!(b.refused(at(now), MIN, MAX), Change::None);
             let Gate::Closed(next) = b.gate(at(now)) else { panic!("open") };
             pauses.push(next.as_nanos() / 1_000_000 - now);
@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn p4_recovers_by_time_and_a_lost_probe_blocks_for_its_lease_only() {
         let mut b = open();
-        b.begin_probe(at(50));
+        b.begin_probe(at(50), LEASE);
         assert_eq!(b.gate(at(5_050)), Gate::Probe);
         assert_eq!(b.gate(at(60_000)), Gate::Free);
         assert_eq!(b.refused(at(60_001), MIN, MAX), Change::None);

@@ -2,14 +2,19 @@
 
 use crate::config::Config;
 use crate::endpoint::{Endpoint, EndpointPolicy};
+use crate::error::{Error, Result};
 use core::time::Duration;
+
+/// What `max_events` may be at most: megabytes, taken at once.
+pub const MOST_EVENTS: usize = 65_536;
 
 /// Limits of a pool with names (S1). Reaching one is an error or counted, never growth.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PoolLimits {
     /// Members: 1,000,000, ten times the largest pool known.
     pub max_members: usize,
-    /// Events that wait in the feed: 1,024. Those of members come again, of others the newest are dropped and counted.
+    /// Events that wait in the feed: 1,024. Those of members come again, of others the newest are dropped and counted. Their room
+    /// is taken when the pool is made: at most [`MOST_EVENTS`].
     pub max_events: usize,
     /// Facts on the board of one node: 64; the oldest gives way.
     pub max_facts: usize,
@@ -72,6 +77,35 @@ pub struct PoolConfig {
     pub seed: u64,
     /// Limits.
     pub limits: PoolLimits,
+}
+
+impl PoolConfig {
+    /// What an attempt of a MOVING of this time has at most (H3).
+    pub(super) fn attempt_time(&self, time: Duration) -> Duration {
+        self.attempt_min.max(time / 3)
+    }
+
+    /// Checks what cannot work, with a text that says so. What it has of a [`Config`] is checked there.
+    pub fn validate(&self) -> Result<()> {
+        let l = &self.limits;
+        let all = [
+            l.max_members,
+            l.max_events,
+            l.max_facts,
+            l.max_marks,
+            l.max_waves,
+            l.max_endpoints,
+            l.max_refusals,
+            l.max_moves,
+            l.max_waiters,
+        ];
+        if all.contains(&0) || l.max_events > MOST_EVENTS {
+            return Err(Error::Config(
+                "each limit of a pool is at least 1, and its max_events at most 65536",
+            ));
+        }
+        Ok(())
+    }
 }
 
 impl From<&Config> for PoolConfig {

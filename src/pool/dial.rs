@@ -5,6 +5,7 @@ use super::breaker::{Breaker, Change, Gate};
 use super::counters::EndpointCounters;
 use crate::endpoint::Endpoint;
 use crate::time::Timestamp;
+use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 
 /// A place to dial.
@@ -103,9 +104,9 @@ impl Endpoints {
         self.known.get(endpoint).map_or(Gate::Free, |known| known.breaker.gate(now))
     }
 
-    pub(super) fn begin_probe(&mut self, now: Timestamp, endpoint: &Endpoint) {
+    pub(super) fn begin_probe(&mut self, now: Timestamp, endpoint: &Endpoint, lease: Duration) {
         if let Some(known) = self.known.get_mut(endpoint) {
-            known.breaker.begin_probe(now);
+            known.breaker.begin_probe(now, lease);
             known.counters.probes += 1;
         }
     }
@@ -122,7 +123,7 @@ impl Endpoints {
         now: Timestamp,
         endpoint: &Endpoint,
         what: Tried,
-        pauses: (core::time::Duration, core::time::Duration),
+        pauses: (Duration, Duration),
         limit: usize,
     ) -> Change {
         let known = self.entry(endpoint, limit);
@@ -228,7 +229,7 @@ mod tests {
             let host = e(&format!("h{n}"));
             moves.add(host.clone(), None, at(15), 3);
             let tried = Tried { is_dial: true, ok: n != 0, proves_nothing: false };
-            let pauses = (core::time::Duration::from_millis(50), core::time::Duration::from_secs(1));
+            let pauses = (Duration::from_millis(50), Duration::from_secs(1));
             for _ in 0..3 {
                 endpoints.result(at(0), &host, tried, pauses, 4);
             }

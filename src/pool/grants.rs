@@ -99,9 +99,11 @@ impl State {
 
     fn begin_probe(&mut self, now: Timestamp, number: u64) {
         let Some(wave) = self.waves.get_mut(&number) else { return };
+        // As long as the grant holds its place: see `grant_due`.
+        let lease = TAKE_UP + wave.attempt_time + TAKE_UP;
         match wave.endpoint.clone() {
-            Some(endpoint) => self.endpoints.begin_probe(now, &endpoint),
-            None => wave.breaker.begin_probe(now),
+            Some(endpoint) => self.endpoints.begin_probe(now, &endpoint, lease),
+            None => wave.breaker.begin_probe(now, lease),
         }
     }
 
@@ -206,11 +208,12 @@ impl State {
 
     /// A grant is some time old: was it read, and has its attempt ended?
     pub(super) fn grant_due(&mut self, now: Timestamp, id: MemberId, number: u32) {
-        let lease = self.config.attempt_min.max(self.config.handoff_timeout / 3) + TAKE_UP;
         let Some(record) = self.members.get(id) else { return };
         if record.grants != number || record.standing != Standing::Granted {
             return;
         }
+        let of_wave = self.waves.get(&record.wave).map(|wave| wave.attempt_time);
+        let lease = of_wave.unwrap_or(self.config.attempt_time(self.config.handoff_timeout)) + TAKE_UP;
         if !record.taken_up && !record.mailbox.holds(|told| *told == Told::Grant) {
             record.taken_up = true;
             self.timers.set(now + lease, Timer::Grant(id, number));

@@ -33,7 +33,7 @@ mod waiter;
 mod wave;
 
 pub use admission::{FIRST_GUESS, MAX_CONCURRENCY, MAX_JITTER, MIN_CONCURRENCY};
-pub use config::{PoolConfig, PoolLimits};
+pub use config::{MOST_EVENTS, PoolConfig, PoolLimits};
 pub use counters::{EndpointCounters, PoolCounters};
 pub use dial::{DialAdvice, DialTarget};
 pub use feed::Event;
@@ -71,9 +71,9 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// A pool without members.
+    /// A pool without members. Limits that do not [`PoolConfig::validate`] are brought into range.
     pub fn new(config: PoolConfig) -> Self {
-        let feed = Arc::new(Feed::new(config.limits.max_events));
+        let feed = Arc::new(Feed::new(config.limits.max_events.min(MOST_EVENTS)));
         Self {
             state: Mutex::new(State::new(config, Arc::clone(&feed))),
             feed,
@@ -258,7 +258,7 @@ impl Pool {
     /// A waiter: one for each event loop or thread. `None`: there are `max_waiters`.
     pub fn add_waiter(&self) -> Option<WaiterId> {
         let mut state = self.state.lock();
-        let limit = state.config.limits.max_waiters;
+        let limit = state.config.limits.max_waiters.min(member::NONE as usize);
         state.waiters.add(limit)
     }
 
@@ -299,7 +299,8 @@ impl State {
                 Gate::Free => false,
                 // Behind one that works, the probe might never be made: it is left to who needs it.
                 Gate::Probe if advice.targets.is_empty() => {
-                    self.endpoints.begin_probe(now, &endpoint);
+                    let lease = self.config.attempt_time(self.config.handoff_timeout);
+                    self.endpoints.begin_probe(now, &endpoint, lease);
                     true
                 }
                 Gate::Probe => continue,

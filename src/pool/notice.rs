@@ -232,7 +232,8 @@ impl State {
         let admission = Admission::new(arrived, time, endpoint.is_none(), jitter);
         self.last_wave += 1;
         let deadline = admission.deadline();
-        self.waves.insert(self.last_wave, Wave::new(seq, endpoint, admission));
+        let attempt_time = self.config.attempt_time(time);
+        self.waves.insert(self.last_wave, Wave::new(seq, endpoint, admission, attempt_time));
         self.counters.waves += 1;
         self.timers.set(deadline, Timer::Wave(self.last_wave));
         self.timers.set(deadline + self.config.keep_trying, Timer::Wave(self.last_wave));

@@ -19,6 +19,8 @@ pub(super) struct Wave {
     /// `None`: the configured address (H7).
     pub(super) endpoint: Option<Endpoint>,
     pub(super) admission: Admission,
+    /// What an attempt has at most.
+    pub(super) attempt_time: Duration,
     /// Of a null endpoint: what it says is true for this MOVING only.
     pub(super) breaker: Breaker,
     /// Nobody owned them when they were put here. Looked at again when their turn comes, as the others.
@@ -47,11 +49,17 @@ pub(super) enum Turn {
 }
 
 impl Wave {
-    pub(super) fn new(seq: Option<u64>, endpoint: Option<Endpoint>, admission: Admission) -> Self {
+    pub(super) fn new(
+        seq: Option<u64>,
+        endpoint: Option<Endpoint>,
+        admission: Admission,
+        attempt_time: Duration,
+    ) -> Self {
         Self {
             seq,
             endpoint,
             admission,
+            attempt_time,
             breaker: Breaker::default(),
             idle: VecDeque::new(),
             busy: VecDeque::new(),

@@ -454,6 +454,12 @@ impl CommandReader {
         self.len
     }
 
+    /// As `len`, with the rest of the argument that has been announced.
+    pub fn announced(&self) -> u64 {
+        let left = if let State::Body { left } = self.state { left } else { 0 };
+        self.len.saturating_add(left)
+    }
+
     /// The name in upper case of the command that just ended, or of the open one as far as it is known; at most
     /// [`NAME_LEN`] bytes of it.
     #[inline]

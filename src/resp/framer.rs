@@ -13,6 +13,12 @@
 //! *examined* (read for a decision about the token it belongs to) at most twice, however the input is split, and bytes
 //! of a body are not examined at all.
 //!
+//! Replies repeat themselves, so the fast reader has expectations before it reads: `guess` of one token, `runs` of tokens
+//! that are alike, `shape` of a whole aggregate. What is as expected is consumed; what is not ends the expectation at the
+//! first token that differs, and this one is read on from there. All before it is consumed, so nothing is read again. The
+//! one thing read twice by the fast reader is an aggregate that a shape is learnt from, which `step` never has seen.
+//! `whole` is for input that is one small reply: there nothing is to be expected.
+//!
 //! # Rules
 //!
 //! * A line ends at its first `\r`, which must be followed by `\n`. A lone `\n` ends nothing.
@@ -22,10 +28,14 @@
 //!   follows it.
 //! * An error stays until [`Framer::reset`].
 
+mod bits;
+mod block;
 mod fast;
 mod guess;
 mod levels;
 mod lines;
+mod runs;
+mod shape;
 mod step;
 mod whole;
 
@@ -190,6 +200,9 @@ impl Framer {
     ///
     /// A frame that `scan_one` left open is run to its end and counted, whatever its type.
     pub fn scan(&mut self, data: &[u8], max_frames: u64) -> Scan {
+        if let Some(scan) = self.scan_whole(data, max_frames) {
+            return scan;
+        }
         self.run(data, max_frames, Extent::Replies)
     }
 

@@ -1,5 +1,6 @@
 //! The driver: its sockets, its parser, and what it does with each action. The real thing under test is its [`Connection`].
 
+use super::announce::Announcer;
 use super::ledger::{End, Expect, Ledger};
 use super::server::{Log, Server};
 use super::step::{Kind, Notice, Setup, Step};
@@ -36,8 +37,7 @@ pub struct World {
     in_multi: Option<Vec<u64>>,
     next_id: u64,
     next_push: u64,
-    seq: u64,
-    last_notice: String,
+    announcer: Announcer,
     swap_asked: bool,
     /// The current transport said what is no RESP: the driver closes it.
     broken: bool,
@@ -45,9 +45,6 @@ pub struct World {
     refuse_optin: bool,
     /// How often it has changed, if servers want one.
     password: Option<u64>,
-    /// Servers end subscriptions of shard channels, and the driver never does: which of the two a `sunsubscribe` is from, nobody
-    /// can tell while both may be on their way.
-    shards_go: bool,
     on_loss: OnLoss,
     by_libsch: bool,
     tight: bool,
@@ -106,14 +103,12 @@ impl World {
             in_multi: None,
             next_id: 1,
             next_push: 1,
-            seq: 0,
-            last_notice: String::new(),
+            announcer: Announcer::default(),
             swap_asked: false,
             broken: false,
             lazy_swap: setup.lazy_swap,
             refuse_optin: setup.refuse_optin,
             password: setup.wants_password.then_some(0),
-            shards_go: setup.seed.is_multiple_of(2),
             on_loss,
             by_libsch: setup.by_libsch,
             tight: setup.tight,
@@ -192,6 +187,11 @@ impl World {
                     self.deliver(id, usize::from(n) + 1, usize::from(spans % 8) + 2);
                 }
             }
+            Step::Turn { socket } => {
+                if let Some(id) = self.nth(socket) {
+                    self.turn(id);
+                }
+            }
             Step::Notify { socket, notice } => self.notify(socket, notice),
             Step::Invalidate { socket } => self.invalidate(socket),
             Step::Publish { channel } => self.publish(channel),
@@ -201,6 +201,8 @@ impl World {
             Step::Kill { socket, silent } => self.kill(socket, silent),
             Step::Garbage { any } => self.garbage(any),
             Step::Close => self.close(),
+            // Of levels 1 and 2.
+            Step::AnswerHold | Step::Lapse(_) | Step::Resp3(_) => {}
             Step::AnswerSwap { ok } => self.answer_swap(ok),
             Step::Unblock { socket } => {
                 if let Some(id) = self.nth(socket) {
@@ -328,7 +330,6 @@ impl World {
                 vec!["PSUBSCRIBE".into(), "ch*".into()]
             }
             Kind::Ssubscribe(on) => {
-                let on = on || self.shards_go;
                 expect = Expect::Confirmation;
                 vec![if on { "SSUBSCRIBE".into() } else { "SUNSUBSCRIBE".into() }, "sh".into()]
             }
@@ -684,33 +685,9 @@ impl World {
         if !server.opted_in {
             return;
         }
-        let seq = self.seq;
-        self.seq += u64::from(notice != Notice::Again);
-        let text = |t: &str| format!("${}\r\n{t}\r\n", t.len());
-        let frame = match notice {
-            Notice::Moving { time, to } => {
-                let to = to.map_or("_\r\n".into(), |n| text(&format!("node{}:1", n % 4)));
-                format!(">4\r\n{}:{seq}\r\n:{}\r\n{to}", text("MOVING"), time % 20)
-            }
-            Notice::Migrating { shard } => format!(">4\r\n+MIGRATING\r\n:{seq}\r\n:10\r\n:{}\r\n", shard % 4),
-            Notice::Migrated { shard } => format!(">3\r\n+MIGRATED\r\n:{seq}\r\n:{}\r\n", shard % 4),
-            Notice::FailingOver => format!(">3\r\n{}:{seq}\r\n:10\r\n", text("FAILING_OVER")),
-            Notice::FailedOver => format!(">2\r\n{}:{seq}\r\n", text("FAILED_OVER")),
-            Notice::Smigrating => format!(">3\r\n+SMIGRATING\r\n:{seq}\r\n+1-100\r\n"),
-            Notice::Smigrated => {
-                format!(">3\r\n+SMIGRATED\r\n:{seq}\r\n*1\r\n*3\r\n+a:1\r\n+b:1\r\n+1-100\r\n")
-            }
-            Notice::Malformed(which) => match which % 4 {
-                0 => ">1\r\n+MOVING\r\n".to_owned(),
-                1 => format!(">3\r\n+SMIGRATED\r\n:{seq}\r\n*1\r\n:5\r\n"),
-                2 => format!(">2\r\n{}_\r\n", text("MIGRATED")),
-                _ => format!("|1\r\n+a\r\n:1\r\n>2\r\n+FAILING_OVER\r\n+{seq}\r\n"),
-            },
-            Notice::Again if self.last_notice.is_empty() => return,
-            Notice::Again => self.last_notice.clone(),
-        };
-        self.last_notice.clone_from(&frame);
-        server.send(&frame);
+        if let Some(announced) = self.announcer.announce(notice) {
+            server.send(&announced.frame);
+        }
     }
 
     /// Only the current transport's: those of another are not the driver's.
@@ -749,7 +726,7 @@ impl World {
     fn shard_gone(&mut self, socket: u8) {
         let Some(id) = self.nth(socket) else { return };
         let server = &mut self.sockets.get_mut(&id).unwrap().server;
-        if server.shard && self.shards_go {
+        if server.shard {
             server.send(">3\r\n$12\r\nsunsubscribe\r\n$4\r\ngone\r\n:1\r\n");
         }
     }
@@ -856,6 +833,19 @@ impl World {
         self.give_again();
     }
 
+    /// All that is under way on a socket comes to its end.
+    fn turn(&mut self, id: u64) {
+        if self.sockets.contains_key(&id) {
+            self.flow(id, 1 << 20);
+        }
+        if let Some(socket) = self.sockets.get_mut(&id) {
+            socket.server.serve(1000, &mut self.log);
+            if !socket.connecting {
+                self.deliver(id, 1 << 20, 16);
+            }
+        }
+    }
+
     // ---- the end ---------------------------------------------------------------------------------------------------
 
     fn snapshot(&self) -> (usize, usize, u64) {
@@ -882,16 +872,10 @@ impl World {
             }
             let ids: Vec<u64> = self.sockets.keys().copied().collect();
             for id in ids {
-                if self.sockets.contains_key(&id) {
-                    self.flow(id, 1 << 20);
-                }
                 if let Some(socket) = self.sockets.get_mut(&id) {
                     socket.server.unblock();
-                    socket.server.serve(1000, &mut self.log);
-                    if !socket.connecting {
-                        self.deliver(id, 1 << 20, 16);
-                    }
                 }
+                self.turn(id);
             }
             self.end_broken();
             for zombie in &mut self.zombies {

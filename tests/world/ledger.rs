@@ -92,7 +92,7 @@ impl Ledger {
                 let all: String = ids.iter().map(bulk).collect();
                 frame == format!("*{}\r\n{all}", ids.len()) || frame == "_\r\n"
             }
-            Expect::Hello => frame.starts_with('%') || frame.starts_with('*'),
+            Expect::Hello => ["%", "*", "-NOPROTO"].iter().any(|start| frame.starts_with(start)),
             Expect::Error => frame.starts_with('-'),
             Expect::OkOrError => frame == "+OK\r\n" || frame.starts_with('-'),
             Expect::Reset => frame == "+RESET\r\n",
@@ -218,6 +218,10 @@ impl Ledger {
 }
 
 impl Ledger {
+    pub fn has_ended(&self, number: u64) -> bool {
+        self.entries.get(&number).is_none_or(|e| e.end.is_some())
+    }
+
     /// A command whose withdrawal changes nothing else.
     pub fn is_plain(&self, number: u64) -> bool {
         self.entries.get(&number).is_some_and(|e| matches!(e.expect, Expect::Id(_)) && e.end.is_none())

@@ -25,6 +25,7 @@ pub struct Server {
     off: bool,
     blocked: Option<String>,
     pub refuse_optin: bool,
+    pub resp2: bool,
     pub shard: bool,
     /// A password is wanted, of this number or newer.
     pub password: Option<u64>,
@@ -152,6 +153,7 @@ impl Server {
             "CLIENT" if command.get(2).is_some_and(|s| s == "OFF") => {
                 self.opted_in = false;
             }
+            "HELLO" if self.resp2 => return "-NOPROTO unsupported protocol version\r\n".into(),
             "HELLO" => return "%2\r\n$6\r\nserver\r\n$5\r\nredis\r\n$5\r\nproto\r\n:3\r\n".into(),
             "CLIENT" if command.get(1).is_some_and(|s| s == "MAINT_NOTIFICATIONS") => {
                 if self.refuse_optin {

@@ -4,6 +4,12 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setup {
     pub seed: u64,
+    /// 1 notified, 2 tapped, 3 managed.
+    pub level: u8,
+    /// Levels 1 and 2: the driver answers HOLD in a step of its own.
+    pub lazy_hold: bool,
+    /// Levels 1 and 2: the driver closes what has not answered within its timeout.
+    pub gives_up: bool,
     /// `on_loss`: report, reply, close.
     pub on_loss: u8,
     /// The handshake is libsch's.
@@ -74,8 +80,38 @@ pub enum Notice {
     Smigrating,
     Smigrated,
     Malformed(u8),
-    /// The last one again.
-    Again,
+    /// Something begins or ends, and other clients are told first; here `Again` brings it, after what is newer.
+    Elsewhere(u8),
+    /// One of the last again: 0 is the last.
+    Again {
+        back: u8,
+    },
+}
+
+/// What a driver of level 1 or 2 leaves out, or does once too often, at the next opportunity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lapse {
+    /// A write is not said to be owed its reply.
+    ForgetOwe,
+    /// It is said to be owed one more.
+    OweTooMuch,
+    /// Nothing in flight any more, and it is not said.
+    ForgetInFlight,
+    /// HOLD is answered without saying what is in flight.
+    HeldUncounted,
+    /// HOLD is never answered.
+    NeverHeld,
+    /// A command is written in spite of HOLD.
+    WriteOn,
+    /// A handshake that has ended is not reported, or twice.
+    NeverReady,
+    ReadyTwice,
+    /// A reply to SEND_OPTIN is not reported.
+    ForgetOptinReply,
+    /// A push is handed over twice.
+    PushTwice,
+    /// A fence stays open.
+    FenceStays,
 }
 
 /// One step.
@@ -101,6 +137,10 @@ pub enum Step {
         socket: u8,
         n: u8,
         spans: u8,
+    },
+    /// All of the three, to the end.
+    Turn {
+        socket: u8,
     },
     Notify {
         socket: u8,
@@ -135,6 +175,11 @@ pub enum Step {
     },
     /// The driver ends the connection.
     Close,
+    /// The driver answers HOLD.
+    AnswerHold,
+    Lapse(Lapse),
+    /// Servers that are connected to from now on speak RESP3, or do not.
+    Resp3(bool),
     /// The driver answers SWAP.
     AnswerSwap {
         ok: bool,

@@ -86,8 +86,10 @@ function entries(name: string, value: unknown): [key: string, value: unknown][] 
   return Object.entries(value).filter(([, n]) => n !== undefined);
 }
 
-/** The number of a limit: those of clusters have their own. */
+/** The number of a limit: those of pools and clusters have their own. */
 function limitOf(limit: string): number {
+  const ofPool = words.POOL_LIMITS.indexOf(limit as words.PoolLimitName);
+  if (ofPool >= 0) return ofPool + words.POOL_LIMITS_FROM;
   const ofCluster = words.CLUSTER_LIMITS.indexOf(limit as words.ClusterLimitName);
   return ofCluster < 0 ? numberOf('limits', limit, words.LIMITS, 1) : ofCluster + words.CLUSTER_LIMITS_FROM;
 }

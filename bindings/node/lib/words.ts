@@ -77,6 +77,14 @@ export const LIMITS = [
   'maxHeldCommands', 'maxInFlight', 'maxWindows', 'maxMarks', 'maxSessionBytes', 'maxAttempts', 'maxOverlapMessages',
   'maxOverlapBytes', 'maxLines',
 ] as const;
+/** Those of pools. */
+export const POOL_LIMITS = [
+  'maxPoolMembers', 'maxPoolEvents', 'maxPoolFacts', 'maxPoolMarks', 'maxPoolWaves', 'maxPoolEndpoints', 'maxPoolRefusals',
+  'maxPoolMoves', 'maxPoolWaiters',
+] as const;
+/** The number of the first of them. */
+export const POOL_LIMITS_FROM = 41;
+export type PoolLimitName = (typeof POOL_LIMITS)[number];
 /** Those of clusters. */
 export const CLUSTER_LIMITS = [
   'maxClusterNodes', 'maxClusterReplicas', 'maxClusterReplyBytes', 'maxClusterReplyElements', 'maxClusterReplyDepth',
@@ -85,7 +93,7 @@ export const CLUSTER_LIMITS = [
 /** The number of the first of them. */
 export const CLUSTER_LIMITS_FROM = 61;
 export type ClusterLimitName = (typeof CLUSTER_LIMITS)[number];
-export type LimitName = (typeof LIMITS)[number] | ClusterLimitName;
+export type LimitName = (typeof LIMITS)[number] | PoolLimitName | ClusterLimitName;
 export type Limits = Partial<Record<LimitName, number>>;
 
 /** Names of counters in the order of `sch_counters`. */

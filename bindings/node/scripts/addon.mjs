@@ -8,9 +8,7 @@ const here = join(dirname(fileURLToPath(import.meta.url)), '..');
 const top = join(here, '..', '..');
 const release = process.argv.includes('--release');
 const flags = release ? ['--release'] : [];
-// With the packages that the Makefile builds: alone it would have other features of shared crates, and each build would undo
-// the other's.
-const packages = ['-p', 'sch-node', '-p', 'libsch', '-p', 'sch-sim'];
+const packages = ['-p', 'sch-node'];
 execFileSync('cargo', ['build', '--locked', '-q', ...packages, ...flags], { cwd: top, stdio: 'inherit' });
 
 const target = process.env.CARGO_TARGET_DIR ?? join(top, 'target');

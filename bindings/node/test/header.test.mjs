@@ -34,10 +34,9 @@ for (const [prefix, [list, first]] of Object.entries(LISTS)) {
 test('limits, times, bits and handshakes', () => {
   const of = (prefix) => constants.filter(([name]) => name.startsWith(prefix)).map(([name, n]) => [name.slice(prefix.length), n]);
   const limits = of('SCH_LIMIT_');
-  for (const [name, n] of limits) {
-    assert.equal(words.LIMITS[n - 1] ?? words.CLUSTER_LIMITS[n - words.CLUSTER_LIMITS_FROM], camel(name));
-  }
-  assert.equal(words.LIMITS.length + words.CLUSTER_LIMITS.length, limits.length);
+  const lists = [[words.LIMITS, 1], [words.POOL_LIMITS, words.POOL_LIMITS_FROM], [words.CLUSTER_LIMITS, words.CLUSTER_LIMITS_FROM]];
+  const named = new Map(lists.flatMap(([list, from]) => list.map((name, at) => [from + at, name])));
+  assert.deepEqual(named, new Map(limits.map(([name, n]) => [n, camel(name)])));
   of('SCH_CLUSTER_TIME_').forEach(([name, n]) => assert.equal(words.CLUSTER_TIMES[n - 1], camel(name)));
   assert.equal(words.CLUSTER_TIMES.length, of('SCH_CLUSTER_TIME_').length);
   const actions = of('SCH_CLUSTER_').filter(([name]) => !name.startsWith('TIME_'));

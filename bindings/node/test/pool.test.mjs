@@ -37,6 +37,15 @@ const actions = (conn) => {
   return all;
 };
 
+test('its limits are those of the settings', () => {
+  const pool = new Pool({ ...SETTINGS, limits: { maxPoolMembers: 1 } });
+  const first = member(pool, { user: 1 });
+  const other = new Connection(SETTINGS);
+  assert.throws(() => other.join(pool, { user: 2 }, S), code('SCH_ERR_LIMIT'));
+  assert.throws(() => new Pool({ ...SETTINGS, limits: { maxPoolEvents: 100_000 } }), code('SCH_ERR_CONFIG'));
+  [first, other, pool].forEach((handle) => handle.release());
+});
+
 test('what one reads wakes the other, which acts on it', async () => {
   const pool = new Pool(SETTINGS);
   const reader = member(pool, { user: 1 });

@@ -158,7 +158,7 @@ class ResetParser(Action):
 
 @dataclass(frozen=True)
 class TransactionBroken(Action):
-    """The open transaction, or WATCH, did not survive."""
+    """The transaction, or WATCH, that was stated as open did not survive its transport; its fence is closed."""
 
 
 @dataclass(frozen=True)

@@ -223,6 +223,24 @@ class Limit(enum.IntEnum):
     MAX_OVERLAP_BYTES = 20
     #: Log lines kept until they are read. 1,024.
     MAX_LINES = 21
+    #: Members of a pool. 1,000,000, ten times the largest pool known; at least 1, as each limit of a pool.
+    MAX_POOL_MEMBERS = 41
+    #: Events that wait to be polled from a pool. 1,024, whose room is taken at once; at most 65,536.
+    MAX_POOL_EVENTS = 42
+    #: Notifications in force at one node of a pool; the oldest gives way. 64.
+    MAX_POOL_FACTS = 43
+    #: Notifications remembered by a pool, to know duplicates; two for each node that told it. 256.
+    MAX_POOL_MARKS = 44
+    #: MOVINGs under way in a pool; of the oldest all members may go on at once. 64.
+    MAX_POOL_WAVES = 45
+    #: Endpoints with a breaker and counters; of those that work the oldest gives way. 256.
+    MAX_POOL_ENDPOINTS = 46
+    #: Servers remembered as refusing the opt-in; the oldest gives way. 256.
+    MAX_POOL_REFUSALS = 47
+    #: Moves that `sch_pool_where_to_dial` remembers; the oldest gives way. 8.
+    MAX_POOL_MOVES = 48
+    #: Waiters of a pool. 65,536, one a thread.
+    MAX_POOL_WAITERS = 49
     #: Nodes of a cluster, replicas included. 4,096; at least 1.
     MAX_CLUSTER_NODES = 61
     #: Replicas of one shard; more are left out. 16.
@@ -287,7 +305,7 @@ class ActionKind(enum.IntEnum):
     RESUME = 12
     #: Forget the reply that your parser has read in part.
     RESET_PARSER = 13
-    #: The open transaction, or WATCH, did not survive.
+    #: Levels 1 and 2: the transaction, or WATCH, that you stated as open did not survive its transport; its fence is closed.
     TRANSACTION_BROKEN = 14
     #: Levels 1 and 2: write `data` to `transport`.
     SEND_OPTIN = 15

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
 import shutil
 import socket
@@ -15,14 +14,9 @@ from typing import Any
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "demo"))
 
-from sim import Sim  # noqa: E402
+from sim import SIM, Sim  # noqa: E402
 
 from resp import NOTHING, Parser, command  # noqa: E402
-
-
-def simulator() -> str:
-    named = os.environ.get("SCH_SIM")
-    return named or str(ROOT / "target" / "debug" / "sch-sim")
 
 
 class Redis:
@@ -76,4 +70,4 @@ class Redis:
 def start(redis: Any, tls: bool = False, endpoints: Any = ("a", "b"), **more: Any) -> Any:
     """A simulator in front of `redis`; None: its own data set."""
     names = [f"{name}=127.0.0.1:0" for name in endpoints]
-    return Sim(simulator(), names, upstream=redis.address if redis else None, tls=tls, **more)
+    return Sim(SIM, names, upstream=redis.address if redis else None, tls=tls, **more)

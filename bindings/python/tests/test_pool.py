@@ -94,6 +94,18 @@ def test_an_endpoint_that_refuses_is_tried_by_one() -> None:
         assert pool.endpoint_counters("b", 1) is None
 
 
+def test_its_limits_are_those_of_the_config() -> None:
+    config = dataclasses.replace(CONFIG, limits={sch.Limit.MAX_POOL_MEMBERS: 1, sch.Limit.MAX_POOL_WAITERS: 1})
+    with sch.Pool(config) as pool, member(pool, 1), sch.Connection(CONFIG) as other:
+        with pytest.raises(sch.LimitError):
+            other.join(1.0, pool, user=2)
+        pool.add_waiter(lambda: None)
+        with pytest.raises(sch.LimitError):
+            pool.add_waiter(lambda: None)
+    with pytest.raises(sch.ConfigError, match="limit of a pool"):
+        sch.Pool(dataclasses.replace(CONFIG, limits={sch.Limit.MAX_POOL_EVENTS: 100_000}))
+
+
 def test_an_optin_that_was_refused_is_told() -> None:
     with sch.Pool(CONFIG) as pool:
         pool.optin_refused(1.0, "a", 6379)

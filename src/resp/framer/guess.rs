@@ -4,6 +4,10 @@
 use super::FramerLimits;
 use super::lines::small_header;
 
+/// A run of lines is expected when so many of one type and length have come, and another behind the last. To make the
+/// block of a run takes as long as two or three lines do.
+pub(super) const BEFORE_RUN: u32 = 8;
+
 /// Expectations of one call. They stay in memory, as all registers are needed for the way through the input: what
 /// changes them is never inlined.
 pub(super) struct Guess {
@@ -14,6 +18,8 @@ pub(super) struct Guess {
     pub(super) line_size: usize,
     /// The type of the last line: some type of a line.
     pub(super) line_kind: u8,
+    /// After so many more such lines a run of them is expected.
+    pub(super) before_run: u32,
     /// Of the last two kinds of bulks one is kept each, in turns, as keys and values alternate.
     pub(super) bulks: [BulkGuess; 2],
     /// The next goes to the second place.
@@ -30,6 +36,7 @@ impl Guess {
             line: 0,
             line_size: 0,
             line_kind: b':',
+            before_run: BEFORE_RUN,
             bulks: [BulkGuess { head: Head::NONE, body_end: 0 }; 2],
             second: false,
             aggregate: AggregateGuess { head: Head::NONE, size: 0, elements: 0 },
@@ -44,14 +51,15 @@ impl Guess {
         self.line = if first == self.last { first } else { 0 };
         self.line_size = first.trailing_zeros() as usize + 2;
         self.last = first;
+        self.before_run = BEFORE_RUN;
         self.line_size
     }
 
     /// Where the body of an unexpected bulk ends; `None` if it is unusual.
     #[inline(never)]
-    pub(super) fn learn_bulk(&mut self, word: u64) -> Option<usize> {
+    pub(super) fn learn_bulk(&mut self, word: u64) -> Option<u32> {
         let (len, header) = small_header(word).filter(|(len, _)| *len <= self.max_bulk_len)?;
-        let body_end = header + len as usize;
+        let body_end = header as u32 + len as u32;
         self.bulks[usize::from(self.second)] = BulkGuess { head: Head::new(word, header), body_end };
         self.second = !self.second;
         Some(body_end)
@@ -78,10 +86,10 @@ pub(super) struct Head {
 
 impl Head {
     /// Is of no header: no type is a zero.
-    const NONE: Self = Self { word: 0, mask: u64::MAX };
+    pub(super) const NONE: Self = Self { word: 0, mask: u64::MAX };
 
     /// `size` is 4 to 8.
-    fn new(word: u64, size: usize) -> Self {
+    pub(super) fn new(word: u64, size: usize) -> Self {
         let mask = u64::MAX >> (64 - 8 * size);
         Self { word: word & mask, mask }
     }
@@ -97,7 +105,7 @@ impl Head {
 pub(super) struct BulkGuess {
     pub(super) head: Head,
     /// Bytes of the header and the body.
-    pub(super) body_end: usize,
+    pub(super) body_end: u32,
 }
 
 /// An array, a map or a set like the last one.

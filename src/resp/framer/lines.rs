@@ -1,13 +1,13 @@
-//! What only looks at a few bytes: line ends in a window, and the words of headers.
+//! What only looks at a few bytes: short windows, and the words of headers.
 
-/// What the fast reader looks at in one go.
-pub(super) const WINDOW: usize = 16;
+use super::bits::WINDOW;
+
 /// `\r\n` as a little-endian word.
 const CRLF: u64 = 0x0a0d;
 
 /// The length and the size of a header of at most 5 digits, which with its type and end is a word. `None` for any other,
 /// and for anything unusual.
-#[inline(never)] // else the words of its callers are loaded byte by byte
+#[inline(always)]
 pub(super) fn small_header(word: u64) -> Option<(u64, usize)> {
     const ONES: u64 = u64::MAX / 255;
     // The top bit of each byte after the type: is it no digit?
@@ -35,11 +35,17 @@ pub(super) fn small_header(word: u64) -> Option<(u64, usize)> {
 }
 
 /// The window of input that is shorter than one: 1 to 15 bytes, and zeros. No token is made whole by them.
-#[inline(never)]
+#[inline(always)]
 pub(super) fn short_window(rest: &[u8]) -> [u8; WINDOW] {
+    short_word(rest).to_le_bytes()
+}
+
+/// The same as a word, which is given in registers.
+#[inline(never)]
+fn short_word(rest: &[u8]) -> u128 {
     // Two parts that overlap are the whole.
     let both = |first: u128, last: u128, size: usize| first | last << (8 * (rest.len() - size));
-    let word = match (rest.first_chunk::<8>(), rest.last_chunk::<8>()) {
+    match (rest.first_chunk::<8>(), rest.last_chunk::<8>()) {
         (Some(first), Some(last)) => {
             both(u64::from_le_bytes(*first).into(), u64::from_le_bytes(*last).into(), 8)
         }
@@ -49,56 +55,11 @@ pub(super) fn short_window(rest: &[u8]) -> [u8; WINDOW] {
             }
             _ => rest.iter().rev().fold(0, |word, byte| word << 8 | u128::from(*byte)),
         },
-    };
-    word.to_le_bytes()
+    }
 }
 
 /// The first half of a window, its first byte lowest.
 #[inline(always)]
 pub(super) fn first_word(window: &[u8; WINDOW]) -> u64 {
     u64::from_le_bytes(*window.first_chunk().expect("a window has eight bytes"))
-}
-
-/// Which bytes of a window are `\r`, and which are `\n`: one bit each, the first byte lowest.
-///
-/// Why here is the only `unsafe` outside of `ffi`: with `line_ends_by_words` in its place, the bench misses its goals of
-/// integers and of maps; with this it reaches them.
-#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
-#[inline(always)]
-#[allow(unsafe_code)]
-pub(super) fn line_ends(window: &[u8; WINDOW]) -> (u32, u32) {
-    use core::arch::x86_64::{_mm_cmpeq_epi8, _mm_movemask_epi8, _mm_set_epi64x, _mm_set1_epi8};
-    let both = u128::from_le_bytes(*window);
-    // SAFETY: these need SSE2, without which this is not compiled. They take values: no pointer, so no memory, is theirs.
-    unsafe {
-        // One load of 16 bytes when compiled.
-        let bytes = _mm_set_epi64x((both >> 64) as i64, both as i64);
-        let returns = _mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'\r' as i8)));
-        let feeds = _mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'\n' as i8)));
-        (returns as u32, feeds as u32)
-    }
-}
-
-/// Which bytes of a window are `\r`, and which are `\n`: one bit each, the first byte lowest.
-#[cfg(not(all(target_arch = "x86_64", target_feature = "sse2")))]
-#[inline(always)]
-pub(super) fn line_ends(window: &[u8; WINDOW]) -> (u32, u32) {
-    line_ends_by_words(window)
-}
-
-/// `line_ends` for machines without byte masks.
-#[cfg(any(test, not(all(target_arch = "x86_64", target_feature = "sse2"))))]
-pub(super) fn line_ends_by_words(window: &[u8; WINDOW]) -> (u32, u32) {
-    const ONES: u64 = u64::MAX / 255;
-    const LOW: u64 = ONES * 0x7f;
-    let equal = |word: u64, byte: u8| {
-        let different = word ^ (ONES * u64::from(byte));
-        // The top bit of each byte: set where all its bits were 0, exactly.
-        let top = !(((different & LOW) + LOW) | different | LOW);
-        ((top >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56) as u32
-    };
-    let both = u128::from_le_bytes(*window);
-    let (low, high) = (both as u64, (both >> 64) as u64);
-    let mask = |byte| equal(low, byte) | equal(high, byte) << 8;
-    (mask(b'\r'), mask(b'\n'))
 }

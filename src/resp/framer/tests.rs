@@ -7,7 +7,8 @@ mod resp_random;
 #[path = "../../../tests/support/resp_streams.rs"]
 mod resp_streams;
 
-use super::lines::{WINDOW, line_ends, line_ends_by_words, short_window, small_header};
+use super::bits::{self, BLOCK, WINDOW, words};
+use super::lines::{short_window, small_header};
 use super::*;
 use resp_random::Random;
 use resp_streams::STREAMS;
@@ -82,11 +83,104 @@ fn the_body_of_a_bulk_is_not_examined() {
 }
 
 #[test]
-fn both_ways_to_find_line_ends_agree() {
+fn both_ways_to_compare_bytes_agree() {
     let mut random = Random(7);
-    for _ in 0..100_000 {
-        let window = [(); WINDOW].map(|()| b"\r\n\x0c\x0e\x8d\x8a\0\xffxy"[random.below(10) as usize]);
-        assert_eq!(line_ends(&window), line_ends_by_words(&window), "{window:?}");
+    for _ in 0..30_000 {
+        let [one, other] = [(); 2]
+            .map(|()| [(); BLOCK].map(|()| b"\r\n\x0c\x0e\x8d\x8a\0\xffxy"[random.below(10) as usize]));
+        let window = |all: &[u8; BLOCK]| -> [u8; WINDOW] { *all.first_chunk().expect("a window") };
+        let by_words = words::of_window(&window(&one), &window(&other));
+        assert_eq!(bits::of_window(&window(&one), &window(&other)), by_words, "{one:?} {other:?}");
+        let same: Vec<usize> = (0..BLOCK).filter(|at| one[*at] == other[*at]).collect();
+        let bits = same.iter().fold(0, |bits, at| bits | bits::place(*at));
+        let words = same.iter().fold(0, |bits, at| bits | words::place(*at));
+        assert_eq!((bits::of_block(&one, &other), words::of_block(&one, &other)), (bits, words));
+        if let Some(first) = same.first() {
+            assert_eq!((bits::lowest(bits), words::lowest(words)), (*first, *first));
+        }
+    }
+    for count in 1..=BLOCK {
+        let fold = |place: fn(usize) -> u64| (0..count).fold(0, |bits, at| bits | place(at));
+        assert_eq!(bits::first(count), fold(bits::place));
+        assert_eq!(words::first(count), fold(words::place));
+    }
+}
+
+/// What repeats itself, with other bytes in it each time: lines, bulks, and aggregates of them.
+fn repeated(random: &mut Random, data: &mut Vec<u8>) {
+    const KINDS: &[u8] = b"++:-,_#(";
+    let size = |random: &mut Random, long| match random.below(9) {
+        0 => random.below(long),
+        _ => random.below(14),
+    };
+    let mut tokens = Vec::new();
+    for _ in 0..random.below(3) * random.below(5) {
+        tokens.push((KINDS[random.below(8) as usize], size(random, 40)));
+        tokens.push((b'$', size(random, 200)));
+    }
+    let head = match (tokens.len(), random.below(3)) {
+        (0, _) => String::new(),
+        (many, 0) => format!("%{}\r\n", many / 2),
+        (many, _) => format!("*{many}\r\n"),
+    };
+    if tokens.is_empty() {
+        let kind = if random.below(3) == 0 { b'$' } else { KINDS[random.below(8) as usize] };
+        tokens.push((kind, random.below(17)));
+    }
+    let count = 1 + random.below(30);
+    // And the same one level deeper, or two.
+    for level in 0..1 + random.below(3) {
+        data.extend_from_slice(b"*1\r\n".repeat(level as usize / 2).as_slice());
+        if level > 0 {
+            data.extend_from_slice(format!("*{count}\r\n").as_bytes());
+        }
+        for _ in 0..count {
+            data.extend_from_slice(head.as_bytes());
+            // Now and then one is a byte longer.
+            let longer = random.below(6 * tokens.len() as u64) as usize;
+            for (nth, (kind, size)) in tokens.iter().enumerate() {
+                let size = size + u64::from(nth == longer);
+                data.push(*kind);
+                if *kind == b'$' {
+                    data.extend_from_slice(format!("{size}\r\n").as_bytes());
+                }
+                data.extend((0..size).map(|_| b"OK0123"[random.below(6) as usize]));
+                data.extend_from_slice(b"\r\n");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_repeats_itself_is_framed_as_byte_by_byte() {
+    let mut random = Random(13);
+    for round in 0..2500 {
+        let mut data = Vec::new();
+        for _ in 0..1 + random.below(4) {
+            repeated(&mut random, &mut data);
+        }
+        for _ in 0..random.below(3) {
+            let at = random.below(data.len() as u64) as usize;
+            data[at] = b"\r\n+$*:12a>|"[random.below(11) as usize];
+        }
+        let limits = FramerLimits {
+            max_line_len: [64 << 10, 8, 1][random.below(12).min(2) as usize],
+            max_depth: 1 + random.below(4) as u8,
+            ..FramerLimits::default()
+        };
+        let want = if random.below(2) == 0 { u64::MAX } else { 1 + random.below(60) };
+        let mut framer = Framer::new(limits);
+        let whole = framer.scan(&data, want);
+        let mut slow = Framer::new(limits);
+        let mut single = Scan { consumed: 0, frames: 0, stop: Stop::NeedMore };
+        while single.stop == Stop::NeedMore && single.consumed < data.len() {
+            let scan = slow.scan(&data[single.consumed..][..1], want - single.frames);
+            single.consumed += scan.consumed;
+            single.frames += scan.frames;
+            single.stop = scan.stop;
+        }
+        assert_eq!(whole, single, "round {round}, {limits:?}, {want}: {}", data.escape_ascii());
+        assert_examined_at_most_twice(&framer, &data);
     }
 }
 

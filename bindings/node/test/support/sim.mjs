@@ -9,7 +9,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const top = fileURLToPath(new URL('../../../..', import.meta.url));
-const target = process.env.CARGO_TARGET_DIR ?? join(top, 'target');
+// The one that cargo's tests have, unless named.
+const binary = process.env.SCH_SIM || join(top, 'target', 'debug', 'sch-sim');
 
 async function freePort() {
   const server = net.createServer().listen(0, '127.0.0.1');
@@ -56,7 +57,7 @@ export class Sim {
     if (cluster) args.push('--cluster', cluster);
     if (upstream) args.push('--upstream', `127.0.0.1:${upstream}`);
     const sim = new Sim();
-    sim.child = spawn(join(target, 'debug', 'sch-sim'), args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    sim.child = spawn(binary, args, { stdio: ['pipe', 'pipe', 'inherit'] });
     let line = '';
     for await (const chunk of sim.child.stdout) {
       line += chunk;
