@@ -258,7 +258,7 @@ fn s4_each_allocation_of_a_forced_swap_fails_in_turn() {
 
 #[test]
 fn s4_each_allocation_of_a_wave_fails_in_turn() {
-    fails_in_part(stories::pool_wave, 57, 16, 300);
+    fails_in_part(stories::pool_wave, 55, 16, 300);
 }
 
 #[test]

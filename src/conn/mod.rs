@@ -135,6 +135,9 @@ pub struct Connection {
     put_off: bool,
 }
 
+/// Actions that there is room for before timers fire.
+const DUE: usize = 4;
+
 impl Connection {
     /// A connection without a transport. Fails on settings that cannot work.
     /// Connections with the same settings may share them.
@@ -212,9 +215,7 @@ impl Connection {
 
     #[cold]
     fn wake(&mut self, now: Timestamp) {
-        /// Of what is due.
-        const ACTIONS: usize = 4;
-        if self.actions.room(ACTIONS).is_err() {
+        if self.actions.room(DUE).is_err() {
             self.wake = Some(now + timers::RETRY);
             return;
         }
@@ -236,20 +237,24 @@ impl Connection {
     }
 
     fn finish_late(&mut self, now: Timestamp) {
-        if self.wake.is_some_and(|wake| wake <= now) {
-            self.fire_timers(now);
-        }
+        self.fire_late(now);
         self.stirred = true;
         self.finish(now);
+    }
+
+    /// Without memory for it with the next input.
+    #[inline]
+    fn fire_late(&mut self, now: Timestamp) {
+        if self.wake.is_some_and(|wake| wake <= now) && self.actions.room(DUE).is_ok() {
+            self.fire_timers(now);
+        }
     }
 
     /// As `finish_late`, for what the host states of itself with each command: a swap that is forced now breaks no transaction that
     /// has ended, and loses what was written before.
     #[inline]
     fn finish_written(&mut self, now: Timestamp) {
-        if self.wake.is_some_and(|wake| wake <= now) {
-            self.fire_timers(now);
-        }
+        self.fire_late(now);
         self.finish(now);
     }
 
