@@ -257,6 +257,11 @@ fn s4_each_allocation_of_a_forced_swap_fails_in_turn() {
 }
 
 #[test]
+fn s4_each_allocation_of_channels_that_end_fails_in_turn() {
+    fails_in_turn(stories::channels_that_end, 2, 100);
+}
+
+#[test]
 fn s4_each_allocation_of_a_wave_fails_in_turn() {
     fails_in_part(stories::pool_wave, 55, 16, 300);
 }

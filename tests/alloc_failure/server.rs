@@ -75,6 +75,10 @@ impl Server {
                 self.channels.extend_from_slice(&args[1..]);
                 args[1..].iter().flat_map(|channel| push(&[b"subscribe", channel, b"1"])).collect()
             }
+            name @ (b"SSUBSCRIBE" | b"SUNSUBSCRIBE") => {
+                let name = name.to_ascii_lowercase();
+                args[1..].iter().flat_map(|channel| push(&[&name, channel, b"0"])).collect()
+            }
             b"N" => {
                 let number = core::str::from_utf8(&args[1]).expect("text").parse().expect("a number");
                 self.ran.push(number);

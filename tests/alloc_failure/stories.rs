@@ -125,6 +125,33 @@ pub fn forced() -> Told {
     host.close()
 }
 
+/// Channels of shards are given up while a handoff is under way, and another one ends unasked, before that is answered.
+pub fn channels_that_end() -> Told {
+    let mut host = Host::new(&[]);
+    host.dial();
+    host.settle();
+    for channel in ["a", "b", "c"] {
+        host.submit(format!("*2\r\n$10\r\nSSUBSCRIBE\r\n$1\r\n{channel}\r\n").as_bytes());
+    }
+    host.settle();
+    let old = host.current();
+    host.server().is_mute = true;
+    host.submit(b"*3\r\n$12\r\nSUNSUBSCRIBE\r\n$1\r\na\r\n$1\r\nb\r\n");
+    host.submit(&all(5..10, 10));
+    host.server().said.extend_from_slice(MOVING);
+    host.settle();
+    // For another attempt, where the first had no memory.
+    host.pass(ms(500));
+    host.server().said.extend_from_slice(b">3\r\n$12\r\nsunsubscribe\r\n$1\r\nc\r\n$1\r\n0\r\n");
+    host.settle();
+    host.lines.get_mut(&old).expect("it is there").speak();
+    host.settle();
+    host.pass(ms(20_000));
+    host.submit(&all(10..20, 10));
+    host.settle();
+    host.close()
+}
+
 /// Three members of a pool, of which one is told that all move.
 pub fn pool_wave() -> Told {
     let (config, mut pool) = (config(&[]), null_mut());
