@@ -219,6 +219,7 @@
  *   SCH_ERR_NULL, SCH_ERR_ARGUMENT  the caller's mistake
  *   SCH_ERR_BUSY                    see THREADS
  *   SCH_ERR_CLOSED                  an input after sch_conn_close
+ *   SCH_ERR_NO_MEMORY               there is no memory for it: make the same call again when there is
  *   SCH_ERR_PANIC                   a defect of libsch showed: the handle is poisoned, the log callback gets its text
  *   SCH_ERR_POISONED                it was poisoned before: only sch_conn_salvage and sch_conn_free work
  *
@@ -339,8 +340,9 @@
 #define SCH_ERR_NOT_A_SLOT_MAP -15
 
 /**
- * There is no memory for the bytes of `sch_conn_submit` that are to be held, or for the map that is to be loaded. All
- * else is not asked for in this way, and is small or bounded by a limit: without memory for it, the process is aborted.
+ * There is no memory for what the call takes. Nothing of it was done, nothing was made: make the same call again when there is
+ * memory. What a host or a server sizes is asked for in this way. Some of what is small and bounded by a limit is not: without
+ * memory for that, the process is aborted.
  */
 #define SCH_ERR_NO_MEMORY -16
 
@@ -2437,7 +2439,7 @@ uint32_t sch_abi_version(void);
 /**
  * Makes settings with their defaults.
  *
- * Returns SCH_OK: `*config_out` is yours, for `sch_config_free`; SCH_ERR_NULL.
+ * Returns SCH_OK: `*config_out` is yours, for `sch_config_free`; SCH_ERR_NO_MEMORY: none was made; SCH_ERR_NULL.
  */
 sch_status sch_config_new(struct sch_config **config_out);
 
@@ -2806,7 +2808,8 @@ sch_status sch_config_set_cluster_time_ms(struct sch_config *config,
  * without a change here.
  *
  * Returns SCH_OK: `*conn_out` is yours, for `sch_conn_free`; SCH_ERR_ABI: the library is older than your header;
- * SCH_ERR_CONFIG: `sch_config_problem` says why; SCH_ERR_BUSY: another thread changes `config`; SCH_ERR_NULL.
+ * SCH_ERR_CONFIG: `sch_config_problem` says why; SCH_ERR_BUSY: another thread changes `config`; SCH_ERR_NO_MEMORY: none was
+ * made; SCH_ERR_NULL.
  */
 sch_status sch_conn_new(uint32_t abi,
                         const struct sch_config *config,
@@ -2914,7 +2917,8 @@ sch_status sch_conn_closed(struct sch_conn *conn,
  *
  * Returns SCH_OK: `*count_out` spans are filled. They point into `data`, or into memory of libsch that lives until
  * the next call that is not const. SCH_ERR_UNKNOWN_TRANSPORT: throw the bytes away; SCH_ERR_LIMIT: `cap` is too
- * small; SCH_ERR_UNEXPECTED: settle the losses first; SCH_ERR_WRONG_LEVEL; and what every call answers.
+ * small; SCH_ERR_UNEXPECTED: settle the losses first; SCH_ERR_WRONG_LEVEL; SCH_ERR_NO_MEMORY: none of the data was taken, give
+ * all of it again; and what every call answers.
  */
 sch_status sch_conn_receive(struct sch_conn *conn,
                             uint64_t now_ns,
@@ -3312,7 +3316,7 @@ sch_status sch_conn_push_end(struct sch_conn *conn,
  * times are those of the pool, too; SCH_LIMIT_MAX_POOL_* are its limits. A pool is for one database.
  *
  * Returns SCH_OK: `*pool_out` is yours, for `sch_pool_free`; SCH_ERR_ABI; SCH_ERR_CONFIG: `sch_config_problem` says
- * why; SCH_ERR_BUSY: another thread changes `config`; SCH_ERR_NULL.
+ * why; SCH_ERR_BUSY: another thread changes `config`; SCH_ERR_NO_MEMORY: none was made; SCH_ERR_NULL.
  */
 sch_status sch_pool_new(uint32_t abi,
                         const struct sch_config *config,
@@ -3472,7 +3476,7 @@ sch_status sch_pool_endpoint_counters(const struct sch_pool *pool,
  * (NULL, 0).
  *
  * Returns SCH_OK; SCH_ERR_ARGUMENT: `unowned` is none, or `node` is not host:port; SCH_ERR_UNEXPECTED: it is a member
- * already; SCH_ERR_LIMIT: the pool is full; SCH_ERR_NULL; and what every call answers.
+ * already; SCH_ERR_LIMIT: the pool is full; SCH_ERR_NULL; and what every call answers (SCH_ERR_NO_MEMORY: it has not joined).
  */
 sch_status sch_conn_join(struct sch_conn *conn,
                          uint64_t now_ns,
@@ -3531,7 +3535,7 @@ sch_status sch_conn_member(const struct sch_conn *conn, uint64_t *member_out);
  * `mark_age` are those of the cluster, too. One cluster is for all connections to it, of all threads.
  *
  * Returns SCH_OK: `*cluster_out` is yours, for `sch_cluster_free`; SCH_ERR_ABI; SCH_ERR_CONFIG: `sch_config_problem`
- * says why; SCH_ERR_BUSY: another thread changes `config`; SCH_ERR_NULL.
+ * says why; SCH_ERR_BUSY: another thread changes `config`; SCH_ERR_NO_MEMORY: none was made; SCH_ERR_NULL.
  */
 sch_status sch_cluster_new(uint32_t abi,
                            const struct sch_config *config,
@@ -3632,7 +3636,7 @@ sch_status sch_cluster_ask_reload(const struct sch_cluster *cluster, uint64_t no
  * `conn` told SCH_ACTION_SLOTS_MOVED, and that is the action polled from it last: the cluster takes its moves.
  *
  * Returns SCH_OK; SCH_ERR_UNEXPECTED: the last action of `conn` was another one; SCH_ERR_BUSY: another call is inside
- * `conn`; SCH_ERR_POISONED: `conn` is; SCH_ERR_NULL.
+ * `conn`; SCH_ERR_POISONED: `conn` is; SCH_ERR_NO_MEMORY: call it again before `conn`, else ask for the map; SCH_ERR_NULL.
  */
 sch_status sch_cluster_slots_moved(const struct sch_cluster *cluster,
                                    uint64_t now_ns,
@@ -3651,7 +3655,7 @@ sch_status sch_cluster_reload_asked(const struct sch_cluster *cluster,
 /**
  * One push, as it came, of a connection that libsch does not drive: SMIGRATED is taken, all else left alone.
  *
- * Returns SCH_OK: `*taken_out` says which; SCH_ERR_NULL; SCH_ERR_ARGUMENT.
+ * Returns SCH_OK: `*taken_out` says which; SCH_ERR_NO_MEMORY: hand it over again; SCH_ERR_NULL; SCH_ERR_ARGUMENT.
  */
 sch_status sch_cluster_push(const struct sch_cluster *cluster,
                             uint64_t now_ns,

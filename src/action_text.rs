@@ -1,7 +1,7 @@
 //! Actions as text: one line each, the same in the trace, in scenario files and in every language.
 
 use crate::action::{Action, waiting};
-use core::fmt;
+use core::fmt::{self, Write};
 use core::time::Duration;
 
 /// A duration as `10s`, `7500ms` or nanoseconds, the shortest exact form.
@@ -25,12 +25,24 @@ pub(crate) struct Word<T: fmt::Debug>(pub(crate) T);
 
 impl<T: fmt::Debug> fmt::Display for Word<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = format!("{:?}", self.0);
-        for (i, c) in name.chars().enumerate() {
-            if c.is_ascii_uppercase() && i > 0 {
-                f.write_str("-")?;
+        write!(Hyphens { out: f, is_first: true }, "{:?}", self.0)
+    }
+}
+
+/// Writes a name on as it comes, without a copy of it.
+struct Hyphens<'a, 'b> {
+    out: &'a mut fmt::Formatter<'b>,
+    is_first: bool,
+}
+
+impl fmt::Write for Hyphens<'_, '_> {
+    fn write_str(&mut self, name: &str) -> fmt::Result {
+        for c in name.chars() {
+            if c.is_ascii_uppercase() && !self.is_first {
+                self.out.write_char('-')?;
             }
-            write!(f, "{}", c.to_ascii_lowercase())?;
+            self.is_first = false;
+            self.out.write_char(c.to_ascii_lowercase())?;
         }
         Ok(())
     }

@@ -40,6 +40,9 @@ pub enum EndpointError {
     /// A policy entry that is neither an endpoint, a host, `.suffix` nor an address range.
     #[error("the entry is neither a host, host:port, .suffix nor an address range")]
     BadEntry,
+    /// There is no memory for the host.
+    #[error("there is no memory for the host")]
+    NoMemory,
 }
 
 /// A host and a port to dial.
@@ -85,6 +88,11 @@ impl Endpoint {
         Ok(Self { host, port })
     }
 
+    /// A copy, if there is memory for it.
+    pub(crate) fn copy(&self) -> crate::error::Result<Self> {
+        At(&self.host, self.port).copy()
+    }
+
     /// The address, if the host is one; its zone is left out, IPv4-mapped IPv6 is unwrapped.
     pub fn ip(&self) -> Option<IpAddr> {
         host_ip(&self.host)
@@ -94,10 +102,30 @@ impl Endpoint {
 impl fmt::Display for Endpoint {
     /// `host:port`, IPv6 in brackets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
-            write!(f, "[{}]:{}", self.host, self.port)
+        At(&self.host, self.port).fmt(f)
+    }
+}
+
+/// An endpoint whose host is another's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct At<'a>(pub(crate) &'a str, pub(crate) u16);
+
+impl At<'_> {
+    /// A copy, with room for a NUL after the host.
+    pub(crate) fn copy(self) -> crate::error::Result<Endpoint> {
+        let mut host = String::new();
+        crate::mem::Room::room(&mut host, self.0.len() + 1)?;
+        host.push_str(self.0);
+        Ok(Endpoint { host, port: self.1 })
+    }
+}
+
+impl fmt::Display for At<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.contains(':') {
+            write!(f, "[{}]:{}", self.0, self.1)
         } else {
-            write!(f, "{}:{}", self.host, self.port)
+            write!(f, "{}:{}", self.0, self.1)
         }
     }
 }
@@ -116,7 +144,7 @@ pub(crate) fn split(text: &[u8]) -> Result<(String, Option<u16>), EndpointError>
     let text = core::str::from_utf8(text).map_err(|_| EndpointError::BadCharacter)?;
     if let Some(bracketed) = text.strip_prefix('[') {
         let (host, rest) = bracketed.split_once(']').ok_or(EndpointError::BadHost)?;
-        let host = parse_v6(host).ok_or(EndpointError::BadHost)?;
+        let host = parse_v6(host)?;
         return match rest.strip_prefix(':') {
             Some(port) => Ok((host, Some(parse_port(port)?))),
             None if rest.is_empty() => Ok((host, None)),
@@ -129,10 +157,11 @@ pub(crate) fn split(text: &[u8]) -> Result<(String, Option<u16>), EndpointError>
     }
     let decimal = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
     match (parse_v6(host), parse_v6(text)) {
-        (Some(host), _) if decimal => Ok((host, Some(parse_port(port)?))),
-        (_, Some(host)) => Ok((host, None)),
-        (Some(_), None) => Err(EndpointError::BadPort),
-        (None, None) => Err(EndpointError::BadHost),
+        (Err(EndpointError::NoMemory), _) | (_, Err(EndpointError::NoMemory)) => Err(EndpointError::NoMemory),
+        (Ok(host), _) if decimal => Ok((host, Some(parse_port(port)?))),
+        (_, Ok(host)) => Ok((host, None)),
+        (Ok(_), Err(_)) => Err(EndpointError::BadPort),
+        (Err(_), Err(_)) => Err(EndpointError::BadHost),
     }
 }
 
@@ -151,7 +180,7 @@ fn parse_host(host: &str) -> Result<String, EndpointError> {
     match host {
         "" => return Err(EndpointError::Empty),
         "?" => return Err(EndpointError::UnknownHost),
-        _ if host.contains(':') => return parse_v6(host).ok_or(EndpointError::BadHost),
+        _ if host.contains(':') => return parse_v6(host),
         _ => {}
     }
     let name = host.strip_suffix('.').unwrap_or(host);
@@ -159,14 +188,20 @@ fn parse_host(host: &str) -> Result<String, EndpointError> {
         return Err(EndpointError::TooLong);
     }
     if host.parse::<Ipv4Addr>().is_ok() {
-        return Ok(host.to_owned());
+        return text(format_args!("{host}"));
     }
     // A last label of digits only is no name: resolvers would take `10.1` or `167772161` for an address.
     let last_is_number = name.rsplit('.').next().is_some_and(|l| l.bytes().all(|b| b.is_ascii_digit()));
     if last_is_number || !name.split('.').all(is_label) {
         return Err(EndpointError::BadHost);
     }
-    Ok(host.to_ascii_lowercase())
+    let mut host = text(format_args!("{host}"))?;
+    host.make_ascii_lowercase();
+    Ok(host)
+}
+
+fn text(of: fmt::Arguments<'_>) -> Result<String, EndpointError> {
+    crate::mem::text(|text| text.write_fmt(of)).ok_or(EndpointError::NoMemory)
 }
 
 /// Underscores are not of the DNS book, but of every container network.
@@ -178,14 +213,18 @@ fn is_label(label: &str) -> bool {
 }
 
 /// An IPv6 address with or without zone, without brackets, in canonical form.
-fn parse_v6(text: &str) -> Option<String> {
-    let Some((address, zone)) = text.split_once('%') else {
-        return text.parse::<Ipv6Addr>().ok().map(|ip| IpAddr::V6(ip).to_canonical().to_string());
+fn parse_v6(host: &str) -> Result<String, EndpointError> {
+    let ip = |address: &str| address.parse::<Ipv6Addr>().map_err(|_| EndpointError::BadHost);
+    let Some((address, zone)) = host.split_once('%') else {
+        return text(format_args!("{}", IpAddr::V6(ip(host)?).to_canonical()));
     };
-    let ip = address.parse::<Ipv6Addr>().ok()?;
+    let ip = ip(address)?;
     let zone_fits =
         !zone.is_empty() && zone.bytes().all(|b| b.is_ascii_alphanumeric() || b"._~-".contains(&b));
-    (zone_fits && text.len() <= MAX_HOST).then(|| format!("{ip}%{zone}"))
+    if !zone_fits || host.len() > MAX_HOST {
+        return Err(EndpointError::BadHost);
+    }
+    text(format_args!("{ip}%{zone}"))
 }
 
 fn host_ip(host: &str) -> Option<IpAddr> {

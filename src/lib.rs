@@ -11,6 +11,7 @@ pub mod error;
 pub mod exchange;
 pub mod ffi;
 pub mod log;
+mod mem;
 pub mod notification;
 pub mod optin;
 pub mod pool;

@@ -1,5 +1,6 @@
 //! Log lines, kept in a bounded queue until the host reads them. Knows no clock and no sink.
 
+use crate::mem::{self, Room};
 use std::collections::VecDeque;
 
 /// How much a line matters.
@@ -20,23 +21,25 @@ pub enum Level {
 #[derive(Debug, Default)]
 pub struct Lines {
     queue: VecDeque<(Level, String)>,
-    /// Lines dropped because nobody read them.
+    /// Lines dropped because nobody read them, or there was no memory for them.
     pub dropped: u64,
 }
 
 impl Lines {
     /// Adds a line, or counts it as dropped when `limit` lines wait.
-    pub fn push(&mut self, limit: usize, level: Level, line: String) {
-        if self.queue.len() >= limit {
-            self.dropped += 1;
-        } else {
-            self.queue.push_back((level, line));
+    pub fn push(&mut self, limit: usize, level: Level, line: core::fmt::Arguments<'_>) {
+        let has_room = self.queue.len() < limit && self.queue.room(1).is_ok();
+        match mem::text(|text| text.write_fmt(line)).filter(|_| has_room) {
+            Some(line) => self.queue.push_back((level, line)),
+            None => self.dropped += 1,
         }
     }
 
     /// Gives back what waiting lines took; true if there is nothing to tell any more.
     pub(crate) fn rests(&mut self) -> bool {
-        self.queue.shrink_to_fit();
+        if self.queue.is_empty() {
+            self.queue = VecDeque::new();
+        }
         self.queue.is_empty() && self.dropped == 0
     }
 

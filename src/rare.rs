@@ -1,11 +1,14 @@
 //! What most connections never need: made on first use, given back when it is empty again. Knows nothing of what it is.
 
+use crate::error::Result;
+use crate::mem::Place;
+
 /// A `T` that takes a word while there is nothing in it.
 ///
 /// What is looked at is not made: `get` answers `None` for a `T` that is as `T::default()` makes it. Nothing gives it back
 /// but `give_back_if`, which is called when a connection rests: what is used again and again is made once.
 #[derive(Debug)]
-pub(crate) struct Rare<T>(Option<Box<T>>);
+pub(crate) struct Rare<T>(Option<Place<T>>);
 
 impl<T> Default for Rare<T> {
     fn default() -> Self {
@@ -34,22 +37,39 @@ impl<T> Rare<T> {
     }
 }
 
-impl<T> From<T> for Rare<T> {
-    fn from(all: T) -> Self {
-        Self(Some(Box::new(all)))
+impl<T> Rare<T> {
+    /// One with something in it.
+    pub(crate) fn of(all: T) -> Result<Self> {
+        Ok(Self(Some(Place::new(all)?)))
     }
 }
 
 impl<T: Default> Rare<T> {
+    /// Makes it, so that `make` needs no memory.
+    pub(crate) fn room(&mut self) -> Result<()> {
+        if self.0.is_none() {
+            self.0 = Some(Place::new(T::default())?);
+        }
+        Ok(())
+    }
+
     /// For something to be put in.
     #[inline]
     pub(crate) fn make(&mut self) -> &mut T {
-        self.0.get_or_insert_default()
+        self.0.get_or_insert_with(|| Place::of(T::default()))
+    }
+
+    /// Puts something in that is left out if there is no memory for it.
+    #[inline]
+    pub(crate) fn with(&mut self, put: impl FnOnce(&mut T)) {
+        if self.room().is_ok() {
+            put(self.make());
+        }
     }
 
     /// All of it, and nothing stays.
     pub(crate) fn take(&mut self) -> T {
-        self.0.take().map_or_else(T::default, |all| *all)
+        self.0.take().map_or_else(T::default, Place::into_inner)
     }
 }
 
@@ -67,6 +87,6 @@ mod tests {
         list.make().clear();
         list.give_back_if(|list| list.is_empty());
         assert_eq!(list.get(), None);
-        assert_eq!(list.take(), vec![]);
+        assert_eq!(list.take(), Vec::<u8>::new());
     }
 }

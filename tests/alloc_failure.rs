@@ -1,72 +1,29 @@
-//! No memory (S4). Commands that are to be held and maps that are to be loaded are asked for: SCH_ERR_NO_MEMORY, and nothing has
-//! changed. All else ends the process, as everywhere in Rust; which of it is large is shown by failing each allocation of a story
-//! in turn.
+//! No memory (S4). What a host or a server sizes is asked for: SCH_ERR_NO_MEMORY, and nothing has changed; or libsch does without.
+//! Shown by failing each allocation of a story in turn, after which the application must have had and seen the same. What still ends
+//! the process is counted, and may not become more. `SCH_WHERE=1 cargo test --test alloc_failure -- --nocapture` says where each
+//! allocation is made, and how its failure ended.
 #![allow(unsafe_code)] // an allocator that fails, and calls of the C ABI
-#![allow(clippy::disallowed_methods)] // starts itself again, for what ends a process
+#![allow(clippy::disallowed_methods)] // may be told to say where memory was asked for
 
+mod alloc_failure {
+    pub mod allocator;
+    pub mod host;
+    pub mod server;
+    pub mod stories;
+}
+use alloc_failure::{allocator, host, stories};
+
+use allocator::{REFUSED, each, without};
+use host::{Told, zeroed};
 use sch::ffi::action::*;
 use sch::ffi::cluster::*;
 use sch::ffi::config::*;
 use sch::ffi::conn::*;
 use sch::ffi::status::*;
 use sch::ffi::version::*;
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-use std::process::Command;
+use std::backtrace::Backtrace;
+use std::collections::BTreeMap;
 use std::ptr::{null, null_mut};
-
-thread_local! {
-    /// Counts down with each allocation; at 0 it fails, and those after it do not. Negative: none fails.
-    static LEFT: Cell<i64> = const { Cell::new(-1) };
-    /// Smaller ones do not count.
-    static LEAST: Cell<usize> = const { Cell::new(0) };
-    static FAILED: Cell<usize> = const { Cell::new(0) };
-}
-
-struct Failing;
-
-fn fails(size: usize) -> bool {
-    LEFT.try_with(|left| {
-        if left.get() < 0 || size < LEAST.get() {
-            return false;
-        }
-        left.set(left.get() - 1);
-        if left.get() < 0 {
-            FAILED.set(size);
-        }
-        left.get() < 0
-    })
-    .unwrap_or(false) // a thread that ends
-}
-
-// SAFETY: all is the system's allocator's, or null.
-unsafe impl GlobalAlloc for Failing {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: as the caller promises.
-        if fails(layout.size()) { null_mut() } else { unsafe { System.alloc(layout) } }
-    }
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        // SAFETY: as the caller promises.
-        unsafe { System.dealloc(at, layout) }
-    }
-    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // SAFETY: as the caller promises.
-        if fails(size) { null_mut() } else { unsafe { System.realloc(at, layout, size) } }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Failing = Failing;
-
-/// Runs with the `nth` allocation of at least that size failing; answers the size of the one that failed, 0 for none.
-fn without<R>(nth: u32, least: usize, work: impl FnOnce() -> R) -> (R, usize) {
-    FAILED.set(0);
-    LEAST.set(least);
-    LEFT.set(i64::from(nth));
-    let result = work();
-    LEFT.set(-1);
-    (result, FAILED.get())
-}
 
 /// Calls one export.
 macro_rules! c {
@@ -74,13 +31,6 @@ macro_rules! c {
         // SAFETY: handles are live, places are of this file.
         unsafe { $call }
     };
-}
-
-fn zeroed<T>(size: impl FnOnce(&mut T) -> &mut u32) -> T {
-    // SAFETY: structs of the ABI are plain numbers and pointers.
-    let mut new: T = unsafe { core::mem::zeroed() };
-    *size(&mut new) = size_of::<T>() as u32;
-    new
 }
 
 const NOW: u64 = 1_000_000_000;
@@ -148,26 +98,7 @@ fn drain(conn: *mut sch_conn) -> Option<u64> {
     }
 }
 
-/// Nothing that libsch sizes itself is as large.
-const LARGE: usize = 64 << 10;
 const HELLO: &[u8] = b"%1\r\n+proto\r\n:3\r\n";
-
-/// A whole life: a handshake with commands held behind it, a handoff with commands held in it, a notification of each kind.
-fn story() -> sch_status {
-    let (conn, first) = holding();
-    let many = commands(400);
-    let (status, said) = submit(conn, &many);
-    assert!(status == SCH_OK || (status, said.held, said.write_now) == (SCH_ERR_NO_MEMORY, 0, 0));
-    let (again, rest) = submit(conn, &many[said.held..]);
-    assert_eq!((again, rest.held), (SCH_OK, many.len() - said.held));
-    drain(conn);
-    write(conn, first);
-    receive(conn, first, HELLO);
-    write(conn, first);
-    receive(conn, first, b"+OK\r\n+OK\r\n+OK\r\n+OK\r\n");
-    assert_eq!(c!(sch_conn_free(conn)), SCH_OK);
-    status
-}
 
 #[test]
 fn s4_held_commands_that_do_not_fit_into_memory_are_not_taken() {
@@ -228,51 +159,114 @@ fn s4_a_map_that_does_not_fit_into_memory_leaves_the_old_one() {
     assert_eq!(c!(sch_cluster_free(cluster)), SCH_OK);
 }
 
-/// Run by the test below, once for each allocation of the story.
-#[test]
-#[ignore = "ends its process: started by s4_each_allocation_of_a_story_fails_in_turn"]
-fn one_fails() {
-    let nth = std::env::var("SCH_FAIL").ok().and_then(|n| n.parse().ok()).unwrap_or(u32::MAX);
-    let (status, failed) = without(nth, 0, story);
-    println!("story: {status} {failed}");
+/// What one failure came to: the application must have had and seen the same.
+fn judge(whole: &Told, told: &Told) -> String {
+    let traffic = |told: &Told| {
+        (
+            told.replies.clone(),
+            told.lost.clone(),
+            told.handed_back.clone(),
+            told.ran.clone(),
+            told.messages.clone(),
+        )
+    };
+    assert_eq!(traffic(told), traffic(whole), "the host's own");
+    let manner = if told.manner == whole.manner { "the same" } else { "another way" };
+    format!("{} {manner}", REFUSED.get())
+}
+
+/// Fails each allocation of the story in turn, or one of `stride`: how many there are, and how many of them end the process.
+fn fail_each(story: fn() -> Told, stride: u32) -> (usize, usize) {
+    let ends = each(story, stride, judge);
+    let mut ways = BTreeMap::<&str, Vec<usize>>::new();
+    let mut wrong = 0;
+    for end in &ends {
+        let aborted = !end.is_alive && end.said.contains("memory allocation of ");
+        let way = match end.said.as_str() {
+            _ if aborted => "ends the process",
+            "0 the same" => "is not seen",
+            "0 another way" => "goes another way",
+            said if end.is_alive && said.ends_with(" the same") => "is refused, and goes on",
+            said if end.is_alive && said.ends_with(" another way") => "is refused, and goes another way",
+            _ => "is wrong",
+        };
+        ways.entry(way).or_default().push(end.bytes);
+        if way == "is wrong" {
+            wrong += 1;
+            println!("{} bytes, {}", end.bytes, end.said);
+        }
+        if let Some(place) = &end.place {
+            println!("{way}: {} bytes: {}", end.bytes, innermost(place));
+        }
+    }
+    for (way, bytes) in &ways {
+        println!("{way}: {}, of at most {} bytes", bytes.len(), bytes.iter().max().unwrap_or(&0));
+    }
+    assert_eq!(wrong, 0);
+    (ends.len(), ways.get("ends the process").map_or(0, Vec::len))
+}
+
+/// The innermost places of libsch.
+fn innermost(place: &Backtrace) -> String {
+    let text = place.to_string();
+    let places = text.lines().filter_map(|line| line.trim().strip_prefix("at ./src/"));
+    places.take(8).collect::<Vec<_>>().join(" < ")
+}
+
+/// `most`: so many of them may end the process, as `docs/TESTING.md` tells ("No memory"); `least`: the story has at least so many
+/// allocations, else it proves less than it says.
+fn fails_in_turn(story: fn() -> Told, most: usize, least: usize) {
+    let (all, ended) = fail_each(story, 1);
+    assert!(all >= least, "{all} allocations, {least} at least");
+    assert!(ended <= most, "{ended} of {all} end the process, {most} at most");
 }
 
 #[test]
-fn s4_each_allocation_of_a_story_fails_in_turn() {
-    let me = std::env::current_exe().expect("a path");
-    let (mut aborted, mut refused, mut large) = (0, 0, Vec::new());
-    for nth in 0.. {
-        let run = Command::new(&me)
-            .args(["--exact", "one_fails", "--ignored", "--nocapture"])
-            .env("SCH_FAIL", nth.to_string())
-            .env("RUST_BACKTRACE", "0")
-            .output()
-            .expect("it starts");
-        let (out, err) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
-        if run.status.success() {
-            let said =
-                out.lines().find_map(|line| line.split("story: ").nth(1)).expect("it says how it went");
-            if said == "0 0" {
-                break;
-            }
-            // The bytes were refused, or with the record of a command what follows it.
-            assert!(
-                said.starts_with(&format!("{SCH_ERR_NO_MEMORY} ")) || said.starts_with("0 "),
-                "{nth}: {said}"
-            );
-            refused += 1;
-        } else {
-            let bytes = err.split("memory allocation of ").nth(1).and_then(|rest| rest.split(' ').next());
-            let bytes: usize =
-                bytes.and_then(|n| n.parse().ok()).unwrap_or_else(|| panic!("{nth}: {out}{err}"));
-            aborted += 1;
-            if bytes >= LARGE {
-                large.push(bytes);
-            }
-        }
-    }
-    println!("{aborted} end the process, of them large {large:?}; {refused} are refused");
-    assert!(refused > 2 && aborted > 10);
-    // Held commands that leave behind bytes of libsch's own are copied there: that is not asked for.
-    assert_eq!(large, [commands(400).len()], "bytes that a host or a server sizes");
+fn s4_each_allocation_of_a_handshake_fails_in_turn() {
+    fails_in_turn(stories::handshake, 2, 40);
+}
+
+#[test]
+fn s4_each_allocation_of_a_handoff_fails_in_turn() {
+    fails_in_turn(stories::handoff, 2, 120);
+}
+
+#[test]
+fn s4_each_allocation_of_a_loss_fails_in_turn() {
+    fails_in_turn(stories::loss, 2, 70);
+}
+
+#[test]
+fn s4_each_allocation_of_a_loss_in_a_handoff_fails_in_turn() {
+    fails_in_turn(stories::loss_in_a_handoff, 2, 100);
+}
+
+/// The same for stories that take long: one allocation of four, all with `SCH_LONG=1`.
+fn fails_in_part(story: fn() -> Told, most: usize, most_of_part: usize, least: usize) {
+    const STRIDE: usize = 4;
+    let is_long = std::env::var_os("SCH_LONG").is_some();
+    let (stride, most) = if is_long { (1, most) } else { (STRIDE, most_of_part) };
+    let (all, ended) = fail_each(story, stride as u32);
+    assert!(all >= least / stride, "{all} allocations, {} at least", least / stride);
+    assert!(ended <= most, "{ended} of {all} end the process, {most} at most");
+}
+
+#[test]
+fn s4_each_allocation_of_a_forced_swap_fails_in_turn() {
+    fails_in_turn(stories::forced, 2, 100);
+}
+
+#[test]
+fn s4_each_allocation_of_channels_that_end_fails_in_turn() {
+    fails_in_turn(stories::channels_that_end, 2, 100);
+}
+
+#[test]
+fn s4_each_allocation_of_a_wave_fails_in_turn() {
+    fails_in_part(stories::pool_wave, 55, 16, 300);
+}
+
+#[test]
+fn s4_each_allocation_of_a_cluster_fails_in_turn() {
+    fails_in_part(stories::cluster, 41, 12, 60);
 }

@@ -1,9 +1,11 @@
 //! A slot map as a reply has it, before it is taken over: what both replies share. Knows no time and no state.
 
 use super::config::{ClusterConfig, ClusterLimits};
-use super::nodes::Health;
+use super::nodes::{Health, NodeId};
 use super::slot::SlotSet;
-use crate::endpoint::{Endpoint, is_null_endpoint_text};
+use crate::endpoint::{At, Endpoint, EndpointError, is_null_endpoint_text};
+use crate::error::Error;
+use crate::mem::{self, Room};
 use crate::notification::{MAX_SLOT, SlotRange};
 use crate::resp::value::{self, Value, ValueError};
 use std::collections::BTreeMap;
@@ -34,22 +36,26 @@ pub enum LoadError {
 }
 
 /// A node of a draft.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct DraftNode {
     pub(super) endpoint: Endpoint,
     pub(super) health: Health,
     /// By place in the draft, each once.
     pub(super) replicas: Vec<usize>,
+    /// Room for their numbers.
+    pub(super) numbers: Vec<NodeId>,
 }
 
-/// What was read.
-#[derive(Clone, Debug, Default)]
+/// What was read, with the room that it takes to go by it.
+#[derive(Debug)]
 pub(super) struct Draft {
     pub(super) nodes: Vec<DraftNode>,
+    /// Room for their numbers.
+    pub(super) numbers: Vec<Option<NodeId>>,
     by_endpoint: BTreeMap<Endpoint, usize>,
     /// Slots and their owners, by place; no slot is in two of them.
     pub(super) ranges: Vec<(SlotRange, usize)>,
-    claimed: SlotSet,
+    pub(super) claimed: SlotSet,
     /// Slots that a second owner claims.
     pub(super) overlaps: u64,
     /// Nodes and ranges that cannot be read.
@@ -72,7 +78,9 @@ pub(super) fn read<'a>(
         Ok((Value::Array(items), used)) if used == reply.len() => Ok(items),
         Ok((Value::Error(text), _)) => {
             let text = &text[..text.len().min(200)];
-            Err(LoadError::ErrorReply(String::from_utf8_lossy(text).into_owned()))
+            // Without memory for it, it is an error without a text.
+            let text = text.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+            Err(LoadError::ErrorReply(mem::text(|to| to.write_str(text)).unwrap_or_default()))
         }
         Err(ValueError::TooDeep) => Err(limit("max_reply_depth", limits.max_reply_depth.into())),
         Err(ValueError::TooManyElements) => {
@@ -114,11 +122,16 @@ impl<'a> Host<'a> {
     }
 
     /// The endpoint, if it can be one.
-    pub(super) fn at(&self, port: Option<u16>, asked: &Endpoint) -> Option<Endpoint> {
-        let port = port?;
-        match self {
-            Self::Named(text) => Endpoint::new(core::str::from_utf8(text).ok()?, port).ok(),
-            Self::Asked | Self::Unknown => Some(Endpoint { host: asked.host.clone(), port }),
+    pub(super) fn at(&self, port: Option<u16>, asked: &Endpoint) -> Result<Option<Endpoint>, LoadError> {
+        let Some(port) = port else { return Ok(None) };
+        let text = match self {
+            Self::Named(text) => core::str::from_utf8(text),
+            Self::Asked | Self::Unknown => return Ok(Some(At(&asked.host, port).copy()?)),
+        };
+        match text.map(|text| Endpoint::new(text, port)) {
+            Ok(Ok(endpoint)) => Ok(Some(endpoint)),
+            Ok(Err(EndpointError::NoMemory)) => Err(LoadError::NoMemory),
+            _ => Ok(None),
         }
     }
 }
@@ -147,7 +160,27 @@ pub(super) fn field<'v, 'a>(of: &'v Value<'a>, name: &[u8]) -> Option<&'v Value<
     }
 }
 
+impl From<Error> for LoadError {
+    /// Of what is asked for: there is nothing else that goes wrong with it.
+    fn from(_: Error) -> Self {
+        Self::NoMemory
+    }
+}
+
 impl Draft {
+    pub(super) fn empty() -> Result<Self, LoadError> {
+        Ok(Self {
+            nodes: Vec::new(),
+            numbers: Vec::new(),
+            by_endpoint: BTreeMap::new(),
+            ranges: Vec::new(),
+            claimed: SlotSet::empty()?,
+            overlaps: 0,
+            unreadable: 0,
+            replicas_left_out: 0,
+        })
+    }
+
     /// Its place, for an endpoint as the server writes it.
     pub(super) fn node(
         &mut self,
@@ -166,38 +199,53 @@ impl Draft {
         if self.nodes.len() >= max {
             return Err(LoadError::Limit { limit: "max_nodes", value: max as u64 });
         }
-        self.by_endpoint.insert(endpoint.clone(), self.nodes.len());
-        self.nodes.push(DraftNode { endpoint, health, replicas: Vec::new() });
+        let copy = endpoint.copy()?;
+        self.nodes.room(1)?;
+        self.by_endpoint.insert(copy, self.nodes.len());
+        self.nodes.push(DraftNode { endpoint, health, replicas: Vec::new(), numbers: Vec::new() });
         Ok(Some(self.nodes.len() - 1))
     }
 
-    pub(super) fn replica(&mut self, owner: usize, replica: usize, config: &ClusterConfig) {
+    pub(super) fn replica(
+        &mut self,
+        owner: usize,
+        replica: usize,
+        config: &ClusterConfig,
+    ) -> Result<(), LoadError> {
         let replicas = &mut self.nodes[owner].replicas;
         if owner == replica || replicas.contains(&replica) {
-            return;
+            return Ok(());
         }
         if replicas.len() >= config.limits.max_replicas {
             self.replicas_left_out += 1;
         } else {
+            replicas.room(1)?;
             replicas.push(replica);
         }
+        Ok(())
     }
 
     /// Slots of an owner; those that another one has had before stay with that one.
-    pub(super) fn range(&mut self, first: Option<u16>, last: Option<u16>, owner: usize) {
+    pub(super) fn range(
+        &mut self,
+        first: Option<u16>,
+        last: Option<u16>,
+        owner: usize,
+    ) -> Result<(), LoadError> {
         let (Some(first), Some(last)) = (first, last) else {
             self.unreadable += 1;
-            return;
+            return Ok(());
         };
         if first > last || last > MAX_SLOT {
             self.unreadable += 1;
-            return;
+            return Ok(());
         }
         let mut start = None;
         for slot in first..=last {
             if self.claimed.contains(slot) {
                 self.overlaps += 1;
                 if let Some(first) = start.take() {
+                    self.ranges.room(1)?;
                     self.ranges.push((SlotRange { first, last: slot - 1 }, owner));
                 }
             } else {
@@ -206,11 +254,17 @@ impl Draft {
             }
         }
         if let Some(first) = start {
+            self.ranges.room(1)?;
             self.ranges.push((SlotRange { first, last }, owner));
         }
+        Ok(())
     }
 
-    pub(super) fn finish(self) -> Result<Self, LoadError> {
+    pub(super) fn finish(mut self) -> Result<Self, LoadError> {
+        self.numbers.room(self.nodes.len())?;
+        for node in &mut self.nodes {
+            node.numbers.room(node.replicas.len())?;
+        }
         if self.ranges.is_empty() { Err(LoadError::NoSlots) } else { Ok(self) }
     }
 }

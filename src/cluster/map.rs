@@ -2,6 +2,8 @@
 
 use super::nodes::NodeId;
 use super::slot::SLOTS;
+use crate::error::Result;
+use crate::mem;
 use core::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
 
@@ -12,13 +14,12 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub(super) struct SlotMap(Arc<[AtomicU32; SLOTS]>);
 
-impl Default for SlotMap {
-    fn default() -> Self {
-        Self(Arc::new([const { AtomicU32::new(0) }; SLOTS]))
-    }
-}
-
 impl SlotMap {
+    /// One without owners, if there is memory for it.
+    pub(super) fn new() -> Result<Self> {
+        mem::shared([const { AtomicU32::new(0) }; SLOTS]).map(Self)
+    }
+
     pub(super) fn owner(&self, slot: u16) -> Option<NodeId> {
         let id = self.0.get(usize::from(slot))?.load(Ordering::Acquire);
         (id != 0).then_some(id)

@@ -5,7 +5,7 @@ use crate::time::Timestamp;
 use core::time::Duration;
 use std::collections::VecDeque;
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Mark {
     seq: u64,
     at: Timestamp,
@@ -15,7 +15,7 @@ struct Mark {
 }
 
 /// Bounded memory of SMIGRATED.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Marks(VecDeque<Mark>);
 
 impl Marks {

@@ -84,7 +84,7 @@ impl Cluster {
     /// A cluster without a map.
     pub fn new(config: ClusterConfig) -> Result<Self> {
         config.validate()?;
-        let map = SlotMap::default();
+        let map = SlotMap::new()?;
         Ok(Self {
             state: RwLock::new(State::new(config, map.clone())),
             map,
@@ -158,7 +158,7 @@ impl Cluster {
         let draft = read(&self.state.read());
         self.with(now, |state, now| match draft {
             Ok(draft) => {
-                state.load(now, &draft, seq);
+                state.load(now, draft, seq);
                 Ok(())
             }
             Err(error) => {
@@ -187,18 +187,37 @@ impl Cluster {
 
     /// A raw push of any connection. True: it was an SMIGRATED.
     pub fn handle_push(&self, now: Timestamp, raw: &[u8]) -> bool {
+        self.try_push(now, raw).unwrap_or_else(|_| {
+            // What cannot be read now the map will say.
+            self.ask_reload(now);
+            true
+        })
+    }
+
+    /// The same; an error if there is no memory to read it, and nothing has changed.
+    pub(crate) fn try_push(&self, now: Timestamp, raw: &[u8]) -> Result<bool> {
         let limits = self.state.read().config.limits.notification.clone();
-        let Ok(parsed) = notification::parse(raw, &limits) else { return false };
-        let Body::SlotMoves(moves) = &parsed.notification.body else { return false };
+        let Ok(parsed) = notification::parse(raw, &limits) else { return Ok(false) };
+        let Body::SlotMoves(moves) = &parsed.notification.body else { return Ok(false) };
+        if parsed.defects.contains(notification::Defect::NoMemory) {
+            return Err(Error::NoMemory { bytes: raw.len() });
+        }
         debug_assert_eq!(parsed.notification.kind, Kind::Smigrated);
         let (seq, whole) = (parsed.notification.seq, parsed.defects.is_empty());
-        self.with(now, |state, now| state.handle_moves(now, seq, moves, whole));
-        true
+        self.with(now, |state, now| state.handle_moves(now, seq, moves, whole))?;
+        Ok(true)
     }
 
     /// SLOTS_MOVED of any connection.
     pub fn handle_slots_moved(&self, now: Timestamp, seq: Option<u64>, moves: &[SlotMove]) {
-        self.with(now, |state, now| state.handle_moves(now, seq, moves, true));
+        if self.try_slots_moved(now, seq, moves).is_err() {
+            self.ask_reload(now);
+        }
+    }
+
+    /// The same; an error if there is no memory for it, and nothing has changed.
+    pub(crate) fn try_slots_moved(&self, now: Timestamp, seq: Option<u64>, moves: &[SlotMove]) -> Result<()> {
+        self.with(now, |state, now| state.handle_moves(now, seq, moves, true))
     }
 
     /// RELOAD_SLOTS of any connection: not all of an SMIGRATED could be read.

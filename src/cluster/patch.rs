@@ -3,11 +3,13 @@
 use super::addresses::Addresses;
 use super::slot::{SLOTS, SlotSet, ranges};
 use crate::endpoint::Endpoint;
+use crate::error::Result;
+use crate::mem::Room;
 use crate::notification::SlotMove;
 use std::collections::BTreeMap;
 
 /// What one SMIGRATED says.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Plan {
     /// By source and destination, in the order in which they came; no slot is in two of them.
     pub(super) moves: Vec<SlotMove>,
@@ -16,12 +18,14 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub(super) fn new(moves: &[SlotMove], addresses: &Addresses) -> Self {
+    pub(super) fn new(moves: &[SlotMove], addresses: &Addresses) -> Result<Self> {
         let mut kinds: Vec<(Option<Endpoint>, Endpoint)> = Vec::new();
         let mut places = BTreeMap::new();
         // By slot: the place of its kind, and one.
-        let mut of: Vec<usize> = vec![0; SLOTS];
-        let mut disputed = SlotSet::default();
+        let mut of: Vec<usize> = Vec::new();
+        of.room(SLOTS)?;
+        of.resize(SLOTS, 0);
+        let mut disputed = SlotSet::empty()?;
         for one in moves {
             let source = one.source.clone().map(|source| addresses.apply(source));
             let kind = (source, addresses.apply(one.destination.clone()));
@@ -53,7 +57,7 @@ impl Plan {
             destination,
             slots: ranges(slots),
         });
-        Self { moves: merged.filter(|one| !one.slots.is_empty()).collect(), disputed }
+        Ok(Self { moves: merged.filter(|one| !one.slots.is_empty()).collect(), disputed })
     }
 }
 
@@ -72,7 +76,7 @@ mod tests {
     }
 
     fn plan(moves: &[SlotMove]) -> (String, String) {
-        let plan = Plan::new(moves, &Addresses::default());
+        let plan = Plan::new(moves, &Addresses::default()).expect("memory");
         let text: Vec<String> = plan.moves.iter().map(ToString::to_string).collect();
         let disputed = ranges((0..SLOTS as u16).filter(|slot| plan.disputed.contains(*slot)));
         (text.join(" "), disputed.to_string())

@@ -1,5 +1,7 @@
 //! Which slot a key belongs to, exactly as the server has it, and sets of slots. Knows no nodes.
 
+use crate::error::Result;
+use crate::mem::Place;
 use crate::notification::{MAX_SLOT, SlotRange, SlotRanges};
 
 /// How many slots there are.
@@ -48,16 +50,21 @@ pub fn key_slot(key: &[u8]) -> u16 {
 }
 
 /// A set of slots of fixed size: 2 KiB, whatever is in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct SlotSet(Box<[u64; SLOTS / 64]>);
+#[derive(Debug)]
+pub(super) struct SlotSet(Place<[u64; SLOTS / 64]>);
 
 impl Default for SlotSet {
     fn default() -> Self {
-        Self(Box::new([0; SLOTS / 64]))
+        Self(Place::of([0; SLOTS / 64]))
     }
 }
 
 impl SlotSet {
+    /// An empty one, if there is memory for it.
+    pub(super) fn empty() -> Result<Self> {
+        Place::new([0; SLOTS / 64]).map(Self)
+    }
+
     pub(super) fn contains(&self, slot: u16) -> bool {
         self.0.get(usize::from(slot) / 64).is_some_and(|word| word >> (slot % 64) & 1 == 1)
     }

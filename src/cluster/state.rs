@@ -9,9 +9,9 @@ use super::marks::Marks;
 use super::nodes::{NodeId, Nodes};
 use super::patch::Plan;
 use super::reload::{Ask, Reload, reason};
-use super::slot::SLOTS;
 use super::subscriptions::Subscriptions;
 use crate::endpoint::Endpoint;
+use crate::error::Result;
 use crate::notification::{MAX_SLOT, SlotMove};
 use crate::time::{Clock, Timestamp};
 use std::collections::VecDeque;
@@ -178,11 +178,17 @@ impl State {
     // ---- SMIGRATED -----------------------------------------------------------------------------------------------
 
     /// SMIGRATED, read on any connection. `whole`: all of it could be read.
-    pub(super) fn handle_moves(&mut self, now: Timestamp, seq: Option<u64>, said: &[SlotMove], whole: bool) {
+    pub(super) fn handle_moves(
+        &mut self,
+        now: Timestamp,
+        seq: Option<u64>,
+        said: &[SlotMove],
+        whole: bool,
+    ) -> Result<()> {
         let whole = whole && !said.is_empty();
+        let mut plan = Plan::new(said, &self.nodes.addresses)?;
         self.counters.smigrated += 1;
         self.counters.malformed += u64::from(!whole);
-        let mut plan = Plan::new(said, &self.nodes.addresses);
         let is_new = seq.is_none_or(|seq| self.marks.see(now, seq, self.config.limits.max_marks));
         let moves = is_new.then(|| self.numbered(&plan));
         if let Some(seq) = seq {
@@ -212,6 +218,7 @@ impl State {
         if !whole {
             self.want_reload_for(now, seq, reason::MALFORMED);
         }
+        Ok(())
     }
 
     /// Takes out the slots that the same seq has named before.
@@ -293,7 +300,7 @@ impl State {
     // ---- loads ---------------------------------------------------------------------------------------------------
 
     /// Takes over what was read. `seq` is that of the last SMIGRATED before the reply was asked for, if known.
-    pub(super) fn load(&mut self, now: Timestamp, draft: &Draft, seq: Option<u64>) {
+    pub(super) fn load(&mut self, now: Timestamp, draft: Draft, seq: Option<u64>) {
         self.counters.loads += 1;
         self.counters.overlaps += draft.overlaps;
         self.counters.unreadable += draft.unreadable;
@@ -317,12 +324,13 @@ impl State {
         self.begin(now);
     }
 
-    fn install(&mut self, draft: &Draft) {
+    fn install(&mut self, draft: Draft) {
         self.nodes.unlist();
-        let ids: Vec<Option<NodeId>> =
-            draft.nodes.iter().map(|node| self.nodes.find_or_add(&node.endpoint, usize::MAX)).collect();
-        for (node, id) in draft.nodes.iter().zip(&ids) {
-            let replicas: Vec<NodeId> = node.replicas.iter().filter_map(|at| ids[*at]).collect();
+        let mut ids = draft.numbers;
+        ids.extend(draft.nodes.iter().map(|node| self.nodes.find_or_add(&node.endpoint, usize::MAX)));
+        for (node, id) in draft.nodes.into_iter().zip(&ids) {
+            let mut replicas = node.numbers;
+            replicas.extend(node.replicas.iter().filter_map(|at| ids[*at]));
             if let Some(here) = id.and_then(|id| self.nodes.get_mut(id)) {
                 here.health = node.health;
                 here.replicas = replicas;
@@ -330,15 +338,11 @@ impl State {
                 here.was_listed = true;
             }
         }
-        let mut owners: Vec<Option<NodeId>> = vec![None; SLOTS];
         for (range, owner) in &draft.ranges {
-            for slot in range.first..=range.last {
-                owners[usize::from(slot)] = ids[*owner];
-            }
+            (range.first..=range.last).for_each(|slot| self.set_owner(slot, ids[*owner]));
         }
-        for slot in 0..=MAX_SLOT {
-            self.set_owner(slot, owners[usize::from(slot)]);
-        }
+        let unclaimed = (0..=MAX_SLOT).filter(|slot| !draft.claimed.contains(*slot));
+        unclaimed.for_each(|slot| self.set_owner(slot, None));
         self.nodes.sweep();
         // What is gone and was not told yet is beside what came.
         self.nodes.shrink(self.config.limits.max_nodes.saturating_mul(2));

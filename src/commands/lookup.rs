@@ -1,7 +1,7 @@
 //! From a name to its facts, in one probe of a table that is laid out at compile time: the rows of the server, and over
 //! them what `shape` knows by hand. Knows no arguments.
 
-use super::shape::{Kind, SAFE, SPECIAL};
+use super::shape::{Kind, SAFE, SPECIAL, Topic};
 use super::table;
 use crate::resp::command::{Keep, upper};
 
@@ -42,6 +42,15 @@ impl Facts {
     #[inline]
     pub fn is_plain(self) -> bool {
         matches!(self.kind, Kind::Plain | Kind::Container(_))
+    }
+
+    /// A subscription, or its end, of which topic: whatever of its arguments could be kept.
+    pub(crate) fn topic(self) -> Option<(Topic, bool)> {
+        match self.kind {
+            Kind::Subscribe(topic) => Some((topic, true)),
+            Kind::Unsubscribe(topic) => Some((topic, false)),
+            _ => None,
+        }
     }
 
     /// What must be kept of it: for CLIENT and its like the second word, which makes the name whole (look that up then);

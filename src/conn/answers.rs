@@ -22,8 +22,7 @@ impl Connection {
         if self.phase != Phase::Swapping {
             return Err(Error::Unexpected { call: "swapped", hint: "answer SWAP with it, once" });
         }
-        self.trace.input(format_args!("swapped"));
-        self.swap_done(now);
+        self.swap_done(now)?;
         self.stirred = true;
         self.finish(now);
         Ok(())

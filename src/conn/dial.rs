@@ -1,6 +1,9 @@
 //! Transports of the host's own dialling: where to, their ids, when they are connected and when they are not. Knows no pool.
 
 use super::*;
+use crate::conn::loss::Unwritten;
+use crate::endpoint::At;
+use crate::mem::{Place, Room};
 
 impl Connection {
     /// Where to dial: the `nth` choice, from 0, and an id for it; `None` when there are no more (H10). For the first
@@ -8,9 +11,8 @@ impl Connection {
     pub fn dial(&mut self, now: Timestamp, nth: usize) -> Result<Option<Dial>> {
         let now = self.begin(now)?;
         let moved = self.places.get().and_then(|places| places.moved.as_ref());
-        let choices = places::choices(moved, now, &self.configured());
-        let Some(endpoint) = choices.into_iter().nth(nth) else { return Ok(None) };
-        let dial = self.lend_dial(endpoint)?;
+        let Some(at) = places::choice(moved, now, self.configured(), nth) else { return Ok(None) };
+        let dial = self.lend_dial(at.copy()?)?;
         self.trace.input(format_args!("dial {nth}"));
         self.finish(now);
         Ok(Some(dial))
@@ -19,9 +21,8 @@ impl Connection {
     /// As `dial`, to a place that the host knows from elsewhere: a pool says where all its connections go (P2).
     pub fn dial_to(&mut self, now: Timestamp, endpoint: Endpoint) -> Result<Dial> {
         let now = self.begin(now)?;
-        let line = format!("dial-to {endpoint}");
         let dial = self.lend_dial(endpoint)?;
-        self.trace.input(format_args!("{line}"));
+        self.trace.input(format_args!("dial-to {}", dial.endpoint));
         self.finish(now);
         Ok(dial)
     }
@@ -35,35 +36,37 @@ impl Connection {
                 hint: "report connected or connect_failed for those asked for",
             });
         }
-        let transport = self.lend_id();
-        self.places.make().dial(transport, endpoint.clone());
-        let tls_server_name = self.server_name(&endpoint);
-        Ok(Dial { transport, endpoint, tls_server_name })
+        let tls_server_name = self.server_name(&endpoint)?;
+        let copy = endpoint.copy()?;
+        self.places.room()?;
+        self.places.make().dial(self.next_id, endpoint)?;
+        Ok(Dial { transport: self.lend_id(), endpoint: copy, tls_server_name })
     }
 
-    pub(super) fn configured(&self) -> Endpoint {
-        Endpoint { host: self.config.host.clone(), port: self.config.port }
+    pub(super) fn configured(&self) -> At<'_> {
+        At(&self.config.host, self.config.port)
     }
 
-    pub(super) fn endpoint_of(&self, t: &Transport) -> Endpoint {
-        t.endpoint.as_deref().cloned().unwrap_or_else(|| self.configured())
+    pub(super) fn endpoint_of<'a>(&'a self, t: &'a Transport) -> At<'a> {
+        t.endpoint.as_deref().map_or_else(|| self.configured(), |e| At(&e.host, e.port))
     }
 
-    pub(super) fn new_transport(&self, id: TransportId, endpoint: Endpoint) -> Box<Transport> {
-        let configured = endpoint == self.configured();
-        Transport::new(id, (!configured).then(|| Box::new(endpoint)), &self.config.limits)
+    pub(super) fn new_transport(&self, id: TransportId, endpoint: At<'_>) -> Result<Place<Transport>> {
+        let elsewhere = (endpoint != self.configured()).then(|| Place::new(endpoint.copy()?));
+        Transport::new(id, elsewhere.transpose()?, &self.config.limits)
     }
 
-    fn is_dialing(&self, id: TransportId) -> bool {
-        self.places.get().is_some_and(|places| places.is_dialing(id))
+    fn dialing(&self, id: TransportId) -> Option<&Endpoint> {
+        self.places.get()?.dialing(id)
     }
 
-    pub(super) fn server_name(&self, endpoint: &Endpoint) -> Option<String> {
-        let name = || match &self.config.tls_server_name {
-            Some(name) => name.clone(),
-            None => crate::endpoint::tls_server_name(endpoint, &self.config.host).to_owned(),
+    pub(super) fn server_name(&self, endpoint: &Endpoint) -> Result<Option<String>> {
+        let name = match &self.config.tls_server_name {
+            _ if !self.config.tls => return Ok(None),
+            Some(name) => name,
+            None => crate::endpoint::tls_server_name(endpoint, &self.config.host),
         };
-        self.config.tls.then(name)
+        Ok(Some(At(name, 0).copy()?.host))
     }
 
     /// The socket `id` is connected, TLS included. `peer` is its address where known: it decides the endpoint type (O4).
@@ -74,7 +77,7 @@ impl Connection {
         peer: Option<PeerAddr>,
     ) -> Result<()> {
         let now = self.begin(now)?;
-        if self.is_dialing(id) {
+        if let Some(endpoint) = self.dialing(id) {
             if self.current.is_some() {
                 return Err(Error::Unexpected {
                     call: "connected",
@@ -87,14 +90,15 @@ impl Connection {
                     hint: "a handoff is opening transports: close this one and wait for its end",
                 });
             }
+            let mut transport = self.new_transport(id, At(&endpoint.host, endpoint.port))?;
+            transport.peer = peer;
+            transport.connected = true;
+            self.make_session(now, &mut transport)?;
             self.trace.input(format_args!("connected {id}{}", trace::Peer(peer)));
-            let Some(endpoint) = self.places.make().dialed(id) else {
-                return Err(Error::UnknownTransport(id));
-            };
-            self.attach(now, id, endpoint, peer);
+            self.places.with(|places| _ = places.dialed(id));
+            self.attach(now, transport);
         } else if self.candidate.as_ref().is_some_and(|c| c.id == id && !c.connected) {
-            self.trace.input(format_args!("connected {id}{}", trace::Peer(peer)));
-            self.candidate_connected(now, peer);
+            self.candidate_connected(now, peer)?;
         } else {
             return Err(Error::UnknownTransport(id));
         }
@@ -103,15 +107,28 @@ impl Connection {
         Ok(())
     }
 
+    /// What attaching `transport` needs memory for, before anything has changed.
+    fn make_session(&mut self, now: Timestamp, transport: &mut Transport) -> Result<()> {
+        const ACTIONS: usize = 4;
+        self.actions.room(ACTIONS)?;
+        if self.config.handshake == Handshake::ByLibsch {
+            self.session.begin_anew(&self.config)?;
+            // What was off was so on the last transport.
+            let off = core::mem::replace(&mut self.off, self.config.mode == crate::optin::Mode::Disabled);
+            let written = self.write_session(now, transport);
+            self.off = off;
+            written?;
+        }
+        Ok(())
+    }
+
     /// A transport of the host's own dialling is in use from here on.
-    fn attach(&mut self, now: Timestamp, id: TransportId, endpoint: Endpoint, peer: Option<PeerAddr>) {
-        let mut transport = self.new_transport(id, endpoint);
+    fn attach(&mut self, now: Timestamp, mut transport: Place<Transport>) {
+        let id = transport.id;
         let ended = |places: &Places| places.moved.as_ref().is_some_and(|moved| now >= moved.until);
         if transport.endpoint.is_none() && self.places.get().is_some_and(ended) {
             self.places.make().moved = None;
         }
-        transport.peer = peer;
-        transport.connected = true;
         self.stuck = false;
         self.set_phase(Phase::Handshaking);
         // Messages of an earlier stream are no part of this one.
@@ -131,9 +148,10 @@ impl Connection {
         transport.inbound.uninterested = self.off;
         match self.config.handshake {
             Handshake::ByLibsch => {
-                self.session.begin_anew(&self.config);
                 self.session.resp3 = true;
-                self.write_session(now, &mut transport);
+                if transport.inbound.read_messages {
+                    self.read_both();
+                }
                 self.current = Some(transport);
                 self.emit(Action::Write { transport: id });
             }
@@ -150,7 +168,7 @@ impl Connection {
     /// The socket `id` could not be connected.
     pub fn handle_connect_failed(&mut self, now: Timestamp, id: TransportId) -> Result<()> {
         let now = self.begin_first(now)?;
-        if self.is_dialing(id) {
+        if self.dialing(id).is_some() {
             self.trace.input(format_args!("connect_failed {id}"));
             self.places.make().dialed(id);
         } else if self.candidate.as_ref().is_some_and(|c| c.id == id) {
@@ -168,13 +186,17 @@ impl Connection {
     /// order (not those of a region). They are copied.
     pub fn handle_closed(&mut self, now: Timestamp, id: TransportId, unwritten: &[u8]) -> Result<()> {
         let now = self.begin_first(now)?;
-        if self.is_dialing(id) {
+        if self.dialing(id).is_some() {
             return self.handle_connect_failed(now, id);
         }
         let slot = self.slot(id)?;
+        let room = match slot {
+            Slot::Current => self.room_to_account(unwritten)?,
+            _ => Unwritten::default(),
+        };
         self.trace.closed(id, unwritten);
         match slot {
-            Slot::Current => self.current_closed(now, unwritten),
+            Slot::Current => self.current_closed(now, unwritten, room),
             Slot::Candidate => {
                 if let Some(t) = self.candidate.take() {
                     self.optin_lost(now, &t, slot);

@@ -3,6 +3,8 @@
 
 use crate::action::CommandNumber;
 use crate::commands::Effect;
+use crate::error::Result;
+use crate::mem;
 
 /// A user's secret. Wiped when dropped, never printed.
 #[derive(Clone, PartialEq, Eq)]
@@ -61,31 +63,45 @@ pub(super) enum Watched {
     Monitor,
 }
 
-/// How a command reaches beyond its own reply, apart from the session.
-pub(super) fn watched(effect: &Effect<'_>, command: impl FnOnce() -> Vec<u8>) -> Option<Watched> {
-    Some(match *effect {
+/// How a command reaches beyond its own reply, apart from the session; and whether there was memory for all of it.
+pub(super) fn watched(
+    effect: &Effect<'_>,
+    command: impl FnOnce() -> Result<Vec<u8>>,
+) -> (Option<Watched>, bool) {
+    match change(effect, command) {
+        Ok(change) => (change, true),
+        Err(_) => match *effect {
+            // The protocol takes no memory.
+            Effect::Hello(h) => (Some(Watched::Hello { proto: h.proto, auth: None, name: None }), false),
+            _ => (None, false),
+        },
+    }
+}
+
+fn credentials(user: Option<&[u8]>, password: &[u8]) -> Result<Credentials> {
+    Ok(Credentials { user: user.map(mem::copy).transpose()?, password: mem::copy(password)? })
+}
+
+fn change(effect: &Effect<'_>, command: impl FnOnce() -> Result<Vec<u8>>) -> Result<Option<Watched>> {
+    Ok(Some(match *effect {
         Effect::Hello(h) => Watched::Hello {
             proto: h.proto,
-            auth: h
-                .auth
-                .map(|(user, pass)| Credentials { user: Some(user.to_vec()), password: pass.0.to_vec() }),
-            name: h.name.map(<[u8]>::to_vec),
+            auth: h.auth.map(|(user, pass)| credentials(Some(user), pass.0)).transpose()?,
+            name: h.name.map(mem::copy).transpose()?,
         },
-        Effect::Auth { user, pass } => {
-            Watched::Auth(Credentials { user: user.map(<[u8]>::to_vec), password: pass.0.to_vec() })
-        }
-        Effect::Select(db) => Watched::Select(db?),
-        Effect::SetName(name) => Watched::SetName(name.to_vec()),
-        Effect::SetInfo { attribute, value } => Watched::SetInfo(attribute.to_vec(), value.to_vec()),
+        Effect::Auth { user, pass } => Watched::Auth(credentials(user, pass.0)?),
+        Effect::Select(Some(db)) => Watched::Select(db),
+        Effect::SetName(name) => Watched::SetName(mem::copy(name)?),
+        Effect::SetInfo { attribute, value } => Watched::SetInfo(mem::copy(attribute)?, mem::copy(value)?),
         Effect::NoEvict(on) => Watched::NoEvict(on),
         Effect::NoTouch(on) => Watched::NoTouch(on),
-        Effect::Tracking { on, .. } => Watched::Tracking { on, command: command() },
-        Effect::Capa(_) => Watched::Capa(command()),
+        Effect::Tracking { on, .. } => Watched::Tracking { on, command: command()? },
+        Effect::Capa(_) => Watched::Capa(command()?),
         Effect::ReadOnly => Watched::ReadOnly(true),
         Effect::ReadWrite => Watched::ReadOnly(false),
         Effect::Maint { on } => Watched::Maint { on },
         Effect::Reset => Watched::Reset,
         Effect::Monitor => Watched::Monitor,
-        _ => return None,
-    })
+        _ => return Ok(None),
+    }))
 }

@@ -3,12 +3,13 @@
 
 use super::*;
 use crate::action::waiting;
+use crate::conn::loss::Unwritten;
 
 impl Connection {
     // ---- the current transport ends --------------------------------------------------------------------------------
 
     /// H6, and losses without maintenance.
-    pub(super) fn current_closed(&mut self, now: Timestamp, unwritten: &[u8]) {
+    pub(super) fn current_closed(&mut self, now: Timestamp, unwritten: &[u8], room: Unwritten) {
         let Some(t) = self.current.take() else { return };
         self.optin_lost(now, &t, Slot::Current);
         let (id, survives) = (t.id, self.survives_loss(&t));
@@ -16,10 +17,10 @@ impl Connection {
         // CLIENT REPLY SKIP ended with the transport; the command it prefixes would be answered on another (F5).
         let known = !self.is_managed() || self.session.resp3;
         let goes_on = self.handoff.is_some() && survives && known && !self.out.skips_next();
-        self.account(t, unwritten, goes_on);
+        let answered = self.account(t, unwritten, goes_on, room);
         self.end_optin_retry();
-        if !goes_on {
-            self.loss_without_handoff(now, id, !survives);
+        if !goes_on || !answered {
+            self.loss_without_handoff(now, id, !survives || !answered);
             return;
         }
         let Some(handoff) = &mut self.handoff else { return };
@@ -60,20 +61,24 @@ impl Connection {
     }
 
     /// D + `drain_grace`: the swap is made over what still waits (H5).
-    pub(super) fn force_swap(&mut self, now: Timestamp) {
+    /// False: it is to be made later (`force_again`), because of what is under way or for want of memory.
+    pub(super) fn force_swap(&mut self, now: Timestamp) -> bool {
         if self.is_unforceable() {
-            return;
+            return false;
         }
+        let Ok(room) = self.room_to_account(&[]) else {
+            self.retry();
+            return false;
+        };
         // Levels 1 and 2 get no HOLD here: there is nothing left to drain, and SWAP asks the same.
         self.break_host_transaction();
-        let Some(t) = self.current.take() else { return };
-        let id = t.id;
-        if !self.survives_loss(&t) {
-            self.account(t, &[], false);
+        let Some(t) = self.current.take() else { return false };
+        let (id, survives) = (t.id, self.survives_loss(&t));
+        let answered = self.account(t, &[], survives, room);
+        if !survives || !answered {
             self.loss_without_handoff(now, id, true);
-            return;
+            return true;
         }
-        self.account(t, &[], true);
         self.emit(Action::Close { transport: id, reason: CloseReason::Swapped });
         if let Some(handoff) = &mut self.handoff {
             handoff.died_at = Some(now);
@@ -82,6 +87,7 @@ impl Connection {
         self.host_in_flight = 0;
         self.phase = Phase::Ready;
         self.stirred = true;
+        true
     }
 
     /// Levels 1 and 2: a transaction, or WATCH, that the host has stated does not survive its transport (H5).
@@ -140,7 +146,7 @@ impl Connection {
             let logged =
                 matches!(reason, OffReason::Refused | OffReason::NoPermission | OffReason::OptinFailed);
             if !logged {
-                self.log(Level::Debug, || format!("event=sch-off reason={}", Word(reason)));
+                self.log(Level::Debug, format_args!("event=sch-off reason={}", Word(reason)));
             }
             self.emit(Action::SchOff { reason, fatal });
         }
@@ -164,9 +170,9 @@ impl Connection {
             let transport = t.id;
             self.break_host_transaction();
             self.emit(Action::Close { transport, reason: CloseReason::OptinRefused });
-            let t = self.current.take();
-            if let Some(t) = t {
-                self.account(t, &[], false);
+            let room = self.room_to_account(&[]).unwrap_or_default();
+            if let Some(t) = self.current.take() {
+                self.account(t, &[], false, room);
             }
             self.hand_back();
             self.set_phase(Phase::Detached);
@@ -175,7 +181,7 @@ impl Connection {
 
     /// The current transport does not speak RESP (S2).
     pub(super) fn broken(&mut self, now: Timestamp, error: crate::resp::framer::FrameError) {
-        self.log(Level::Error, || format!("event=broken error={error}"));
+        self.log(Level::Error, format_args!("event=broken error={error}"));
         if let Some(t) = &mut self.current {
             t.inbound.raw = true;
         }
@@ -189,19 +195,21 @@ impl Connection {
     }
 
     /// Everything that is open ends, for `close`.
-    pub(super) fn end_all(&mut self, now: Timestamp, reason: CloseReason) {
+    pub(super) fn end_all(&mut self, now: Timestamp, reason: CloseReason, room: Unwritten) {
         self.close_candidate(reason);
         if let Some(handoff) = &mut self.handoff {
             handoff.newer = None;
         }
         // What was written comes first, then what is held comes back: in order of submission.
         if let Some(t) = self.current.take() {
-            self.account(t, &[], false);
+            self.account(t, &[], false, room);
         }
         self.hand_back();
         self.end_handoff(now, Outcome::Closed);
         self.close_retired();
-        self.places.make().forget_dials();
+        if let Some(places) = self.places.get_mut() {
+            places.forget_dials();
+        }
         self.retired_until = None;
         self.unsettled = false;
     }

@@ -2,8 +2,9 @@
 
 use crate::action::CommandNumber;
 use crate::conn::inflight::{Entry, Special};
-use crate::error::{Error, Result};
-use bytes::{Bytes, BytesMut};
+use crate::conn::region::Region;
+use crate::error::Result;
+use crate::mem::Room;
 use std::collections::VecDeque;
 
 /// A held command: its record, and what its reply means.
@@ -36,7 +37,7 @@ impl HeldCommand {
 /// Held bytes: whole commands, and perhaps the beginning of one more.
 #[derive(Debug, Default)]
 pub(super) struct Hold {
-    pub(super) bytes: BytesMut,
+    pub(super) bytes: Region,
     pub(super) commands: VecDeque<HeldCommand>,
     /// Bytes at the end that belong to a command that is not whole yet.
     pub(super) partial: usize,
@@ -51,14 +52,14 @@ impl Hold {
 
     /// Bytes of a command that is not whole yet.
     pub(super) fn add_part(&mut self, part: &[u8]) {
-        self.bytes.extend_from_slice(part);
+        self.bytes.push(part);
         self.partial += part.len();
     }
 
     /// A command is whole with its `last` part.
     pub(super) fn add(&mut self, mut command: HeldCommand, last: &[u8]) {
         command.len = self.partial + last.len();
-        self.bytes.extend_from_slice(last);
+        self.bytes.push(last);
         self.partial = 0;
         self.commands.push_back(command);
     }
@@ -69,18 +70,10 @@ impl Hold {
         self.partial = 0;
     }
 
-    /// Room for so many bytes more: they are the host's, and may be many.
-    pub(super) fn make_room(&mut self, more: usize) -> Result<()> {
-        let len = self.bytes.len();
-        if self.bytes.capacity() - len >= more {
-            return Ok(());
-        }
-        let bytes = len.saturating_add(more).max(len.saturating_mul(2));
-        let mut larger = Vec::new();
-        larger.try_reserve_exact(bytes).map_err(|_| Error::NoMemory { bytes })?;
-        larger.extend_from_slice(&self.bytes);
-        self.bytes = Bytes::from(larger).into();
-        Ok(())
+    /// Room for one command more, and so many bytes: they are the host's, and may be many.
+    pub(super) fn room(&mut self, bytes: usize) -> Result<()> {
+        self.commands.room(1)?;
+        self.bytes.room(bytes)
     }
 
     /// Withdraws a held command; its number stays, without bytes and without a reply. False if it is not here, or if
@@ -97,7 +90,9 @@ impl Hold {
     }
 
     /// All bytes but those of what was withdrawn, of a handle that cannot be trusted any more.
-    pub(super) fn copy_to(&self, out: &mut Vec<u8>) {
+    pub(super) fn copy(&self) -> Result<Vec<u8>> {
+        let mut out = Vec::new();
+        out.room(self.bytes.len())?;
         let mut at = 0;
         for command in self.commands.iter().filter(|_| self.withdrawn > 0) {
             let end = (at + command.len).min(self.bytes.len());
@@ -107,6 +102,7 @@ impl Hold {
             at = end;
         }
         out.extend_from_slice(&self.bytes[at..]);
+        Ok(out)
     }
 
     /// Takes out the bytes of what was withdrawn. Before anything leaves.
@@ -114,37 +110,29 @@ impl Hold {
         if core::mem::take(&mut self.withdrawn) == 0 {
             return;
         }
-        let mut kept = BytesMut::with_capacity(self.bytes.len());
-        for command in &mut self.commands {
-            let bytes = self.bytes.split_to(command.len);
-            if matches!(command.special, Some(Special::Withdrawn)) {
-                command.set_len(0);
-                command.special = Some(Special::Silent);
-            } else {
-                kept.extend_from_slice(&bytes);
-            }
+        let is_withdrawn = |c: &HeldCommand| matches!(c.special, Some(Special::Withdrawn));
+        self.bytes.retain(self.commands.iter().map(|c| (c.len, !is_withdrawn(c))));
+        for command in self.commands.iter_mut().filter(|c| is_withdrawn(c)) {
+            command.set_len(0);
+            command.special = Some(Special::Silent);
         }
-        kept.extend_from_slice(&self.bytes);
-        self.bytes = kept;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Error;
 
     #[test]
-    fn room_is_made_once_and_keeps_what_is_there() {
+    fn s4_room_is_made_once_and_keeps_what_is_there() {
         let mut hold = Hold::default();
-        hold.make_room(1000).expect("memory");
+        hold.room(1000).expect("memory");
         let place = hold.bytes.as_ptr();
-        assert!(hold.bytes.capacity() >= 1000);
-        hold.bytes.extend_from_slice(&[7; 1000]);
+        hold.add_part(&[7; 1000]);
         assert_eq!(hold.bytes.as_ptr(), place, "it was there already");
-        hold.make_room(1).expect("memory");
-        assert!(hold.bytes.capacity() >= 2000 && hold.bytes[..] == [7; 1000]);
-        let bytes = isize::MAX as usize + 1000;
-        assert_eq!(hold.make_room(isize::MAX as usize), Err(Error::NoMemory { bytes }));
-        assert_eq!(hold.bytes.len(), 1000);
+        let bytes = isize::MAX as usize;
+        assert_eq!(hold.room(bytes), Err(Error::NoMemory { bytes }));
+        assert_eq!(hold.bytes[..], [7; 1000]);
     }
 }

@@ -4,6 +4,8 @@
 use crate::config::Limits;
 use crate::conn::effect::Watched;
 use crate::conn::inflight::{InFlight, Special};
+use crate::error::Result;
+use crate::mem::Room;
 use crate::notification::{Kind, SNIFF_LIMIT, Sniff, sniff};
 use crate::rare::Rare;
 use crate::resp::framer::{FrameError, Framer, Stop};
@@ -91,6 +93,18 @@ struct Aside {
     capture: Vec<u8>,
 }
 
+/// A place in the reading, where no event was left to be handled.
+#[derive(Debug)]
+pub(super) struct Mark {
+    framer: Framer,
+    stage: Stage,
+    overflow: bool,
+    partly_passed: bool,
+    kept: usize,
+    attribute: usize,
+    captured: usize,
+}
+
 /// The reading side of a transport.
 #[derive(Debug)]
 pub(super) struct Inbound {
@@ -149,8 +163,39 @@ impl Inbound {
         self.aside.get().map_or(0, |aside| aside.attribute)
     }
 
-    fn keep(&mut self, data: &[u8]) {
-        self.aside.make().kept.extend_from_slice(data);
+    /// Keeps bytes for later calls.
+    fn keep(&mut self, data: &[u8]) -> Result<()> {
+        self.aside.room()?;
+        let kept = &mut self.aside.make().kept;
+        kept.room(data.len())?;
+        kept.extend_from_slice(data);
+        Ok(())
+    }
+
+    /// Where the reading is, to come back to: `None` where that would take memory, inside of many levels.
+    pub(super) fn mark(&self) -> Option<Mark> {
+        Some(Mark {
+            framer: self.framer.copy()?,
+            stage: self.stage,
+            overflow: self.overflow,
+            partly_passed: self.partly_passed,
+            kept: self.kept().len(),
+            attribute: self.attribute(),
+            captured: self.aside.get().map_or(0, |aside| aside.capture.len()),
+        })
+    }
+
+    /// As if what came since then had not come. What was kept or captured then must still be there.
+    pub(super) fn go_back(&mut self, to: Mark) {
+        self.framer = to.framer;
+        self.stage = to.stage;
+        self.overflow = to.overflow;
+        self.partly_passed = to.partly_passed;
+        if let Some(aside) = self.aside.get_mut() {
+            aside.kept.truncate(to.kept);
+            aside.attribute = to.attribute;
+            aside.capture.truncate(to.captured);
+        }
     }
 
     /// Drops what was kept, once the caller has used it.
@@ -161,13 +206,26 @@ impl Inbound {
         }
     }
 
+    /// All of it, to be looked at; it comes back with `put_kept_back`.
+    pub(super) fn take_kept(&mut self) -> Vec<u8> {
+        self.aside.get_mut().map(|aside| core::mem::take(&mut aside.kept)).unwrap_or_default()
+    }
+
+    pub(super) fn put_kept_back(&mut self, kept: Vec<u8>) {
+        if let Some(aside) = self.aside.get_mut() {
+            aside.kept = kept;
+        }
+    }
+
     /// The head of the reply that has been read. Its memory comes back with `put_back`.
     pub(super) fn take_capture(&mut self) -> Vec<u8> {
         self.aside.get_mut().map(|aside| core::mem::take(&mut aside.capture)).unwrap_or_default()
     }
 
     pub(super) fn put_back(&mut self, capture: Vec<u8>) {
-        self.aside.make().capture = capture;
+        if let Some(aside) = self.aside.get_mut() {
+            aside.capture = capture;
+        }
     }
 
     /// Gives memory back between two frames.
@@ -182,15 +240,15 @@ impl Inbound {
         self.at_boundary() && !self.raw && !self.partly_passed && self.framer.is_whole(data)
     }
 
-    /// Looks at the next bytes. `data` is not empty.
-    pub(super) fn next(&mut self, data: &[u8], owed: &mut InFlight, limits: &Limits) -> Next {
+    /// Looks at the next bytes. `data` is not empty. An error where there is no memory to keep what has to be kept: then `go_back`.
+    pub(super) fn next(&mut self, data: &[u8], owed: &mut InFlight, limits: &Limits) -> Result<Next> {
         if self.raw {
-            return Next { consumed: data.len(), pass: Pass::Yes, event: Event::None };
+            return Ok(Next { consumed: data.len(), pass: Pass::Yes, event: Event::None });
         }
         if self.stage == Stage::Flow
-            && let Some(next) = self.flow(data, owed, limits)
+            && let Some(next) = self.flow(data, owed, limits)?
         {
-            return next;
+            return Ok(next);
         }
         self.undecided(data, limits)
     }
@@ -219,15 +277,16 @@ impl Inbound {
     }
 
     /// Ordinary replies. `None`: a push or an attribute begins.
-    fn flow(&mut self, data: &[u8], owed: &mut InFlight, limits: &Limits) -> Option<Next> {
+    fn flow(&mut self, data: &[u8], owed: &mut InFlight, limits: &Limits) -> Result<Option<Next>> {
         let boundary = self.framer.at_boundary();
         if boundary && matches!(data[0], b'>' | b'|') {
             self.stage = if data[0] == b'>' { Stage::Name } else { Stage::Attribute };
             self.overflow = false;
-            return None;
+            return Ok(None);
         }
         if let Some((consumed, error)) = self.plain(data, owed) {
-            return Some(Next { consumed, pass: Pass::Yes, event: error.map_or(Event::None, Event::Broken) });
+            let event = error.map_or(Event::None, Event::Broken);
+            return Ok(Some(Next { consumed, pass: Pass::Yes, event }));
         }
         if matches!(owed.front_special(), Some(Special::Watched(Watched::Exec { uncountable: true, .. }))) {
             self.uncounted = true;
@@ -235,17 +294,19 @@ impl Inbound {
         }
         let own = owed.is_front_own();
         let pass = match owed.front_special() {
-            None => return Some(Next { consumed: 0, pass: Pass::No, event: Event::Unexpected }),
+            None => return Ok(Some(Next { consumed: 0, pass: Pass::No, event: Event::Unexpected })),
             Some(Special::Own(_) | Special::FailedExec) => Pass::No,
             Some(Special::Pushes { .. }) if own => Pass::No,
             Some(_) => Pass::Yes,
         };
+        self.aside.room()?;
         let capture = &mut self.aside.make().capture;
         if boundary {
             capture.clear();
         }
         let scan = self.framer.scan_one(data);
         let room = limits.max_reply_bytes.saturating_sub(capture.len());
+        capture.room(scan.consumed.min(room))?;
         capture.extend_from_slice(&data[..scan.consumed.min(room)]);
         self.partly_passed = pass == Pass::Yes && !self.framer.at_boundary();
         let event = match scan.stop {
@@ -253,11 +314,11 @@ impl Inbound {
             _ if scan.frames > 0 => Event::Special,
             _ => Event::None,
         };
-        Some(Next { consumed: scan.consumed, pass, event })
+        Ok(Some(Next { consumed: scan.consumed, pass, event }))
     }
 
     /// From a leading attribute or `>` on, until it is known what becomes of it.
-    fn undecided(&mut self, data: &[u8], limits: &Limits) -> Next {
+    fn undecided(&mut self, data: &[u8], limits: &Limits) -> Result<Next> {
         let mut at = 0;
         // Where the push begins in `data`, if it does.
         let mut push = 0;
@@ -267,16 +328,17 @@ impl Inbound {
                     let scan = self.framer.scan_one(&data[at..]);
                     at += scan.consumed;
                     if let Stop::Error(error) = scan.stop {
-                        return self.broken(at, error);
+                        return Ok(self.broken(at, error));
                     }
                     if self.kept().len() + at > limits.max_attribute_bytes {
                         self.stage =
                             if scan.frames > 0 { Stage::AfterLongAttribute } else { Stage::LongAttribute };
                         self.partly_passed = true;
-                        return self.pass(at, Event::None);
+                        return Ok(self.pass(at, Event::None));
                     }
                     if scan.frames > 0 {
                         self.stage = Stage::AfterAttribute;
+                        self.aside.room()?;
                         self.aside.make().attribute = self.kept().len() + at;
                     }
                 }
@@ -290,18 +352,18 @@ impl Inbound {
                 Stage::AfterAttribute => {
                     self.stage = Stage::Flow;
                     self.partly_passed = true;
-                    return self.pass(at, Event::None);
+                    return Ok(self.pass(at, Event::None));
                 }
                 Stage::LongAttribute => {
                     let scan = self.framer.scan_one(&data[at..]);
                     at += scan.consumed;
                     if let Stop::Error(error) = scan.stop {
-                        return self.broken(at, error);
+                        return Ok(self.broken(at, error));
                     }
                     if scan.frames > 0 {
                         self.stage = Stage::AfterLongAttribute;
                     }
-                    return self.pass(at, Event::None);
+                    return Ok(self.pass(at, Event::None));
                 }
                 Stage::AfterLongAttribute => {
                     self.stage = match data[at] {
@@ -309,7 +371,7 @@ impl Inbound {
                         b'|' => Stage::LongAttribute,
                         _ => {
                             self.stage = Stage::Flow;
-                            return self.pass(at, Event::None);
+                            return Ok(self.pass(at, Event::None));
                         }
                     };
                 }
@@ -322,7 +384,7 @@ impl Inbound {
                             &aside.kept[seen..]
                         });
                         if let Stop::Error(error) = self.framer.scan_one(kept).stop {
-                            return self.broken(at, error);
+                            return Ok(self.broken(at, error));
                         }
                         self.stage = stage;
                         at = push;
@@ -332,34 +394,34 @@ impl Inbound {
                     let scan = self.framer.scan_one(&data[at..]);
                     at += scan.consumed;
                     if let Stop::Error(error) = scan.stop {
-                        return self.broken(at, error);
+                        return Ok(self.broken(at, error));
                     }
                     self.partly_passed = scan.frames == 0;
                     if scan.frames > 0 {
                         self.stage = Stage::Flow;
                     }
-                    return self.pass(at, Event::None);
+                    return Ok(self.pass(at, Event::None));
                 }
                 Stage::Ours(_) | Stage::Read { .. } => {
-                    if let Some(next) = self.whole(data, &mut at, push, limits) {
-                        return next;
+                    if let Some(next) = self.whole(data, &mut at, push, limits)? {
+                        return Ok(next);
                     }
                 }
-                Stage::Flow => return self.pass(at, Event::None),
+                Stage::Flow => return Ok(self.pass(at, Event::None)),
             }
         }
         if !self.overflow {
-            self.keep(data);
+            self.keep(data)?;
         }
-        Next { consumed: data.len(), pass: Pass::No, event: Event::None }
+        Ok(Next { consumed: data.len(), pass: Pass::No, event: Event::None })
     }
 
     /// Within a push that must be read whole.
-    fn whole(&mut self, data: &[u8], at: &mut usize, push: usize, limits: &Limits) -> Option<Next> {
+    fn whole(&mut self, data: &[u8], at: &mut usize, push: usize, limits: &Limits) -> Result<Option<Next>> {
         let scan = self.framer.scan_one(&data[*at..]);
         *at += scan.consumed;
         if let Stop::Error(error) = scan.stop {
-            return Some(self.broken(*at, error));
+            return Ok(Some(self.broken(*at, error)));
         }
         let too_long = self.kept().len() + *at > limits.max_push_bytes;
         if let Stage::Read { confirmation } = self.stage
@@ -367,19 +429,21 @@ impl Inbound {
         {
             self.stage = if scan.frames > 0 { Stage::Flow } else { Stage::Passing };
             self.partly_passed = scan.frames == 0;
-            return Some(self.pass(*at, Event::TooLong { confirmation }));
+            return Ok(Some(self.pass(*at, Event::TooLong { confirmation })));
         }
         if too_long {
             self.overflow = true;
-            self.aside.make().kept.clear();
+            if let Some(aside) = self.aside.get_mut() {
+                aside.kept.clear();
+            }
         }
         if scan.frames == 0 {
-            return None;
+            return Ok(None);
         }
         let raw = if self.kept().is_empty() {
             Raw::Data(push..*at)
         } else {
-            self.keep(&data[..*at]);
+            self.keep(&data[..*at])?;
             Raw::Kept(self.attribute())
         };
         let (event, pass) = match self.stage {
@@ -391,7 +455,7 @@ impl Inbound {
         if self.kept().is_empty() {
             self.clear_kept();
         }
-        Some(Next { consumed: *at, pass, event })
+        Ok(Some(Next { consumed: *at, pass, event }))
     }
 
     fn pass(&mut self, consumed: usize, event: Event) -> Next {

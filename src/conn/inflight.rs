@@ -4,6 +4,8 @@
 use crate::action::{Class, CommandNumber};
 use crate::commands::Topic;
 use crate::conn::effect::Watched;
+use crate::error::Result;
+use crate::mem::{self, Room};
 use std::collections::VecDeque;
 
 /// One command: length in bytes, class, kind, packed.
@@ -90,8 +92,13 @@ impl Special {
         topic: Topic,
         subscribe: bool,
         names: impl Iterator<Item = &'a [u8]>,
-    ) -> VecDeque<Box<[u8]>> {
-        if topic == Topic::Shard && !subscribe { names.map(Box::from).collect() } else { VecDeque::new() }
+    ) -> Result<VecDeque<Box<[u8]>>> {
+        let mut channels = VecDeque::new();
+        for name in names.filter(|_| topic == Topic::Shard && !subscribe) {
+            channels.room(1)?;
+            channels.push_back(mem::copy(name)?.into_boxed_slice());
+        }
+        Ok(channels)
     }
 }
 
@@ -176,25 +183,25 @@ impl InFlight {
 
     /// Adds a command of libsch's own.
     pub(super) fn push_own(&mut self, len: usize, own: Own) {
-        let entry = Entry(Entry::new(len as u64, Class::ReadOnly).0 | OWN);
-        self.own += 1;
-        self.push_entry(entry, Some(Special::Own(own)));
+        self.push_asked(len, Special::Own(own));
     }
 
-    /// Adds a SUBSCRIBE of libsch's own for `names` names.
-    pub(super) fn push_own_pushes(&mut self, len: usize, topic: Topic, names: u64) {
-        let special =
-            Special::Pushes { topic, subscribe: true, left: Some(names), channels: VecDeque::new() };
+    /// The same, with what its answer means.
+    pub(super) fn push_asked(&mut self, len: usize, special: Special) {
         self.own += 1;
         self.push_entry(Entry(Entry::new(len as u64, Class::ReadOnly).0 | OWN), Some(special));
     }
 
-    /// Adds a SUBSCRIBE or UNSUBSCRIBE of libsch's own for one name.
-    pub(super) fn push_own_subscription(&mut self, len: usize, topic: Topic, subscribe: bool, name: &[u8]) {
-        let channels = Special::channels(topic, subscribe, core::iter::once(name));
-        let special = Special::Pushes { topic, subscribe, left: Some(1), channels };
-        self.own += 1;
-        self.push_entry(Entry(Entry::new(len as u64, Class::ReadOnly).0 | OWN), Some(special));
+    /// Room for so many commands, of which so many are special.
+    pub(super) fn room(&mut self, commands: usize, specials: usize) -> Result<()> {
+        self.entries.room(commands)?;
+        self.specials.room(specials)
+    }
+
+    /// The hot path of `room`: for one that is not special.
+    #[inline]
+    pub(super) fn room_for_one(&mut self) -> Result<()> {
+        if self.entries.len() < self.entries.capacity() { Ok(()) } else { self.entries.room(1) }
     }
 
     fn push_entry(&mut self, entry: Entry, special: Option<Special>) {
@@ -323,9 +330,52 @@ impl InFlight {
         Some((owed, special))
     }
 
-    /// The newest entry, for a command that is still being submitted.
-    pub(super) fn back_entry(&self) -> Option<Entry> {
-        self.entries.back().copied()
+    /// How many of the newest commands are whole in the last `left` bytes, and how many bytes are before them.
+    pub(super) fn within(&self, mut left: usize) -> (usize, usize) {
+        let fits = |entry: &&Entry| {
+            let fits = entry.is_len_known() && entry.len() <= left;
+            left -= if fits { entry.len() } else { 0 };
+            fits
+        };
+        (self.entries.iter().rev().take_while(fits).count(), left)
+    }
+
+    /// The newest `count` records, oldest first.
+    pub(super) fn newest(&self, count: usize) -> impl Iterator<Item = Entry> {
+        self.entries.iter().skip(self.entries.len() - count).copied()
+    }
+
+    /// Runs of commands that are lost in one LOST each: no more than this.
+    pub(super) fn runs(&self) -> usize {
+        let kind = |entry: &Entry| entry.0 & !MAX_LEN & !BLOCKING;
+        1 + self.entries.iter().zip(self.entries.iter().skip(1)).filter(|(a, b)| kind(a) != kind(b)).count()
+    }
+
+    /// Where the commands at the end begin that a transaction has queued, beyond all if there are none; `None` if they end with its
+    /// end.
+    pub(super) fn open_transaction(&self) -> Option<CommandNumber> {
+        let mut specials = self.specials.iter().rev().map(|(_, special)| special);
+        let mut number = self.number + (self.entries.len() - self.own) as u64;
+        let mut first = CommandNumber::MAX;
+        for entry in self.entries.iter().rev() {
+            let special = if entry.is_special() { specials.next() } else { None };
+            number -= u64::from(!entry.is_own());
+            if entry.is_own() || matches!(special, Some(Special::Silent)) {
+                continue;
+            }
+            let ends = matches!(special, Some(Special::Watched(Watched::Exec { .. } | Watched::Discard)));
+            if ends && first == CommandNumber::MAX {
+                return None;
+            }
+            if !entry.is_queued() {
+                break;
+            }
+            first = number;
+            if matches!(special, Some(Special::Watched(Watched::Multi))) {
+                break;
+            }
+        }
+        Some(first)
     }
 
     /// Specials in order, to look for what is open.
@@ -335,8 +385,10 @@ impl InFlight {
 
     /// Gives memory back that a burst took (called when idle, not on the steady path).
     pub(super) fn shrink(&mut self) {
-        self.entries.shrink_to_fit();
-        self.specials.shrink_to_fit();
+        // Not `shrink_to_fit`: that may ask for memory.
+        if self.entries.is_empty() {
+            (self.entries, self.specials) = Default::default();
+        }
     }
 }
 

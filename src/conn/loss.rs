@@ -5,7 +5,8 @@ use crate::action::{Class, LostOutcome};
 use crate::config::OnLoss;
 use crate::conn::effect::Watched;
 use crate::conn::hold::HeldCommand;
-use crate::conn::inflight::{Entry, Owed, Special};
+use crate::conn::inflight::Special;
+use crate::mem::{self, Place, Room};
 
 const SKIP: &[u8] = b"*3\r\n$6\r\nCLIENT\r\n$5\r\nREPLY\r\n$4\r\nSKIP\r\n";
 const DISCARD: &[u8] = b"*1\r\n$7\r\nDISCARD\r\n";
@@ -16,11 +17,14 @@ const NOT_EXECUTED: &str =
 const NEVER_WRITTEN: &str =
     "-SCHLOST the connection was lost before the command was written: it did not run\r\n";
 
-/// Commands that were not written, and their bytes.
+/// Commands that were not written, and their bytes. Made with room for all of them, and for what is held behind them, before
+/// anything has changed.
 #[derive(Default)]
-struct Unwritten {
+pub(super) struct Unwritten {
     commands: VecDeque<HeldCommand>,
     bytes: Vec<u8>,
+    /// Room for `bytes` in another form.
+    rebuilt: Vec<u8>,
     /// Bytes at the end of a command that is still being submitted.
     partial: usize,
 }
@@ -32,37 +36,84 @@ impl Connection {
     }
 
     fn lose(&mut self, number: CommandNumber, outcome: LostOutcome, class: Class) {
-        self.counters.make().commands_lost += 1;
-        if let Some(handoff) = &mut self.handoff {
-            handoff.lost += 1;
-        }
-        let text: &[u8] = match (self.config.on_loss, outcome) {
+        let text = mem::copy(self.lost_reply(outcome)).inspect_err(|_| self.stuck = true);
+        self.lose_with(number, outcome, class, text.unwrap_or_default());
+    }
+
+    /// For `lose_with` of one that was not executed.
+    pub(super) fn room_to_lose_one(&mut self) -> Result<Vec<u8>> {
+        self.actions.room(1)?;
+        mem::copy(self.lost_reply(LostOutcome::NotExecuted))
+    }
+
+    /// The error reply for one that is lost.
+    fn lost_reply(&self, outcome: LostOutcome) -> &'static [u8] {
+        match (self.config.on_loss, outcome) {
             (OnLoss::Report | OnLoss::Close, _) => b"",
             _ if self.stuck => b"",
             (_, LostOutcome::Unknown) => UNKNOWN.as_bytes(),
             (_, LostOutcome::NotExecuted) => NOT_EXECUTED.as_bytes(),
             (_, LostOutcome::NeverWritten) => NEVER_WRITTEN.as_bytes(),
-        };
+        }
+    }
+
+    pub(super) fn lose_with(
+        &mut self,
+        number: CommandNumber,
+        outcome: LostOutcome,
+        class: Class,
+        reply: Vec<u8>,
+    ) {
+        self.counters.with(|c| c.commands_lost += 1);
+        if let Some(handoff) = &mut self.handoff {
+            handoff.lost += 1;
+        }
         if let Some(Action::Lost { first, count, outcome: o, class: c, replies }) = self.actions.back_mut()
             && *first + *count == number
             && *o == outcome
             && *c == class
+            && replies.room(reply.len()).is_ok()
         {
             *count += 1;
-            replies.extend_from_slice(text);
+            replies.extend_from_slice(&reply);
             return;
         }
-        self.actions.push_back(Action::Lost {
-            first: number,
-            count: 1,
-            outcome,
-            class,
-            replies: text.to_vec(),
-        });
+        self.actions.push_back(Action::Lost { first: number, count: 1, outcome, class, replies: reply });
     }
 
-    /// Accounts for the transport that was current. `goes_on`: held and unwritten commands wait for the next one.
-    pub(super) fn account(&mut self, mut t: Box<Transport>, unwritten: &[u8], goes_on: bool) {
+    /// What accounting for the current transport takes, before anything has changed.
+    pub(super) fn room_to_account(&mut self, unwritten: &[u8]) -> Result<Unwritten> {
+        /// Of what follows in the same input.
+        const ACTIONS: usize = 8;
+        let mut room = Unwritten::default();
+        self.hold.room()?;
+        self.out.tx.room()?;
+        let hold = self.hold.make();
+        let special = hold.commands.iter().filter(|c| c.special.is_some()).count();
+        let Some(t) = &self.current else { return Ok(room) };
+        let bytes = unwritten.len() + t.region.len();
+        let (commands, _) = t.owed.within(bytes);
+        let specials = special + t.owed.specials().count();
+        self.actions.room(ACTIONS + t.owed.runs() + 2 * specials)?;
+        if commands > 0 || bytes > 0 {
+            hold.commands.room(commands)?;
+            room.commands.room(commands)?;
+            let all = bytes + SKIP.len() + DISCARD.len() + hold.bytes.len();
+            room.bytes.room(all)?;
+            room.rebuilt.room(all)?;
+        }
+        Ok(room)
+    }
+
+    /// Accounts for the transport that was current. `goes_on`: held and unwritten commands wait for the next one. False: there was no
+    /// memory for the replies that the host's parser is to get.
+    pub(super) fn account(
+        &mut self,
+        mut t: Place<Transport>,
+        unwritten: &[u8],
+        goes_on: bool,
+        room: Unwritten,
+    ) -> bool {
         if t.inbound.is_partly_passed() {
             if self.config.can_reset_parser {
                 self.emit(Action::ResetParser);
@@ -70,18 +121,16 @@ impl Connection {
                 self.stuck = true;
             }
         }
+        let was_stuck = self.stuck;
         let (tail, cut) =
-            if self.is_managed() { self.take_unwritten(&mut t, unwritten) } else { Default::default() };
-        let mut written: Vec<(Owed, Option<Special>)> = Vec::new();
-        while let Some(one) = t.owed.pop() {
-            if !one.0.entry.is_own() {
-                written.push(one);
-            }
-        }
-        let open = open_transaction(&written, &tail, &self.out);
+            if self.is_managed() { self.take_unwritten(&mut t, unwritten, room) } else { Default::default() };
+        let open = open_transaction(&t, &tail, &self.out);
         let mut lost = false;
-        for (index, (owed, _)) in written.iter().enumerate() {
-            let not_executed = owed.refused || open.is_some_and(|from| index >= from);
+        while let Some((owed, _)) = t.owed.pop() {
+            if owed.entry.is_own() {
+                continue;
+            }
+            let not_executed = owed.refused || open.is_some_and(|from| owed.number >= from);
             let (outcome, class) = if not_executed {
                 (LostOutcome::NotExecuted, Class::Write)
             } else {
@@ -90,21 +139,25 @@ impl Connection {
             lost = true;
             self.lose(owed.number, outcome, class);
         }
-        for number in cut {
+        if let Some(number) = cut {
             lost = true;
             self.lose(number, LostOutcome::NeverWritten, Class::Write);
         }
         self.unsettled |= lost && self.config.on_loss == OnLoss::Report;
         self.put_back(tail, open.is_some(), goes_on);
+        self.stuck == was_stuck
     }
 
     /// Takes the newest commands off that were not written, and the one that was written in part.
-    fn take_unwritten(&mut self, t: &mut Transport, unwritten: &[u8]) -> (Unwritten, Vec<CommandNumber>) {
-        let mut bytes = unwritten.to_vec();
-        bytes.extend_from_slice(&t.region);
-        let mut left = bytes.len();
-        let mut tail = Unwritten::default();
-        let mut cut = Vec::new();
+    fn take_unwritten(
+        &mut self,
+        t: &mut Transport,
+        unwritten: &[u8],
+        room: Unwritten,
+    ) -> (Unwritten, Option<CommandNumber>) {
+        let mut left = unwritten.len() + t.region.len();
+        let end = left;
+        let mut tail = room;
         // The command that is still being submitted is the last on the wire, unless its beginning is held.
         let held_part = self.hold.get().map_or(0, |hold| hold.partial);
         if self.out.open.is_some() && held_part == 0 && !self.out.discarding && !self.out.broken {
@@ -116,47 +169,52 @@ impl Connection {
                 self.out.discarding = true;
                 self.out.half_matters = true;
                 left = 0;
-                bytes.clear();
             }
         }
-        let mut kept: Vec<(usize, usize)> = Vec::new();
-        while let Some(entry) = t.owed.back_entry() {
-            if !entry.is_len_known() || entry.len() > left {
-                break;
+        // Of both as one.
+        let mut take = |from: usize, len: usize| {
+            let (first, second) = (from.min(unwritten.len()), (from + len).min(unwritten.len()));
+            tail.bytes.extend_from_slice(&unwritten[first..second]);
+            let region = from.max(unwritten.len()) - unwritten.len()
+                ..(from + len).max(unwritten.len()) - unwritten.len();
+            tail.bytes.extend_from_slice(&t.region[region]);
+        };
+        let (count, mut at) = t.owed.within(left);
+        left = at;
+        for entry in t.owed.newest(count) {
+            if !entry.is_own() {
+                take(at, entry.len());
             }
-            let Some((owed, special)) = t.owed.pop_back() else { break };
-            left -= entry.len();
-            if !owed.entry.is_own() {
-                kept.push((left, entry.len()));
+            at += entry.len();
+        }
+        take(end - tail.partial, tail.partial);
+        for _ in 0..count {
+            if let Some((owed, special)) = t.owed.pop_back()
+                && !owed.entry.is_own()
+            {
                 tail.commands.push_front(HeldCommand::new(owed.number, owed.entry, special));
             }
         }
+        let mut cut = None;
         if left > 0
             && let Some((owed, special)) = t.owed.pop_back()
             && !owed.entry.is_own()
             && !matches!(special, Some(Special::Silent))
         {
-            cut.push(owed.number);
+            cut = Some(owed.number);
         }
-        for (start, len) in kept.into_iter().rev() {
-            tail.bytes.extend_from_slice(&bytes[start..start + len]);
-        }
-        tail.bytes.extend_from_slice(&bytes[bytes.len() - tail.partial..]);
         (tail, cut)
     }
 
     /// The host's bytes that no transport has taken a byte of, for a handle that cannot go on: whole commands, and perhaps the
     /// beginning of one more. Libsch's own commands and the rest of a command that was cut are none of them (E1).
-    pub fn salvage(&mut self) -> Vec<u8> {
+    pub fn salvage(&mut self) -> Result<Vec<u8>> {
+        let room = self.room_to_account(&[])?;
         if let Some(mut t) = self.current.take().filter(|_| self.is_managed()) {
-            let (tail, _) = self.take_unwritten(&mut t, &[]);
+            let (tail, _) = self.take_unwritten(&mut t, &[], room);
             self.put_back(tail, false, false);
         }
-        let mut out = Vec::new();
-        if let Some(hold) = self.hold.get() {
-            hold.copy_to(&mut out);
-        }
-        out
+        self.hold.get().map_or(Ok(Vec::new()), Hold::copy)
     }
 
     /// Unwritten commands go before what is held; a transaction or WATCH that was on the lost transport is broken.
@@ -165,10 +223,11 @@ impl Connection {
             self.skip_again(&mut tail);
             self.break_transaction(&mut tail, open);
         }
-        let mut bytes = bytes::BytesMut::from(&tail.bytes[..]);
         let hold = self.hold.make();
-        bytes.unsplit(core::mem::take(&mut hold.bytes));
-        hold.bytes = bytes;
+        if !tail.bytes.is_empty() {
+            tail.bytes.extend_from_slice(&hold.bytes);
+            hold.bytes = tail.bytes.into();
+        }
         if hold.partial == 0 {
             hold.partial = tail.partial;
         }
@@ -180,7 +239,7 @@ impl Connection {
             handoff.held += held;
         }
         if held > 0 {
-            self.counters.make().commands_held += held;
+            self.counters.with(|c| c.commands_held += held);
         }
     }
 
@@ -200,7 +259,7 @@ impl Connection {
         // What is held was on no transport either: a transaction that begins there goes on.
         let first = tail.commands.front().or_else(|| self.hold.get().and_then(|hold| hold.commands.front()));
         let first = first.map_or(CommandNumber::MAX, |c| c.number);
-        let mut rebuilt = Vec::with_capacity(tail.bytes.len());
+        let mut rebuilt = core::mem::take(&mut tail.rebuilt);
         let (mut at, mut within) = (0, open);
         for command in &mut tail.commands {
             let bytes = &tail.bytes[at..at + command.len()];
@@ -237,7 +296,8 @@ impl Connection {
         self.out.prefix = false;
     }
 
-    /// Held commands come back as never written; those of a broken transaction are not executed.
+    /// Held commands come back as never written; those of a broken transaction are not executed. Where there is no memory for what
+    /// comes back in parts, it is told as lost and never written.
     pub(super) fn hand_back(&mut self) {
         let mut hold = self.hold.take();
         hold.compact();
@@ -246,13 +306,23 @@ impl Connection {
             hold.bytes.truncate(whole);
             self.lose_half_submitted();
         }
+        let first = hold.commands.front().map_or(0, |c| c.number);
+        if hold.commands.iter().zip(first..).all(|(c, number)| c.special.is_none() && c.number == number) {
+            // All of it, without a copy.
+            if !hold.commands.is_empty() {
+                self.emit_hand_back(first, hold.commands.len() as u64, hold.bytes.into_vec());
+            }
+            return;
+        }
         let (mut first, mut count, mut data) = (0, 0, Vec::new());
         for command in hold.commands {
-            let bytes = hold.bytes.split_to(command.len());
+            let len = command.len();
+            let bytes = &hold.bytes[..len];
             let HeldCommand { number, special, .. } = command;
             let not_executed = matches!(special, Some(Special::Refused | Special::FailedExec));
             // For a command without a reply nobody waits, withdrawn ones have ended.
-            let comes_back = !not_executed && !matches!(special, Some(Special::Silent));
+            let is_ours = !not_executed && !matches!(special, Some(Special::Silent));
+            let comes_back = is_ours && data.room(bytes.len()).is_ok();
             if count > 0 && (!comes_back || number != first + count) {
                 self.emit_hand_back(first, count, core::mem::take(&mut data));
                 count = 0;
@@ -260,10 +330,13 @@ impl Connection {
             if comes_back {
                 first = if count == 0 { number } else { first };
                 count += 1;
-                data.extend_from_slice(&bytes);
+                data.extend_from_slice(bytes);
             } else if not_executed {
                 self.lose_one(number, LostOutcome::NotExecuted);
+            } else if is_ours {
+                self.lose_one(number, LostOutcome::NeverWritten);
             }
+            hold.bytes.advance(len);
         }
         if count > 0 {
             self.emit_hand_back(first, count, data);
@@ -271,7 +344,7 @@ impl Connection {
     }
 
     fn emit_hand_back(&mut self, first: CommandNumber, count: u64, data: Vec<u8>) {
-        self.counters.make().commands_handed_back += count;
+        self.counters.with(|c| c.commands_handed_back += count);
         self.emit(Action::HandBack { first, count, data });
     }
 
@@ -291,52 +364,42 @@ impl Connection {
     }
 }
 
-/// Where in `written` the commands begin that a transaction queued whose EXEC was not written.
-fn open_transaction(
-    written: &[(Owed, Option<Special>)],
-    tail: &Unwritten,
-    out: &outbound::Outbound,
-) -> Option<usize> {
-    let queued = |entry: &Entry| entry.is_queued();
-    let ended =
-        matches!(written.last(), Some((_, Some(Special::Watched(Watched::Exec { .. } | Watched::Discard)))));
-    let begins_anew = matches!(
-        tail.commands.front().and_then(|c| c.special.as_ref()),
-        Some(Special::Watched(Watched::Multi))
-    );
-    let goes_on = tail.commands.front().is_some_and(|c| queued(&c.entry)) && !begins_anew;
-    let open = match tail.commands.front() {
-        Some(_) => goes_on,
+/// Where the commands begin on `t` that a transaction queued whose EXEC was not written.
+fn open_transaction(t: &Transport, tail: &Unwritten, out: &outbound::Outbound) -> Option<CommandNumber> {
+    let first = tail.commands.front();
+    let begins_anew =
+        matches!(first.and_then(|c| c.special.as_ref()), Some(Special::Watched(Watched::Multi)));
+    let open = match first {
+        Some(first) => first.entry.is_queued() && !begins_anew,
         None => out.multi().is_some(),
     };
-    if !open || ended {
-        return None;
-    }
-    let mut from = written.len();
-    while from > 0 && queued(&written[from - 1].0.entry) {
-        from -= 1;
-        if matches!(written[from].1, Some(Special::Watched(Watched::Multi))) {
-            break;
-        }
-    }
-    Some(from)
+    if open { t.owed.open_transaction() } else { None }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::conn::inflight::Entry;
 
     /// The record of a command keeps lengths below 128 MiB; its bytes may be more (S1).
     #[test]
     fn l1_a_command_longer_than_its_record_tells_comes_back_whole() {
         let commands: [&[u8]; 2] = [b"SET k v\r\n", b"GET k\r\n"];
         let mut c = Connection::new(Config { host: "a".into(), ..Config::default() }).expect("settings");
-        for (number, bytes) in (1..).zip(commands) {
-            let beyond = Entry::new(u64::MAX, Class::Write);
-            c.hold.make().add(HeldCommand::new(number, beyond, None), bytes);
-        }
-        assert_eq!(c.salvage(), commands.concat());
+        let hold = |c: &mut Connection, numbers: [CommandNumber; 2]| {
+            for (number, bytes) in numbers.into_iter().zip(commands) {
+                let beyond = Entry::new(u64::MAX, Class::Write);
+                c.hold.make().add(HeldCommand::new(number, beyond, None), bytes);
+            }
+        };
+        hold(&mut c, [1, 2]);
+        assert_eq!(c.salvage().as_deref(), Ok(&*commands.concat()));
         c.hand_back();
         assert_eq!(c.poll_action(), Some(Action::HandBack { first: 1, count: 2, data: commands.concat() }));
+        hold(&mut c, [3, 5]);
+        c.hand_back();
+        for (first, data) in [3, 5].into_iter().zip(commands) {
+            assert_eq!(c.poll_action(), Some(Action::HandBack { first, count: 1, data: data.to_vec() }));
+        }
     }
 }

@@ -2,6 +2,8 @@
 
 use crate::action::TransportId;
 use crate::endpoint::Endpoint;
+use crate::error::Result;
+use crate::mem::Room;
 use crate::notification::Kind;
 use crate::time::Timestamp;
 use core::time::Duration;
@@ -45,6 +47,14 @@ fn push_bounded<T>(queue: &mut VecDeque<T>, limit: usize, item: T) {
 }
 
 impl Marks {
+    /// Room to remember one of that kind.
+    pub(super) fn room(&mut self, kind: Kind) -> Result<()> {
+        match kind {
+            Kind::Moving => self.moves.room(1),
+            _ => self.seen.room(1),
+        }
+    }
+
     /// Judges and remembers a starter or terminator. Without a seq nothing can be known: it counts as new.
     pub(super) fn judge(
         &mut self,

@@ -23,6 +23,7 @@ mod pooled;
 mod progress;
 mod rebuild;
 mod receive;
+mod region;
 mod relax;
 mod session;
 mod state;
@@ -43,6 +44,7 @@ use crate::config::{Config, Handshake, LevelIn, LevelOut};
 use crate::endpoint::{Endpoint, PeerAddr};
 use crate::error::{Error, Result};
 use crate::log::{Level, Lines};
+use crate::mem::{Place, Room};
 use crate::rare::Rare;
 use crate::resp::command::CommandReader;
 use crate::time::{Clock, Timestamp};
@@ -78,10 +80,10 @@ pub struct Connection {
     phase: Phase,
     next_id: TransportId,
     places: Rare<Places>,
-    current: Option<Box<Transport>>,
-    candidate: Option<Box<Transport>>,
+    current: Option<Place<Transport>>,
+    candidate: Option<Place<Transport>>,
     /// The old transport after a swap, while both deliver subscriptions.
-    retired: Option<Box<Transport>>,
+    retired: Option<Place<Transport>>,
     retired_until: Option<Timestamp>,
     overlap: Rare<Overlap>,
     /// PING is to be written to the current transport, to align the two.
@@ -92,7 +94,7 @@ pub struct Connection {
     windows: Rare<Windows>,
     told_relaxed: bool,
     marks: Rare<Marks>,
-    handoff: Option<Box<Handoff>>,
+    handoff: Option<Place<Handoff>>,
     /// Bits of the reasons told by SCH_OFF.
     told_off: u32,
     no_handoff: Option<OffReason>,
@@ -114,7 +116,7 @@ pub struct Connection {
     actions: VecDeque<Action>,
     lines: Rare<Lines>,
     /// Of the member of a pool.
-    pooled: Option<Box<pooled::Pooled>>,
+    pooled: Option<Place<pooled::Pooled>>,
     trace: Trace,
     /// How many of `actions` the trace has.
     traced: usize,
@@ -125,11 +127,16 @@ pub struct Connection {
     wake: Option<Timestamp>,
     /// Something happened that `progress` must look at.
     stirred: bool,
+    /// When what there was no memory for is tried again.
+    retry_at: Option<Timestamp>,
     /// `submit` gives out bytes for the current transport: in this call it is neither closed nor swapped away (E4).
     giving: bool,
     /// What that put off is due at once.
     put_off: bool,
 }
+
+/// Actions that there is room for before timers fire.
+const DUE: usize = 4;
 
 impl Connection {
     /// A connection without a transport. Fails on settings that cannot work.
@@ -138,7 +145,7 @@ impl Connection {
         let config: Arc<Config> = config.into();
         config.validate()?;
         let session = match config.handshake {
-            Handshake::ByLibsch => Session::configured(&config),
+            Handshake::ByLibsch => Session::configured(&config)?,
             Handshake::Seen => Session::default(),
         };
         Ok(Self {
@@ -182,6 +189,7 @@ impl Connection {
             owned: Vec::new(),
             wake: None,
             stirred: false,
+            retry_at: None,
             giving: false,
             put_off: false,
             config,
@@ -207,6 +215,10 @@ impl Connection {
 
     #[cold]
     fn wake(&mut self, now: Timestamp) {
+        if self.actions.room(DUE).is_err() {
+            self.wake = Some(now + timers::RETRY);
+            return;
+        }
         self.trace.input(format_args!("tick"));
         self.fire_timers(now);
         self.finish(now);
@@ -225,20 +237,24 @@ impl Connection {
     }
 
     fn finish_late(&mut self, now: Timestamp) {
-        if self.wake.is_some_and(|wake| wake <= now) {
-            self.fire_timers(now);
-        }
+        self.fire_late(now);
         self.stirred = true;
         self.finish(now);
+    }
+
+    /// Without memory for it with the next input.
+    #[inline]
+    fn fire_late(&mut self, now: Timestamp) {
+        if self.wake.is_some_and(|wake| wake <= now) && self.actions.room(DUE).is_ok() {
+            self.fire_timers(now);
+        }
     }
 
     /// As `finish_late`, for what the host states of itself with each command: a swap that is forced now breaks no transaction that
     /// has ended, and loses what was written before.
     #[inline]
     fn finish_written(&mut self, now: Timestamp) {
-        if self.wake.is_some_and(|wake| wake <= now) {
-            self.fire_timers(now);
-        }
+        self.fire_late(now);
         self.finish(now);
     }
 
@@ -274,7 +290,7 @@ impl Connection {
         let from = core::mem::replace(&mut self.phase, to);
         debug_assert!(from.may_become(to), "{from:?} -> {to:?}");
         if from != to {
-            self.log(Level::Debug, || format!("event=phase from={} to={}", Word(from), Word(to)));
+            self.log(Level::Debug, format_args!("event=phase from={} to={}", Word(from), Word(to)));
         }
         self.stirred = true;
     }
@@ -283,9 +299,9 @@ impl Connection {
         self.actions.push_back(action);
     }
 
-    fn log(&mut self, level: Level, line: impl FnOnce() -> String) {
+    fn log(&mut self, level: Level, line: core::fmt::Arguments<'_>) {
         if self.log_level.is_some_and(|wanted| level <= wanted) {
-            self.lines.make().push(self.config.limits.max_lines, level, line());
+            self.lines.with(|lines| lines.push(self.config.limits.max_lines, level, line));
         }
     }
 
@@ -300,7 +316,7 @@ impl Connection {
 
     #[inline]
     fn slot(&self, id: TransportId) -> Result<Slot> {
-        let is = |t: &Option<Box<Transport>>| t.as_ref().is_some_and(|t| t.id == id);
+        let is = |t: &Option<Place<Transport>>| t.as_ref().is_some_and(|t| t.id == id);
         if is(&self.current) {
             Ok(Slot::Current)
         } else if is(&self.candidate) {
@@ -326,10 +342,6 @@ impl Connection {
             Slot::Candidate => self.candidate.as_deref(),
             Slot::Retired => self.retired.as_deref(),
         }
-    }
-
-    fn endpoint_in(&self, slot: Slot) -> Option<Endpoint> {
-        self.in_slot(slot).map(|t| self.endpoint_of(t))
     }
 
     fn lend_id(&mut self) -> TransportId {
@@ -364,8 +376,9 @@ impl Connection {
     /// last action. The current transport is the host's to close.
     pub fn close(&mut self, now: Timestamp) -> Result<()> {
         let now = self.begin(now)?;
+        let room = self.room_to_account(&[])?;
         self.trace.input(format_args!("close"));
-        self.end_all(now, CloseReason::HostClosed);
+        self.end_all(now, CloseReason::HostClosed, room);
         if self.out.discarding {
             self.lose_half_submitted();
         }
@@ -387,6 +400,15 @@ impl Connection {
     pub fn poll_action(&mut self) -> Option<Action> {
         self.traced = self.traced.saturating_sub(1);
         self.actions.pop_front()
+    }
+
+    /// The same, once there is `room` for what it lends; else it stays the next.
+    pub(crate) fn poll_action_if(
+        &mut self,
+        room: impl FnOnce(&Action) -> Result<()>,
+    ) -> Result<Option<Action>> {
+        self.actions.front().map_or(Ok(()), room)?;
+        Ok(self.poll_action())
     }
 
     /// Whether `poll_action` has one.

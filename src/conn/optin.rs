@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::conn::inflight::Own;
+use crate::conn::session::{Ask, Step, Written};
 use crate::endpoint::EndpointType;
 use crate::optin::{self, Mode, Reply};
 
@@ -12,7 +13,7 @@ impl Connection {
             _ if self.off => false,
             Mode::Disabled => false,
             Mode::Enabled => true,
-            Mode::Auto => !self.places.get().is_some_and(|places| places.refuses(now, &self.endpoint_of(t))),
+            Mode::Auto => !self.places.get().is_some_and(|places| places.refuses(now, self.endpoint_of(t))),
         }
     }
 
@@ -89,15 +90,17 @@ impl Connection {
         }
         let (id, command) = (t.id, self.optin_command(t.peer));
         let Some(t) = &mut self.current else { return };
-        if optin {
+        let step = Step { ask: Ask::Own(Own::Optin), command: Written::Bytes(&command) };
+        // What there is no memory for is still wanted, and comes with the next input.
+        let wrote_optin = optin && t.write_own(step).is_ok();
+        if wrote_optin {
             t.optin = Optin::Asked;
-            t.write_own(&session::Step { bytes: command.to_vec(), own: Own::Optin });
         }
-        if ping {
-            t.write_ping();
-            self.want_ping = false;
+        let wrote_ping = ping && t.write_ping().is_ok();
+        self.want_ping &= !wrote_ping;
+        if wrote_optin || wrote_ping {
+            self.emit(Action::Write { transport: id });
         }
-        self.emit(Action::Write { transport: id });
     }
 
     /// Levels 1 and 2: the host's handshake on `slot` is done, the opt-in follows.
@@ -167,7 +170,8 @@ impl Connection {
     /// The reply to the opt-in.
     pub(super) fn optin_answered(&mut self, now: Timestamp, slot: Slot, raw: &[u8]) {
         let reply = optin::classify(&raw[..raw.len().min(optin::CLASSIFY_LIMIT)]);
-        let Some(endpoint) = self.endpoint_in(slot) else { return };
+        // Without memory for it a refusal is not remembered.
+        let endpoint = self.in_slot(slot).and_then(|t| self.endpoint_of(t).copy().ok());
         let Some(t) = self.transport(slot) else { return };
         if t.optin == Optin::Refused {
             return; // SCH went off here before the answer came
@@ -175,16 +179,17 @@ impl Connection {
         if reply == Reply::Accepted {
             t.optin = Optin::On;
             self.optin_closed = 0;
-            self.log(Level::Debug, || format!("event=opted-in endpoint={endpoint}"));
+            self.log(Level::Debug, format_args!("event=opted-in endpoint={}", Shown(&endpoint)));
             return;
         }
         t.optin = Optin::Refused;
         let again = reply == Reply::Other && !core::mem::replace(&mut t.optin_failed, true);
-        if reply == Reply::Refused {
-            self.remember_refusal(now, endpoint.clone());
-        }
         let enabled = self.config.mode == Mode::Enabled;
-        self.log(Level::Debug, || format!("event=optin-refused endpoint={endpoint} reply={}", Word(reply)));
+        let at = Shown(&endpoint);
+        self.log(Level::Debug, format_args!("event=optin-refused endpoint={at} reply={}", Word(reply)));
+        if let (Reply::Refused, Some(endpoint)) = (reply, endpoint) {
+            self.remember_refusal(now, endpoint);
+        }
         match (slot, reply) {
             (Slot::Candidate, Reply::Refused | Reply::NoPermission) if !enabled => {}
             (Slot::Candidate, _) => self.drop_candidate(now, "opt-in refused"),
@@ -220,12 +225,16 @@ impl Connection {
     }
 
     fn remember_refusal(&mut self, now: Timestamp, endpoint: Endpoint) {
-        self.hear(crate::exchange::Heard::OptinRefused { endpoint: endpoint.clone() });
+        if self.pooled.is_some()
+            && let Ok(endpoint) = endpoint.copy()
+        {
+            self.hear(crate::exchange::Heard::OptinRefused { endpoint });
+        }
         self.remember_refusal_until(now, endpoint, now + self.config.refusal_memory);
     }
 
     pub(super) fn remember_refusal_until(&mut self, now: Timestamp, endpoint: Endpoint, until: Timestamp) {
-        self.places.make().refuse(now, endpoint, until);
+        self.places.with(|places| places.refuse(now, endpoint, until));
     }
 
     /// A server that closes on the opt-in, twice running, refuses it (O2). One that has not yet answered what came
@@ -239,10 +248,13 @@ impl Connection {
         self.optin_closed += 1;
         if self.optin_closed >= 2 {
             self.optin_closed = 0;
-            let endpoint = self.endpoint_of(t);
-            self.remember_refusal(now, endpoint.clone());
+            let endpoint = self.endpoint_of(t).copy().ok();
             let fatal = self.config.mode == Mode::Enabled;
-            self.log(Level::Debug, || format!("event=optin-refused endpoint={endpoint} reply=closed"));
+            let at = Shown(&endpoint);
+            self.log(Level::Debug, format_args!("event=optin-refused endpoint={at} reply=closed"));
+            if let Some(endpoint) = endpoint {
+                self.remember_refusal(now, endpoint);
+            }
             if slot == Slot::Current {
                 self.tell_off(OffReason::Refused, fatal);
             }
@@ -256,5 +268,17 @@ impl Connection {
             self.set_phase(Phase::Serving);
         }
         self.stirred = true;
+    }
+}
+
+/// An endpoint in a line; `?` without memory for it.
+struct Shown<'a>(&'a Option<Endpoint>);
+
+impl core::fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self.0 {
+            Some(endpoint) => endpoint.fmt(f),
+            None => f.write_str("?"),
+        }
     }
 }

@@ -6,6 +6,7 @@ use crate::commands::{self, Effect, Facts};
 use crate::conn::effect::Watched;
 use crate::conn::hold::HeldCommand;
 use crate::conn::inflight::{Entry, Special};
+use crate::mem::Room;
 use crate::resp::command::Step;
 
 const DISCARD: &[u8] = b"*1\r\n$7\r\nDISCARD\r\n";
@@ -164,9 +165,14 @@ impl Connection {
             return Err(Error::NotConnected);
         }
         if self.is_holding() {
-            self.hold.make().make_room(data.len().min(self.config.limits.max_held_bytes))?;
+            self.hold.room()?;
+            self.hold.make().room(data.len().min(self.config.limits.max_held_bytes))?;
         }
-        let answer = self.submit(now, data);
+        if self.out.open.is_some() {
+            let direct = self.writes_directly();
+            self.room_beyond_plain(direct, data.len().min(self.config.limits.max_held_bytes))?;
+        }
+        let answer = self.submit(now, data)?;
         self.trace.submitted(data, answer.write_now + answer.held);
         if !self.holds_nothing() && !self.is_holding() {
             self.release_hold();
@@ -220,7 +226,9 @@ impl Connection {
             && self.phase != Phase::Ready
     }
 
-    fn submit(&mut self, now: Timestamp, data: &[u8]) -> Submitted {
+    /// An error if there is no memory for the first command; for a later one, it and those after it are not taken.
+    fn submit(&mut self, now: Timestamp, data: &[u8]) -> Result<Submitted> {
+        let mut lacks = None;
         let mut direct = self.writes_directly();
         let mut answer =
             Submitted { transport: 0, write_now: 0, held: 0, first: self.out.next_number, count: 0 };
@@ -232,7 +240,7 @@ impl Connection {
                 break;
             }
             let fresh = plain || self.out.at_boundary();
-            if fresh && !self.has_room(direct) {
+            if fresh && !self.has_room(direct, &mut lacks) {
                 break;
             }
             let out = &mut self.out;
@@ -255,13 +263,21 @@ impl Connection {
                 continue;
             }
             let chunk = &data[at..at + read.consumed];
-            // Of one that comes in parts the rest is always taken: so its first part counts for as much as it announces.
-            let wants = usize::try_from(self.out.reader.announced()).unwrap_or(usize::MAX).max(chunk.len());
-            if fresh && !direct && !chunk.is_empty() && !self.has_room_for(wants) {
-                self.out.reader.reset();
-                self.out.wants = wants;
-                self.want_resume = true;
-                break;
+            if fresh && !chunk.is_empty() && !matches!(read.step, Step::Error(_)) {
+                // Of one that comes in parts the rest is always taken: so its first part counts for as much as it announces.
+                let wants =
+                    usize::try_from(self.out.reader.announced()).unwrap_or(usize::MAX).max(chunk.len());
+                let fits = direct || self.has_room_for(wants);
+                if fits {
+                    lacks = self.room_beyond_plain(direct, chunk.len()).err();
+                } else {
+                    self.out.wants = wants;
+                    self.want_resume = true;
+                }
+                if !fits || lacks.is_some() {
+                    self.out.reader.reset();
+                    break;
+                }
             }
             if fresh && !chunk.is_empty() && matches!(read.step, Step::Command | Step::NeedMore) {
                 self.out.open = Some(self.out.next_number);
@@ -317,6 +333,9 @@ impl Connection {
             }
             plain = self.passes_plain(direct);
         }
+        if let Some(error) = lacks.filter(|_| at == 0) {
+            return Err(error);
+        }
         if at < data.len() {
             self.want_resume = true;
             self.stirred = true;
@@ -324,7 +343,26 @@ impl Connection {
         if answer.write_now > 0 {
             answer.transport = self.current().unwrap_or(0);
         }
-        answer
+        Ok(answer)
+    }
+
+    /// Room for the command that has just been read, of which so many bytes came.
+    fn room_beyond_plain(&mut self, direct: bool, bytes: usize) -> Result<()> {
+        if !direct {
+            self.hold.room()?;
+            // In its place may come one that is longer.
+            self.hold.make().room(bytes + DISCARD.len())?;
+        }
+        if self.out.facts.is_plain() && self.out.is_ordinary() {
+            return Ok(());
+        }
+        self.actions.room(1)?;
+        self.out.tx.room()?;
+        self.out.tx.make().changes.room(1)?;
+        match &mut self.current {
+            Some(t) if direct => t.owed.room(1, 1),
+            _ => Ok(()),
+        }
     }
 
     /// Bytes that are no commands keep their place.
@@ -334,8 +372,13 @@ impl Connection {
             return data.len();
         }
         let room = self.config.limits.max_held_bytes.saturating_sub(self.held_bytes());
-        let taken = data.len().min(room);
-        self.hold.make().add_part(&data[..taken]);
+        let mut taken = data.len().min(room);
+        if self.hold.room().and_then(|()| self.hold.make().room(taken)).is_err() {
+            taken = 0;
+        }
+        if let Some(hold) = self.hold.get_mut() {
+            hold.add_part(&data[..taken]);
+        }
         answer.held += taken;
         taken
     }
@@ -345,16 +388,19 @@ impl Connection {
             + self.current.as_ref().map_or(0, |t| t.region.len())
     }
 
-    fn has_room(&mut self, direct: bool) -> bool {
+    /// One command more may be taken. `lacks`: there is no memory for its record.
+    fn has_room(&mut self, direct: bool, lacks: &mut Option<Error>) -> bool {
         let limits = &self.config.limits;
         let room = if direct {
-            self.current.as_mut().is_some_and(|t| t.has_room(1, limits.max_in_flight))
+            let Some(t) = &mut self.current else { return false };
+            let fits = t.has_room(1, limits.max_in_flight);
+            *lacks = t.owed.room_for_one().err().filter(|_| fits);
+            fits && lacks.is_none()
         } else {
             (self.hold.get().map_or(0, |hold| hold.commands.len()) as u64) < limits.max_held_commands
                 && self.held_bytes() < limits.max_held_bytes
-                && self.hold.make().commands.try_reserve(1).is_ok()
         };
-        self.want_resume |= !room;
+        self.want_resume |= !room && lacks.is_none();
         room
     }
 
@@ -414,21 +460,31 @@ impl Connection {
     fn keep(&mut self, number: CommandNumber, entry: Entry, special: Option<Special>, chunk: &[u8]) {
         self.hold.make().add(HeldCommand::new(number, entry, special), chunk);
         if self.is_holding() {
-            self.counters.make().commands_held += 1;
+            self.counters.with(|c| c.commands_held += 1);
             if let Some(handoff) = &mut self.handoff {
                 handoff.held += 1;
             }
         }
     }
 
-    /// Hands the held commands to the current transport (FLUSH).
-    pub(super) fn release_hold(&mut self) {
-        let Some(hold) = self.hold.get_mut() else { return };
+    /// Hands the held commands to the current transport (FLUSH). False: there is no memory for it now, and they stay where they are,
+    /// before all that follows.
+    pub(super) fn release_hold(&mut self) -> bool {
+        let Some(hold) = self.hold.get_mut() else { return true };
         hold.compact();
-        let Some(transport) = &mut self.current else { return };
+        let Some(transport) = &mut self.current else { return true };
         if hold.is_empty() {
-            return;
+            return true;
         }
+        // What may still have to be replaced or refused stays until it is whole.
+        let stays = if self.out.is_tx_broken() { hold.partial } else { 0 };
+        let specials = hold.commands.iter().filter(|c| c.special.is_some()).count();
+        let room = transport.owed.room(hold.commands.len(), specials).and(self.actions.room(1));
+        let Ok(bytes) = room.and_then(|()| transport.region.append(&mut hold.bytes, stays)) else {
+            self.retry();
+            return false;
+        };
+        hold.partial = stays;
         // Those without bytes (refused, withdrawn) are no part of the region.
         let mut written = hold.commands.iter().filter(|c| c.len() > 0);
         let first = written.next().map_or(self.out.next_number, |c| c.number);
@@ -436,27 +492,20 @@ impl Connection {
         for command in hold.commands.drain(..) {
             transport.owed.push(command.number, command.entry, command.special);
         }
-        // What may still have to be replaced or refused stays until it is whole.
-        let undecided = self.out.is_tx_broken();
-        let bytes = if undecided {
-            hold.bytes.split_to(hold.bytes.len() - hold.partial)
-        } else {
-            hold.partial = 0;
-            hold.bytes.split()
-        };
-        if bytes.is_empty() {
-            // Only refused commands: their turn comes without a byte.
-            self.stirred = true;
-            return;
-        }
-        if transport.region.is_empty() {
-            transport.region = bytes;
-        } else {
-            transport.region.unsplit(bytes);
-        }
         let transport = transport.id;
-        self.emit(Action::Flush { transport, first, count });
+        // Of refused commands alone the turn comes without a byte.
+        if bytes > 0 {
+            self.emit(Action::Flush { transport, first, count });
+        }
         self.stirred = true;
+        true
+    }
+
+    /// What there was no memory for before.
+    pub(super) fn release_again(&mut self) {
+        if self.retry_at.is_some() && !self.is_holding() {
+            self.release_hold();
+        }
     }
 
     /// `len` bytes of the region of `id` have been written.
@@ -467,7 +516,7 @@ impl Connection {
         if len > transport.region.len() {
             return Err(Error::WroteTooMuch { wrote: len, len: transport.region.len() });
         }
-        bytes::Buf::advance(&mut transport.region, len);
+        transport.region.advance(len);
         self.trace.input(format_args!("wrote {id} {len}"));
         self.finish_late(now);
         Ok(())
@@ -477,7 +526,7 @@ impl Connection {
         if !self.hold.get_mut().is_some_and(|hold| hold.withdraw(number)) {
             return Cancelled::TooLate;
         }
-        self.counters.make().commands_cancelled += 1;
+        self.counters.with(|c| c.commands_cancelled += 1);
         self.stirred = true;
         Cancelled::Withdrawn
     }

@@ -1,6 +1,8 @@
 //! Subscriptions while two transports deliver them (F2): what both bring is delivered once; in doubt, twice.
 //! Knows raw message pushes, not sockets.
 
+use crate::error::Result;
+use crate::mem::{self, Room};
 use std::collections::VecDeque;
 
 /// Which transport a message came on.
@@ -54,9 +56,20 @@ impl Overlap {
         !self.aligned && !self.asked && self.old.is_empty() && self.new.is_empty() && self.stash.is_empty()
     }
 
-    pub(super) fn stash(&mut self, message: &[u8]) {
+    /// A copy of `message` for `stash`, and room for it there.
+    pub(super) fn room_to_stash(&mut self, message: &[u8]) -> Result<Vec<u8>> {
+        self.stash.room(1)?;
+        mem::copy(message)
+    }
+
+    pub(super) fn stash(&mut self, message: Vec<u8>) {
         self.stashed_bytes += message.len();
         self.stash.push_back(message.into());
+    }
+
+    /// The length of the next one that waits.
+    pub(super) fn next_stashed(&self) -> usize {
+        self.stash.front().map_or(0, |message| message.len())
     }
 
     pub(super) fn stashed_bytes(&self) -> usize {
@@ -94,11 +107,12 @@ impl Overlap {
             self.bytes -= raw.len();
             return Verdict::Duplicate;
         }
-        if mine.len() >= max_messages || self.bytes + raw.len() > max_bytes {
+        if mine.len() >= max_messages || self.bytes + raw.len() > max_bytes || mine.room(1).is_err() {
             return Verdict::Doubtful;
         }
+        let Ok(copy) = mem::copy(raw) else { return Verdict::Doubtful };
         self.bytes += raw.len();
-        mine.push_back(raw.into());
+        mine.push_back(copy.into());
         Verdict::Deliver
     }
 }

@@ -2,7 +2,9 @@
 //! (O2). Knows no transport.
 
 use crate::action::TransportId;
-use crate::endpoint::Endpoint;
+use crate::endpoint::{At, Endpoint};
+use crate::error::Result;
+use crate::mem::Room;
 use crate::time::Timestamp;
 
 /// Transports that the host may have asked for at once.
@@ -30,8 +32,13 @@ pub(super) struct Places {
 impl Places {
     /// There is nothing to remember; what it took before goes back.
     pub(super) fn rests(&mut self) -> bool {
-        self.dialing.shrink_to_fit();
-        self.refused.shrink_to_fit();
+        // Not `shrink_to_fit`: that may ask for memory.
+        if self.dialing.is_empty() {
+            self.dialing = Vec::new();
+        }
+        if self.refused.is_empty() {
+            self.refused = Vec::new();
+        }
         self.dialing.is_empty() && self.moved.is_none() && self.refused.is_empty()
     }
 
@@ -40,12 +47,15 @@ impl Places {
         self.dialing.len() >= MAX_DIALS
     }
 
-    pub(super) fn dial(&mut self, id: TransportId, to: Endpoint) {
+    pub(super) fn dial(&mut self, id: TransportId, to: Endpoint) -> Result<()> {
+        self.dialing.room(1)?;
         self.dialing.push((id, to));
+        Ok(())
     }
 
-    pub(super) fn is_dialing(&self, id: TransportId) -> bool {
-        self.dialing.iter().any(|(dialed, _)| *dialed == id)
+    /// Where `id` is being dialled.
+    pub(super) fn dialing(&self, id: TransportId) -> Option<&Endpoint> {
+        self.dialing.iter().find(|(dialed, _)| *dialed == id).map(|(_, to)| to)
     }
 
     /// The host has reported what became of `id`.
@@ -58,39 +68,35 @@ impl Places {
         self.dialing.clear();
     }
 
-    pub(super) fn refuses(&self, now: Timestamp, endpoint: &Endpoint) -> bool {
-        self.refused.iter().any(|(refused, until)| refused == endpoint && now < *until)
+    pub(super) fn refuses(&self, now: Timestamp, at: At<'_>) -> bool {
+        self.refused.iter().any(|(refused, until)| At(&refused.host, refused.port) == at && now < *until)
     }
 
-    /// The opt-in is not to be tried there `until` then.
+    /// The opt-in is not to be tried there `until` then. Without memory for that it is tried again.
     pub(super) fn refuse(&mut self, now: Timestamp, endpoint: Endpoint, until: Timestamp) {
         self.refused.retain(|(refused, until)| *refused != endpoint && now < *until);
         if self.refused.len() >= MAX_REFUSALS {
             self.refused.remove(0);
         }
-        self.refused.push((endpoint, until));
+        if self.refused.room(1).is_ok() {
+            self.refused.push((endpoint, until));
+        }
     }
 }
 
-/// What `dial` chooses from, best first.
-pub(super) fn choices(moved: Option<&Moved>, now: Timestamp, configured: &Endpoint) -> Vec<Endpoint> {
-    let mut out = Vec::new();
-    let mut add = |endpoint: &Endpoint| {
-        if !out.contains(endpoint) {
-            out.push(endpoint.clone());
-        }
+/// What `dial` chooses from, best first: the `nth` of them, each place once.
+pub(super) fn choice<'a>(
+    moved: Option<&'a Moved>,
+    now: Timestamp,
+    configured: At<'a>,
+    nth: usize,
+) -> Option<At<'a>> {
+    let at = |endpoint: &'a Endpoint| At(&endpoint.host, endpoint.port);
+    let all = match moved {
+        Some(moved) if now < moved.until => [Some(at(&moved.to)), Some(at(&moved.from)), Some(configured)],
+        Some(moved) => [Some(configured), Some(at(&moved.to)), None],
+        None => [Some(configured), None, None],
     };
-    match moved {
-        Some(moved) if now < moved.until => {
-            add(&moved.to);
-            add(&moved.from);
-        }
-        Some(moved) => {
-            add(configured);
-            add(&moved.to);
-        }
-        None => {}
-    }
-    add(configured);
-    out
+    let first = |i: &usize| !all[..*i].contains(&all[*i]);
+    (0..all.len()).filter(first).filter_map(|i| all[i]).nth(nth)
 }

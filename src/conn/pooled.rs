@@ -5,6 +5,7 @@
 
 use super::*;
 use crate::exchange::{Heard, Told};
+use crate::mem::Room;
 use crate::notification::Notification;
 
 /// Facts kept until the owner takes them to the pool; beyond, the oldest goes.
@@ -25,7 +26,11 @@ impl Pooled {
             self.heard.pop_front();
             self.dropped += 1;
         }
-        self.heard.push_back(heard);
+        if self.heard.room(1).is_ok() {
+            self.heard.push_back(heard);
+        } else {
+            self.dropped += 1;
+        }
     }
 }
 
@@ -34,8 +39,10 @@ impl Connection {
     /// through `handle_told`. A handoff that waits for its time begins to wait for a grant.
     pub fn handle_joined(&mut self, now: Timestamp) -> Result<()> {
         let now = self.begin(now)?;
+        if self.pooled.is_none() {
+            self.pooled = Some(Place::new(Pooled::default())?);
+        }
         self.trace.input(format_args!("joined"));
-        self.pooled.get_or_insert_default();
         self.finish(now);
         Ok(())
     }
@@ -91,7 +98,17 @@ impl Connection {
     /// A notification was new here; those that the pool told are known to it.
     pub(super) fn hear_notice(&mut self, now: Timestamp, notification: &Notification, from: Read) {
         if from == Read::Here && self.pooled.is_some() {
-            self.hear(Heard::Notice { notification: notification.clone(), arrived: now });
+            match notification.copy() {
+                Ok(notification) => self.hear(Heard::Notice { notification, arrived: now }),
+                Err(_) => self.hear_nothing(),
+            }
+        }
+    }
+
+    /// There was something to hear, and no memory for it.
+    fn hear_nothing(&mut self) {
+        if let Some(pooled) = &mut self.pooled {
+            pooled.dropped += 1;
         }
     }
 
@@ -101,9 +118,14 @@ impl Connection {
             self.hear_no_handoff(notification);
             return;
         }
-        self.counters.make().notifications_told += 1;
-        self.log(Level::Info, || format!("event=told type={notification}"));
-        self.act_on(now, Slot::Current, notification, false, Read::Elsewhere(arrived));
+        self.counters.with(|c| c.notifications_told += 1);
+        self.log(Level::Info, format_args!("event=told type={notification}"));
+        let room = self.room_to_act(notification.kind);
+        let Ok(effect) = room.and_then(|()| self.effect_of(Slot::Current, notification)) else {
+            // Without memory for it nothing follows here: the server says it on this connection too.
+            return self.hear_no_handoff(notification);
+        };
+        self.act_on(now, Slot::Current, notification, effect, false, Read::Elsewhere(arrived));
     }
 
     /// The pool counts on a handoff, and there is none to come.
@@ -145,11 +167,14 @@ impl Connection {
     }
 
     pub(super) fn hear_attempt(&mut self, now: Timestamp, ok: bool) {
-        let endpoint = self.handoff.as_ref().and_then(|h| h.wanted.endpoint.clone());
+        let wanted = self.handoff.as_ref().and_then(|h| h.wanted.endpoint.as_ref());
         if let Some(pooled) = &mut self.pooled
             && let Some(began) = pooled.attempt_began.take()
         {
-            pooled.hear(Heard::Attempt { endpoint, ok, took: now.since(began) });
+            match wanted.map(Endpoint::copy).transpose() {
+                Ok(endpoint) => pooled.hear(Heard::Attempt { endpoint, ok, took: now.since(began) }),
+                Err(_) => pooled.dropped += 1,
+            }
         }
     }
 }

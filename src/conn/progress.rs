@@ -5,12 +5,14 @@ use super::*;
 use crate::action::{WindowKind, waiting};
 use crate::config::BlockingPolicy;
 use crate::conn::overlap::Side;
+use crate::endpoint::At;
+use crate::mem::{Room, Vacant};
 
 impl Connection {
     // ---- beginning -------------------------------------------------------------------------------------------------
 
     /// A MOVING that is not a duplicate: a new handoff, or instead of the running one (H8).
-    pub(super) fn start_or_replace(&mut self, now: Timestamp, wanted: Move) {
+    pub(super) fn start_or_replace(&mut self, now: Timestamp, wanted: Move, place: Option<Vacant<Handoff>>) {
         if let Some(handoff) = &mut self.handoff {
             let too_late =
                 matches!(self.phase, Phase::Draining | Phase::Swapping) || handoff.died_at.is_some();
@@ -21,23 +23,29 @@ impl Connection {
             self.close_candidate(CloseReason::Superseded);
             self.end_handoff(now, Outcome::Superseded);
         }
-        self.start(wanted);
+        self.start(wanted, place);
         self.await_grant(now);
     }
 
-    fn start(&mut self, wanted: Move) {
-        self.counters.make().handoffs_started += 1;
-        let line = format!(
-            "event=handoff-started{} conn={} endpoint={} ttl_ms={}",
-            Seq(wanted.seq),
-            wanted.node,
-            wanted.endpoint.as_ref().map_or("null".to_owned(), ToString::to_string),
-            wanted.time.as_millis()
+    fn start(&mut self, wanted: Move, place: Option<Vacant<Handoff>>) {
+        // Without memory for it the connection stays until it is closed, with its timeouts relaxed.
+        let Ok(place) = place.map_or_else(Vacant::new, Ok) else {
+            return self.relax_for_move(&wanted, false);
+        };
+        self.counters.with(|c| c.handoffs_started += 1);
+        self.log(
+            Level::Info,
+            format_args!(
+                "event=handoff-started{} conn={} endpoint={} ttl_ms={}",
+                Seq(wanted.seq),
+                wanted.node,
+                wanted.endpoint.as_ref().map_or(&"null" as &dyn core::fmt::Display, |e| e as _),
+                wanted.time.as_millis()
+            ),
         );
-        self.log(Level::Info, || line);
         // The end of the handoff before may have closed the window.
         self.relax_for_move(&wanted, true);
-        self.handoff = Some(Box::new(Handoff::new(wanted, &self.config)));
+        self.handoff = Some(place.fill(Handoff::new(wanted, &self.config)));
         self.set_phase(Phase::Waiting);
     }
 
@@ -46,7 +54,8 @@ impl Connection {
     /// Takes the handoff as far as it goes.
     pub(super) fn progress(&mut self, now: Timestamp) {
         self.put_off = false;
-        self.answer_refused();
+        let _ = self.answer_refused(); // else at the next time
+        self.release_again();
         self.resume_if_room();
         self.end_without_resp3(now);
         self.insert_own(now);
@@ -108,8 +117,7 @@ impl Connection {
         // HOLD has just been asked: what the host has counted up to then is in its answer.
         let asked = self.phase == Phase::Draining && !self.held;
         let due = waits && !asked && self.handoff.as_ref().is_some_and(|h| h.stuck_force.is_some());
-        if due && !self.is_unforceable() && !self.is_put_off() {
-            self.force_swap(now);
+        if due && !self.is_unforceable() && !self.is_put_off() && self.force_swap(now) {
             self.ask_swap(now);
         }
     }
@@ -132,18 +140,29 @@ impl Connection {
 
     fn open_attempt(&mut self, now: Timestamp) {
         let alive = self.current.is_some();
-        let transport = self.lend_id();
-        let configured = self.configured();
         let Some(handoff) = &mut self.handoff else { return };
         let by = handoff.begin_attempt(now, alive, &self.config);
         let attempt = handoff.attempts;
-        let endpoint = handoff.wanted.endpoint.clone().unwrap_or(configured);
-        self.counters.make().attempts += 1;
-        self.candidate = Some(self.new_transport(transport, endpoint.clone()));
+        self.counters.with(|c| c.attempts += 1);
         self.set_phase(Phase::Opening);
-        let tls_server_name = self.server_name(&endpoint);
         self.hear_attempt_began(now);
+        let Ok((candidate, endpoint, tls_server_name)) = self.make_candidate() else {
+            return self.attempt_failed(now, rebuild::NO_MEMORY);
+        };
+        let transport = candidate.id;
+        self.next_id += 1;
+        self.candidate = Some(candidate);
         self.emit(Action::Open { transport, endpoint, tls_server_name, attempt, by });
+    }
+
+    /// A transport that is to be opened: with its address, and the name for TLS.
+    fn make_candidate(&mut self) -> Result<(Place<Transport>, Endpoint, Option<String>)> {
+        self.actions.room(1)?;
+        let wanted = self.handoff.as_ref().and_then(|h| h.wanted.endpoint.as_ref());
+        let at = wanted.map_or_else(|| self.configured(), |e| At(&e.host, e.port));
+        let endpoint = at.copy()?;
+        let tls_server_name = self.server_name(&endpoint)?;
+        Ok((self.new_transport(self.next_id, at)?, endpoint, tls_server_name))
     }
 
     /// Everything that a swap needs of the candidate.
@@ -201,7 +220,9 @@ impl Connection {
 
     fn begin_hold(&mut self, now: Timestamp) {
         // What was kept back only to stay behind libsch's own bytes is the current transport's: its beginning may be there.
-        self.release_hold();
+        if !self.release_hold() {
+            return;
+        }
         let Some(handoff) = &mut self.handoff else { return };
         handoff.begin_pause(now);
         handoff.asked_at = Some(now);
@@ -240,15 +261,18 @@ impl Connection {
     }
 
     /// The host uses the candidate: flush, and let the old one go (H9).
-    pub(super) fn swap_done(&mut self, now: Timestamp) {
-        let Some(new) = self.candidate.take() else { return };
+    pub(super) fn swap_done(&mut self, now: Timestamp) -> Result<()> {
+        const ACTIONS: usize = 8;
+        self.actions.room(ACTIONS)?;
+        self.places.room()?;
+        self.windows.room()?;
+        self.windows.make().room()?;
+        let moved = self.moved_by_swap()?;
+        self.trace.input(format_args!("swapped"));
+        let Some(new) = self.candidate.take() else { return Ok(()) };
         let old = self.current.take();
-        // A MOVING without an endpoint leads to the configured address, which was not known to move.
-        if self.handoff.as_ref().is_some_and(|h| h.is_null() && h.newer.is_none()) {
-            let until = self.handoff.as_deref().map_or(now, Handoff::deadline);
-            let to = self.endpoint_of(&new);
-            let from = old.as_ref().map(|t| self.endpoint_of(t)).filter(|from| *from != to);
-            self.places.make().moved = from.map(|from| Moved { to, from, until });
+        if let Some(moved) = moved {
+            self.places.make().moved = moved;
         }
         let id = new.id;
         self.current = Some(new);
@@ -256,7 +280,7 @@ impl Connection {
         self.out.handshaken |= self.config.handshake == Handshake::ByLibsch;
         self.windows.make().open(
             WindowKind::PostHandoff,
-            &[],
+            Vec::new(),
             None,
             now + self.config.post_handoff(),
             self.config.limits.max_windows,
@@ -281,13 +305,28 @@ impl Connection {
         }
         match newer {
             Some(newer) if self.no_handoff.is_some() => self.relax_for_move(&newer, false),
-            Some(newer) => self.start(newer),
+            Some(newer) => self.start(newer, None),
             None => {}
         }
+        Ok(())
+    }
+
+    /// A MOVING without an endpoint leads to the configured address, which was not known to move.
+    fn moved_by_swap(&self) -> Result<Option<Option<Moved>>> {
+        let Some(handoff) = self.handoff.as_ref().filter(|h| h.is_null() && h.newer.is_none()) else {
+            return Ok(None);
+        };
+        let until = handoff.deadline();
+        let (Some(to), from) = (self.candidate.as_deref(), self.current.as_deref()) else { return Ok(None) };
+        let to = self.endpoint_of(to);
+        let Some(from) = from.map(|t| self.endpoint_of(t)).filter(|from| *from != to) else {
+            return Ok(Some(None));
+        };
+        Ok(Some(Some(Moved { to: to.copy()?, from: from.copy()?, until })))
     }
 
     /// The old transport after a swap: closed, or read on while both deliver subscriptions (F2).
-    fn retire(&mut self, now: Timestamp, old: Box<Transport>) {
+    fn retire(&mut self, now: Timestamp, old: Place<Transport>) {
         if old.inbound.is_partly_passed() {
             // A push that began while SWAP waited for its answer: its rest does not pass (L4).
             self.emit(Action::ResetParser);
@@ -321,14 +360,14 @@ impl Connection {
         let jitter = self.jitter();
         let alive = self.current.is_some();
         self.end_overlap(Side::New);
-        self.counters.make().attempts_failed += 1;
+        self.counters.with(|c| c.attempts_failed += 1);
         self.hear_attempt(now, false);
         let Some(handoff) = &mut self.handoff else { return };
         handoff.waits_for_credentials = false;
         handoff.end_attempt(now, alive, jitter, &self.config);
         let (seq, attempt, newer) = (handoff.wanted.seq, handoff.attempts, handoff.newer.take());
         self.await_grant(now);
-        self.log(Level::Info, || format!("event=attempt-failed{} attempt={attempt} why={why:?}", Seq(seq)));
+        self.log(Level::Info, format_args!("event=attempt-failed{} attempt={attempt} why={why:?}", Seq(seq)));
         let was_holding = matches!(self.phase, Phase::Draining | Phase::Swapping);
         self.set_phase(Phase::Waiting);
         if alive && was_holding {
@@ -347,7 +386,7 @@ impl Connection {
     fn turn_to(&mut self, now: Timestamp, newer: Move) {
         if self.current.is_some() {
             self.end_handoff(now, Outcome::Superseded);
-            self.start(newer);
+            self.start(newer, None);
         } else if let Some(handoff) = &mut self.handoff {
             handoff.wanted = newer;
         }
@@ -360,7 +399,7 @@ impl Connection {
         if let Some(newer) = newer
             && self.current.is_some()
         {
-            self.start(newer);
+            self.start(newer, None);
         }
     }
 
@@ -416,14 +455,15 @@ impl Connection {
                 }
             }
         }
-        let c = self.counters.make();
-        *match outcome {
-            Outcome::Swapped => &mut c.handoffs_swapped,
-            Outcome::Failed => &mut c.handoffs_failed,
-            Outcome::Refused => &mut c.handoffs_refused,
-            Outcome::Superseded => &mut c.handoffs_superseded,
-            Outcome::Closed => &mut c.handoffs_closed,
-        } += 1;
+        self.counters.with(|c| {
+            *match outcome {
+                Outcome::Swapped => &mut c.handoffs_swapped,
+                Outcome::Failed => &mut c.handoffs_failed,
+                Outcome::Refused => &mut c.handoffs_refused,
+                Outcome::Superseded => &mut c.handoffs_superseded,
+                Outcome::Closed => &mut c.handoffs_closed,
+            } += 1
+        });
         let window_end = handoff.deadline() + self.config.moving_extra;
         if let Some(windows) = self.windows.get_mut() {
             windows.set_end(handoff::WINDOW, window_end);
@@ -431,14 +471,15 @@ impl Connection {
         self.expire_windows(now);
         let seq = handoff.wanted.seq;
         let duration = now.since(handoff.wanted.arrived);
-        self.log(Level::Info, || {
-            format!(
+        self.log(
+            Level::Info,
+            format_args!(
                 "event=handoff-finished{} outcome={} duration_ms={}",
                 Seq(seq),
                 Word(outcome),
                 duration.as_millis()
-            )
-        });
+            ),
+        );
         self.hear(crate::exchange::Heard::Finished { outcome, took: duration, pause: handoff.pause });
         self.emit(Action::HandoffFinished {
             outcome,

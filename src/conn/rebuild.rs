@@ -4,62 +4,82 @@
 use super::*;
 use crate::conn::inflight::Own;
 use crate::conn::receive::hello_proto;
-use crate::conn::session::Step;
+use crate::mem::Room;
 
 impl Connection {
     /// The candidate's socket is there.
-    pub(super) fn candidate_connected(&mut self, now: Timestamp, peer: Option<PeerAddr>) {
-        let Some(mut c) = self.candidate.take() else { return };
-        c.connected = true;
+    pub(super) fn candidate_connected(&mut self, now: Timestamp, peer: Option<PeerAddr>) -> Result<()> {
+        const ACTIONS: usize = 4;
+        self.actions.room(ACTIONS)?;
+        self.overlap.room()?;
+        let Some(mut c) = self.candidate.take() else { return Ok(()) };
+        let (id, managed) = (c.id, self.is_managed());
         c.peer = peer;
+        if managed && let Err(error) = self.write_candidate(now, &mut c) {
+            // As it was: nothing had been written to it before.
+            (c.owed, c.region, c.optin) = Default::default();
+            (c.peer, c.probed) = (None, true);
+            self.candidate = Some(c);
+            return Err(error);
+        }
+        self.trace.input(format_args!("connected {id}{}", trace::Peer(peer)));
+        c.connected = true;
         c.inbound.uninterested = self.off;
-        let id = c.id;
-        let managed = self.is_managed();
-        if managed {
-            self.write_session(now, &mut c);
-            if self.handoff.as_ref().is_some_and(|h| h.is_null() && !h.as_it_is) {
-                c.probed = false;
-                c.write_ping();
-            }
+        if c.inbound.read_messages {
+            self.read_both();
         }
         self.candidate = Some(c);
         self.set_phase(Phase::Rebuilding);
         if managed {
             self.emit(Action::Write { transport: id });
         }
+        Ok(())
     }
 
-    /// The commands that make the session, into the region of `t`.
-    pub(super) fn write_session(&mut self, now: Timestamp, t: &mut Transport) {
+    fn write_candidate(&self, now: Timestamp, c: &mut Transport) -> Result<()> {
+        self.write_session(now, c)?;
+        if self.handoff.as_ref().is_some_and(|h| h.is_null() && !h.as_it_is) {
+            c.probed = false;
+            c.write_ping()?;
+        }
+        Ok(())
+    }
+
+    /// The commands that make the session, into the region of `t`. Where there is no memory for them, part of them is there.
+    pub(super) fn write_session(&self, now: Timestamp, t: &mut Transport) -> Result<()> {
         let optin = self.may_opt_in(now, t).then(|| self.optin_command(t.peer));
         if optin.is_some() {
             t.optin = Optin::Asked;
         }
-        for step in self.session.steps(optin.as_deref()) {
-            t.write_own(&step);
-        }
-        let subscriptions = self.session.subscribe_steps();
-        t.inbound.read_messages = !subscriptions.is_empty();
-        if !subscriptions.is_empty() {
-            self.read_both();
-        }
-        for (topic, count, bytes) in subscriptions {
-            t.region.extend_from_slice(&bytes);
-            t.owed.push_own_pushes(bytes.len(), topic, count as u64);
-        }
+        self.session.put(optin.as_deref(), &mut |step| t.write_own(step))?;
+        t.inbound.read_messages = self.session.has_subscriptions();
+        self.session.put_subscriptions(&mut |step| t.write_own(step))?;
         t.made_at = t.owed.ended() + t.owed.len() as u64;
+        Ok(())
     }
 
-    /// A change of the session after the candidate's was made: the same there (H12).
-    pub(super) fn repeat_on_candidate(&mut self, steps: &[Step]) {
-        let Some(c) = &mut self.candidate else { return };
-        if !c.connected || steps.is_empty() || self.config.level_out != LevelOut::Managed {
-            return;
+    /// A change of the session: after the candidate's was made, the same there (H12).
+    pub(super) fn change_session(&mut self, now: Timestamp, change: effect::Watched) {
+        let managed = self.config.level_out == LevelOut::Managed;
+        let mut repeats = self.candidate.as_deref_mut().filter(|c| c.connected && managed);
+        let mut wrote = None;
+        let put = self.session.apply(change, self.config.keep_credentials, &mut |step| {
+            let Some(c) = &mut repeats else { return Ok(()) };
+            wrote = Some(c.id);
+            c.write_own(step)
+        });
+        if self.session.overflow && self.no_handoff.is_none() {
+            self.forbid_handoff(now, OffReason::SessionTooLarge);
         }
-        for step in steps {
-            c.write_own(step);
+        self.repeated(now, wrote, put);
+    }
+
+    /// What was to be repeated on the candidate is in its region, or there is no memory for it.
+    fn repeated(&mut self, now: Timestamp, wrote: Option<TransportId>, put: Result<()>) {
+        let Some(transport) = wrote else { return };
+        if put.is_err() {
+            return self.drop_candidate(now, NO_MEMORY);
         }
-        let transport = c.id;
         self.emit(Action::Write { transport });
         self.repeats();
     }
@@ -81,6 +101,7 @@ impl Connection {
     /// The same for subscriptions.
     pub(super) fn repeat_subscription(
         &mut self,
+        now: Timestamp,
         topic: crate::commands::Topic,
         subscribe: bool,
         name: &[u8],
@@ -89,16 +110,13 @@ impl Connection {
         if !c.connected || self.config.level_out != LevelOut::Managed {
             return;
         }
-        let bytes = session::subscription(topic, subscribe, name);
-        c.region.extend_from_slice(&bytes);
+        let put = c.write_own(session::subscription(topic, subscribe, &[name]));
         c.inbound.read_messages = true;
-        c.owed.push_own_subscription(bytes.len(), topic, subscribe, name);
         let transport = c.id;
-        if subscribe {
+        if subscribe && put.is_ok() {
             self.read_both();
         }
-        self.emit(Action::Write { transport });
-        self.repeats();
+        self.repeated(now, Some(transport), put);
     }
 
     /// A reply to one of the commands that make the session.
@@ -107,47 +125,47 @@ impl Connection {
         let resp2 = own == Own::Hello && !failed && hello_proto(reply) != Some(3);
         if own == Own::Soft {
             if failed {
-                self.counters.make().rebuild_errors_ignored += 1;
+                self.counters.with(|c| c.rebuild_errors_ignored += 1);
             }
         } else if failed || resp2 {
-            let text = String::from_utf8_lossy(&reply[..reply.len().min(96)]).trim_end().to_owned();
+            let head = &reply[..reply.len().min(96)];
+            let text = head.utf8_chunks().next().map_or("", |chunk| chunk.valid()).trim_end();
             let auth =
                 [b"-NOAUTH", b"-WRONGPASS".as_slice(), b"-NOPERM"].iter().any(|c| reply.starts_with(c));
             match slot {
-                Slot::Candidate if auth => self.ask_credentials(now, &text),
-                Slot::Candidate => self.drop_candidate(now, &text),
+                Slot::Candidate if auth => self.ask_credentials(now, text),
+                Slot::Candidate => self.drop_candidate(now, text),
                 _ if own == Own::Hello && !auth => self.fall_back_to_resp2(now),
-                _ if self.session.resp3 => self.handshake_failed(now, &text),
+                _ if self.session.resp3 => self.handshake_failed(now, text),
                 _ => {}
             }
         }
-        self.may_end_handshake(slot);
+        self.may_end_handshake(now, slot);
     }
 
     /// The last reply of a handshake by libsch may have come.
-    pub(super) fn may_end_handshake(&mut self, slot: Slot) {
+    pub(super) fn may_end_handshake(&mut self, now: Timestamp, slot: Slot) {
         let done = self.current.as_ref().is_some_and(|t| t.owed.is_empty());
         if slot == Slot::Current && done && self.config.handshake == Handshake::ByLibsch {
-            self.handshake_replied();
+            self.handshake_replied(now);
         }
     }
 
     /// All replies of a handshake by libsch are in.
-    fn handshake_replied(&mut self) {
+    fn handshake_replied(&mut self, now: Timestamp) {
         if self.out.handshaken {
             return;
         }
         if !self.session.resp3 && !self.told_fallback() {
             let Some(t) = &mut self.current else { return };
-            let steps: Vec<Step> = self.session.resp2_steps();
             t.optin = Optin::Refused;
-            self.out.handshaken = steps.is_empty();
             self.told_off |= FALLBACK;
-            for step in &steps {
-                t.write_own(step);
+            let (transport, put) = (t.id, self.session.put_resp2(&mut |step| t.write_own(step)));
+            let wrote = !t.region.is_empty();
+            if put.is_err() {
+                return self.handshake_failed(now, NO_MEMORY);
             }
-            let transport = t.id;
-            if !steps.is_empty() {
+            if wrote {
                 self.emit(Action::Write { transport });
                 return;
             }
@@ -168,10 +186,11 @@ impl Connection {
     }
 
     fn handshake_failed(&mut self, now: Timestamp, text: &str) {
-        self.log(Level::Error, || format!("event=handshake-failed reply={text:?}"));
+        self.log(Level::Error, format_args!("event=handshake-failed reply={text:?}"));
+        let room = self.room_to_account(&[]).unwrap_or_default();
         let Some(t) = self.current.take() else { return };
         let transport = t.id;
-        self.account(t, &[], false);
+        self.account(t, &[], false, room);
         self.emit(Action::Close { transport, reason: CloseReason::HandshakeFailed });
         if self.handoff.is_some() {
             self.end_handoff(now, Outcome::Failed);
@@ -226,7 +245,7 @@ impl Connection {
     // ---- subscriptions on two transports (F2) -----------------------------------------------------------------------
 
     /// The candidate subscribes: what the current transport brings may come there too.
-    fn read_both(&mut self) {
+    pub(super) fn read_both(&mut self) {
         // Two are compared, not three: the one that is still read after the last swap gives way.
         if self.retired.is_some() {
             self.close_retired();
@@ -240,14 +259,14 @@ impl Connection {
     /// The candidate's subscriptions are confirmed: what the current transport brings after a PING comes on both.
     pub(super) fn begin_overlap(&mut self) {
         let subscribed = self.is_managed() && self.session.has_subscriptions();
-        if subscribed && self.current.is_some() && !core::mem::replace(&mut self.overlap.make().asked, true) {
-            self.want_ping = true;
+        if subscribed && self.current.is_some() && self.overlap.room().is_ok() {
+            self.want_ping |= !core::mem::replace(&mut self.overlap.make().asked, true);
         }
     }
 
     /// The old transport has answered the PING: from here on both bring the same messages.
     pub(super) fn aligned(&mut self) {
-        self.overlap.make().aligned = true;
+        self.overlap.with(|overlap| overlap.aligned = true);
     }
 
     /// Messages are no more compared, because `gone` is.
@@ -259,7 +278,7 @@ impl Connection {
         if let Some(overlap) = self.overlap.get_mut() {
             let doubtful = overlap.end(gone);
             if doubtful > 0 {
-                self.counters.make().overlap_doubtful += doubtful as u64;
+                self.counters.with(|c| c.overlap_doubtful += doubtful as u64);
             }
         }
         self.want_ping = false;
@@ -268,6 +287,9 @@ impl Connection {
         }
     }
 }
+
+/// Why an attempt, or a handshake, has failed.
+pub(super) const NO_MEMORY: &str = "no memory";
 
 /// Bit of `told_off` beyond all reasons: the RESP2 session has been written.
 const FALLBACK: u32 = 1 << 31;

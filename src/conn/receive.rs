@@ -1,17 +1,34 @@
 //! What comes in (E3, L3): spans for the host, and the meaning of replies and pushes for the rest of the connection.
 
 use super::*;
-use crate::action::LostOutcome;
+use crate::action::{Class, LostOutcome};
 use crate::commands::Topic;
 use crate::conn::effect::Watched;
-use crate::conn::inbound::{Event, Pass, Raw};
+use crate::conn::inbound::{Event, Next, Pass, Raw};
 use crate::conn::inflight::{Own, Special};
+use crate::conn::notice::ReadNotification;
 use crate::conn::overlap::{Side, Verdict};
+use crate::mem::Room;
 use crate::resp::framer::FrameError;
-use crate::resp::value::{self, Value, ValueLimits};
+use crate::resp::value::{self, Value, ValueError, ValueLimits};
 
 /// Actions that may wait before `receive` stops: what a server says must not grow without the host acting on it (S1).
 pub(super) const MAX_ACTIONS: usize = 64;
+
+/// The reply to EXEC of a WATCH that was broken.
+const FAILED_EXEC: &[u8] = b"_\r\n";
+
+/// What an event is about, read, with the memory that it takes.
+#[allow(clippy::large_enum_variant)] // it goes nowhere, and a box would be one more thing to ask for
+enum Ready {
+    Nothing,
+    Notification(ReadNotification),
+    Push { passes: bool, is_kept: bool },
+    Special,
+    TooLong { confirmation: bool },
+    Unexpected,
+    Broken(FrameError),
+}
 
 /// A step gives at most this many spans.
 pub(super) const SPANS_A_STEP: usize = 2;
@@ -96,9 +113,15 @@ impl Connection {
         self.owned.clear();
         let mut out = Spans { out: spans, len: 0 };
         let mut at = 0;
+        let mut lacks = None;
         while out.has_room() {
-            if self.deliver_stash(&mut out) {
-                continue;
+            match self.deliver_stash(&mut out) {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(error) => {
+                    lacks = Some(error);
+                    break;
+                }
             }
             if at == data.len() || self.actions.len() >= MAX_ACTIONS || self.waits_for_host(slot) {
                 break;
@@ -113,7 +136,13 @@ impl Connection {
                     at += consumed;
                     self.broken(now, error);
                 }
-                None => at += self.step(now, slot, &data[at..], from, &mut out),
+                None => match self.step(now, slot, &data[at..], from, &mut out) {
+                    Ok(consumed) => at += consumed,
+                    Err(error) => {
+                        lacks = Some(error);
+                        break;
+                    }
+                },
             }
             // The event may have made the candidate the current one, or ended the transport.
             match self.slot(id) {
@@ -131,16 +160,17 @@ impl Connection {
         }
         let received = Received { consumed: at, spans: out.len };
         self.finish(now);
-        Ok(received)
+        // What was taken before is the answer; who comes again with the rest is told.
+        match lacks {
+            Some(error) if received.consumed == 0 && received.spans == 0 => Err(error),
+            _ => Ok(received),
+        }
     }
 
     /// The next bytes of `slot` wait until the host has acted.
     fn waits_for_host(&mut self, slot: Slot) -> bool {
         match slot {
-            Slot::Current => {
-                self.answer_refused();
-                self.waits_for_another(slot)
-            }
+            Slot::Current => !self.answer_refused() || self.waits_for_another(slot),
             slot => self.waits_for_another(slot),
         }
     }
@@ -158,13 +188,15 @@ impl Connection {
     }
 
     /// Messages of another transport go out where the current one is between frames.
-    fn deliver_stash(&mut self, out: &mut Spans<'_>) -> bool {
-        if self.overlap.get().is_none_or(|overlap| overlap.stashed_bytes() == 0) || !self.main_at_boundary() {
-            return false;
-        }
-        let Some(message) = self.overlap.make().unstash() else { return false };
+    fn deliver_stash(&mut self, out: &mut Spans<'_>) -> Result<bool> {
+        let at_boundary = self.main_at_boundary();
+        let Some(overlap) = self.overlap.get_mut().filter(|o| o.stashed_bytes() > 0 && at_boundary) else {
+            return Ok(false);
+        };
+        self.owned.room(overlap.next_stashed())?;
+        let Some(message) = overlap.unstash() else { return Ok(false) };
         out.owned(&mut self.owned, &message);
-        true
+        Ok(true)
     }
 
     fn main_at_boundary(&self) -> bool {
@@ -189,40 +221,111 @@ impl Connection {
         Some((consumed, error))
     }
 
-    fn step(&mut self, now: Timestamp, slot: Slot, data: &[u8], from: usize, out: &mut Spans<'_>) -> usize {
-        let limits = &self.config.limits;
+    /// Looks at the next bytes, and does what they mean. An error: there is no memory for it, and nothing of them has been taken.
+    fn step(
+        &mut self,
+        now: Timestamp,
+        slot: Slot,
+        data: &[u8],
+        from: usize,
+        out: &mut Spans<'_>,
+    ) -> Result<usize> {
         let transport = match slot {
             Slot::Current => &mut self.current,
             Slot::Candidate => &mut self.candidate,
             Slot::Retired => &mut self.retired,
         };
-        let Some(t) = transport else { return data.len() };
+        let Some(t) = transport.as_deref_mut() else { return Ok(data.len()) };
         let full = self.trace.is_on() && t.owed.reads_front();
-        let next = t.inbound.next(data, &mut t.owed, limits);
-        let consumed = next.consumed;
-        self.trace.look(t.id, &data[..consumed], full);
-        // At level 3 only the current transport speaks to the host's parser; a host with a handshake of its own
-        // has a parser for its candidate.
-        let passes = slot == Slot::Current || self.config.level_out != LevelOut::Managed;
-        if next.event == Event::None {
-            match next.pass {
-                _ if !passes => {
-                    if next.pass == Pass::AfterKept {
-                        t.inbound.clear_kept();
-                    }
+        let (id, mark) = (t.id, t.inbound.mark());
+        let next = t.inbound.next(data, &mut t.owed, &self.config.limits);
+        let read =
+            next.and_then(|next| self.ready(now, slot, &data[..next.consumed], &next).map(|r| (next, r)));
+        let (next, ready) = match (read, mark) {
+            (Ok(read), _) => read,
+            (Err(error), Some(mark)) => {
+                if let Some(t) = self.transport(slot) {
+                    t.inbound.go_back(mark);
                 }
-                Pass::Yes => out.input(from, consumed),
-                Pass::No => {}
-                Pass::AfterKept => {
-                    out.owned(&mut self.owned, t.inbound.kept());
-                    t.inbound.clear_kept();
-                    out.input(from, consumed);
-                }
+                return Err(error);
             }
-            return consumed;
+            // So deep inside of a frame there is no way back: libsch's part ends, and the host's goes on.
+            (Err(_), None) => {
+                self.pass_all(slot, data, from, slot == Slot::Current, out);
+                self.broken_in(now, slot, FrameError::TooDeep);
+                return Ok(data.len());
+            }
+        };
+        self.trace.look(id, &data[..next.consumed], full);
+        self.event(now, slot, &data[..next.consumed], from, next.pass, ready, out);
+        Ok(next.consumed)
+    }
+
+    /// At level 3 only the current transport speaks to the host's parser; a host with a handshake of its own has a parser for its
+    /// candidate.
+    fn passes(&self, slot: Slot) -> bool {
+        slot == Slot::Current || self.config.level_out != LevelOut::Managed
+    }
+
+    /// Reads what an event is about, and asks for the memory that it takes, before anything but the reading has changed.
+    fn ready(&mut self, now: Timestamp, slot: Slot, data: &[u8], next: &Next) -> Result<Ready> {
+        let kept = match &next.event {
+            Event::Notification(_, Some(Raw::Kept(_)))
+            | Event::Confirmation(Raw::Kept(_))
+            | Event::Message(Raw::Kept(_)) => {
+                self.transport(slot).map(|t| t.inbound.take_kept()).unwrap_or_default()
+            }
+            _ => Vec::new(),
+        };
+        let ready = self.ready_with(now, slot, data, &kept, next);
+        // Back for who passes it on, or comes again.
+        if !kept.is_empty()
+            && let Some(t) = self.transport(slot)
+        {
+            t.inbound.put_kept_back(kept);
         }
-        self.event(now, slot, &data[..consumed], from, next.pass, next.event, passes, out);
-        consumed
+        ready
+    }
+
+    fn ready_with(
+        &mut self,
+        now: Timestamp,
+        slot: Slot,
+        data: &[u8],
+        kept: &[u8],
+        next: &Next,
+    ) -> Result<Ready> {
+        let bytes = |raw: &Raw| match raw {
+            Raw::Data(range) => &data[range.clone()],
+            Raw::Kept(start) => &kept[*start..],
+        };
+        // What was kept goes to the host out of memory of libsch's own.
+        let waits = self.in_slot(slot).map_or(0, |t| t.inbound.kept().len()).max(kept.len());
+        let is_to_pass = self.passes(slot) && !matches!(next.event, Event::Notification(..));
+        if is_to_pass && waits > 0 {
+            self.owned.room(waits)?;
+        }
+        Ok(match &next.event {
+            Event::None => Ready::Nothing,
+            Event::Notification(kind, raw) => {
+                Ready::Notification(self.read_notification(slot, *kind, raw.as_ref().map(bytes))?)
+            }
+            Event::Confirmation(raw) | Event::Message(raw) => {
+                let is_kept = matches!(raw, Raw::Kept(_));
+                let passes = self.read_push(now, slot, bytes(raw))?;
+                Ready::Push { passes, is_kept }
+            }
+            Event::Special => {
+                /// Of what a reply leads to.
+                const ACTIONS: usize = 4;
+                self.actions.room(ACTIONS)?;
+                self.owned.room(FAILED_EXEC.len())?;
+                Ready::Special
+            }
+            Event::TooLong { confirmation } => Ready::TooLong { confirmation: *confirmation },
+            Event::Unexpected => Ready::Unexpected,
+            Event::Broken(error) => Ready::Broken(*error),
+        })
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -233,46 +336,29 @@ impl Connection {
         data: &[u8],
         from: usize,
         pass: Pass,
-        event: Event,
-        passes: bool,
+        ready: Ready,
         out: &mut Spans<'_>,
     ) {
-        // Bytes of a whole push that was kept, and where in them the push itself begins.
-        let taken = |t: Option<&mut Transport>, raw: &Raw| match (t, raw) {
-            (Some(t), Raw::Kept(start)) => {
-                let kept = t.inbound.kept().to_vec();
-                t.inbound.clear_kept();
-                Some((kept, *start))
+        let passes = self.passes(slot);
+        match ready {
+            Ready::Nothing => match pass {
+                Pass::Yes if passes => out.input(from, data.len()),
+                Pass::AfterKept => self.pass_all(slot, data, from, passes, out),
+                _ => {}
+            },
+            Ready::Notification(read) => {
+                self.clear_kept(slot);
+                self.notified(now, slot, read);
             }
-            _ => None,
-        };
-        match event {
-            Event::None => {}
-            Event::Notification(kind, raw) => {
-                let kept = raw.as_ref().and_then(|raw| taken(self.transport(slot), raw));
-                match (&raw, &kept) {
-                    (_, Some((kept, start))) => self.notified(now, slot, kind, Some(&kept[*start..])),
-                    (Some(Raw::Data(range)), None) => {
-                        self.notified(now, slot, kind, Some(&data[range.clone()]))
-                    }
-                    _ => self.notified(now, slot, kind, None),
+            Ready::Push { passes: wanted, is_kept } => {
+                if wanted && passes {
+                    // What was kept is all of it.
+                    let rest = if is_kept { &[] } else { data };
+                    self.pass_all(slot, rest, from, true, out);
                 }
+                self.clear_kept(slot);
             }
-            Event::Confirmation(raw) | Event::Message(raw) => {
-                let kept = taken(self.transport(slot), &raw);
-                let (whole, push) = match (&raw, &kept) {
-                    (_, Some((kept, start))) => (&kept[..], &kept[*start..]),
-                    (Raw::Data(range), None) => (data, &data[range.clone()]),
-                    _ => return,
-                };
-                if self.read_push(slot, push) && passes {
-                    match &kept {
-                        Some(_) => out.owned(&mut self.owned, whole),
-                        None => out.input(from, whole.len()),
-                    }
-                }
-            }
-            Event::Special => {
+            Ready::Special => {
                 if pass == Pass::Yes && passes {
                     out.input(from, data.len());
                 }
@@ -280,15 +366,15 @@ impl Connection {
                     out.owned(&mut self.owned, instead);
                 }
             }
-            Event::TooLong { confirmation } => {
+            Ready::TooLong { confirmation } => {
                 self.pass_all(slot, data, from, passes, out);
                 if confirmation && slot == Slot::Current {
                     self.uncounted(now);
                 } else {
-                    self.counters.make().overlap_doubtful += 1;
+                    self.counters.with(|c| c.overlap_doubtful += 1);
                 }
             }
-            Event::Unexpected => match slot {
+            Ready::Unexpected => match slot {
                 Slot::Current => self.uncounted(now),
                 Slot::Candidate if self.is_managed() => self.drop_candidate(now, "a reply nobody asked for"),
                 Slot::Candidate => {
@@ -298,14 +384,24 @@ impl Connection {
                 }
                 Slot::Retired => self.close_retired(),
             },
-            Event::Broken(error) => {
+            Ready::Broken(error) => {
                 self.pass_all(slot, data, from, passes, out);
-                match slot {
-                    Slot::Current => self.broken(now, error),
-                    Slot::Candidate => self.drop_candidate(now, "not RESP"),
-                    Slot::Retired => self.close_retired(),
-                }
+                self.broken_in(now, slot, error);
             }
+        }
+    }
+
+    fn broken_in(&mut self, now: Timestamp, slot: Slot, error: FrameError) {
+        match slot {
+            Slot::Current => self.broken(now, error),
+            Slot::Candidate => self.drop_candidate(now, "not RESP"),
+            Slot::Retired => self.close_retired(),
+        }
+    }
+
+    fn clear_kept(&mut self, slot: Slot) {
+        if let Some(t) = self.transport(slot) {
+            t.inbound.clear_kept();
         }
     }
 
@@ -332,27 +428,36 @@ impl Connection {
     }
 
     /// A confirmation or a message, whole. True if it goes to the host.
-    fn read_push(&mut self, slot: Slot, push: &[u8]) -> bool {
+    /// An error: there is no memory for it, and nothing has changed.
+    fn read_push(&mut self, now: Timestamp, slot: Slot, push: &[u8]) -> Result<bool> {
+        /// Of what one leads to.
+        const ACTIONS: usize = 4;
+        self.actions.room(ACTIONS)?;
+        self.overlap.room()?;
         let limits = ValueLimits { max_bytes: self.config.limits.max_push_bytes, ..ValueLimits::default() };
-        let Ok((Value::Array(elements), _)) = value::parse(push, &limits) else { return true };
-        let name = elements.first().and_then(Value::as_text).unwrap_or_default().to_ascii_lowercase();
+        let elements = match value::parse(push, &limits) {
+            Ok((Value::Array(elements), _)) => elements,
+            Err(ValueError::NoMemory) => return Err(Error::NoMemory { bytes: push.len() }),
+            _ => return Ok(true),
+        };
+        let name = elements.first().and_then(Value::as_text).unwrap_or_default();
         let channel = elements.get(1).and_then(Value::as_text);
-        match topic_of(&name) {
+        match topic_of(name) {
             Some((topic, subscribe)) => {
                 if let Some(channel) = channel
                     && slot == Slot::Current
                 {
                     let limit = self.config.limits.max_session_bytes;
-                    let new = self.session.confirmed(topic, subscribe, channel, limit);
+                    let new = self.session.confirmed(topic, subscribe, channel, limit)?;
                     if self.session.overflow && self.no_handoff.is_none() {
-                        self.forbid_handoff(self.clock.last(), OffReason::SessionTooLarge);
+                        self.forbid_handoff(now, OffReason::SessionTooLarge);
                     }
                     if new {
-                        self.repeat_subscription(topic, subscribe, channel);
+                        self.repeat_subscription(now, topic, subscribe, channel);
                     }
                     self.stirred |= self.handoff.is_some();
                 }
-                !self.count_confirmation(slot, topic, subscribe, channel)
+                Ok(!self.count_confirmation(now, slot, topic, subscribe, channel))
             }
             None => self.message(slot, push),
         }
@@ -361,6 +466,7 @@ impl Connection {
     /// True if it answers a command of libsch's own.
     fn count_confirmation(
         &mut self,
+        now: Timestamp,
         slot: Slot,
         topic: Topic,
         subscribe: bool,
@@ -384,33 +490,33 @@ impl Connection {
         if remaining == 0 {
             t.owed.pop();
             // Subscriptions are the last of a handshake by libsch.
-            self.may_end_handshake(slot);
+            self.may_end_handshake(now, slot);
         }
         own
     }
 
     /// A message while two transports deliver them. True if it goes out right here.
-    fn message(&mut self, slot: Slot, push: &[u8]) -> bool {
+    fn message(&mut self, slot: Slot, push: &[u8]) -> Result<bool> {
         let side = match (slot, self.retired.is_some()) {
             (Slot::Retired, _) | (Slot::Current, false) => Side::Old,
             (Slot::Candidate, _) | (Slot::Current, true) => Side::New,
         };
         let limits = &self.config.limits;
-        match self.overlap.make().judge(side, push, limits.max_overlap_messages, limits.max_overlap_bytes) {
+        let overlap = self.overlap.make();
+        let stash = if slot == Slot::Current { None } else { Some(overlap.room_to_stash(push)?) };
+        let verdict = overlap.judge(side, push, limits.max_overlap_messages, limits.max_overlap_bytes);
+        match verdict {
             Verdict::Duplicate => {
-                self.counters.make().overlap_duplicates += 1;
-                false
+                self.counters.with(|c| c.overlap_duplicates += 1);
+                return Ok(false);
             }
-            verdict => {
-                if verdict == Verdict::Doubtful {
-                    self.counters.make().overlap_doubtful += 1;
-                }
-                if slot != Slot::Current {
-                    self.overlap.make().stash(push);
-                }
-                slot == Slot::Current
-            }
+            Verdict::Doubtful => self.counters.with(|c| c.overlap_doubtful += 1),
+            Verdict::Deliver => {}
         }
+        if let Some(message) = stash {
+            overlap.stash(message);
+        }
+        Ok(slot == Slot::Current)
     }
 
     /// The reply to a special command has come. Answers bytes that go to the host instead of it.
@@ -422,7 +528,7 @@ impl Connection {
         let mut instead: Option<&'static [u8]> = None;
         match special {
             Some(Special::Own(own)) => self.own_reply(now, slot, own, &reply),
-            Some(Special::FailedExec) => instead = Some(b"_\r\n"),
+            Some(Special::FailedExec) => instead = Some(FAILED_EXEC),
             Some(Special::Watched(change)) if slot == Slot::Current => {
                 self.confirmed(now, owed.number, change, ok, &reply);
             }
@@ -440,7 +546,7 @@ impl Connection {
         if let Some(t) = self.transport(slot) {
             t.inbound.put_back(reply);
         }
-        self.answer_refused();
+        let _ = self.answer_refused(); // else with the next bytes
         self.stirred = true;
         instead
     }
@@ -502,30 +608,28 @@ impl Connection {
             }
             _ => {}
         }
-        let steps = self.session.apply(change, self.config.keep_credentials);
-        self.repeat_on_candidate(&steps);
+        self.change_session(now, change);
     }
 
     /// Refused commands whose turn has come get their LOST.
+    /// False: not all of them, for want of memory; then what comes behind them waits.
     #[inline]
-    pub(super) fn answer_refused(&mut self) {
-        if self.current.as_ref().is_some_and(|t| t.owed.is_front_refused()) {
-            self.lose_refused();
-        }
+    pub(super) fn answer_refused(&mut self) -> bool {
+        !self.current.as_ref().is_some_and(|t| t.owed.is_front_refused()) || self.lose_refused()
     }
 
     #[cold]
-    fn lose_refused(&mut self) {
-        let Some(t) = &mut self.current else { return };
-        let mut numbers = Vec::new();
-        while matches!(t.owed.front_special(), Some(Special::Refused)) {
-            if let Some((owed, _)) = t.owed.pop() {
-                numbers.push(owed.number);
+    fn lose_refused(&mut self) -> bool {
+        while self.current.as_ref().is_some_and(|t| t.owed.is_front_refused()) {
+            let Ok(text) = self.room_to_lose_one() else {
+                self.retry();
+                return false;
+            };
+            if let Some((owed, _)) = self.current.as_mut().and_then(|t| t.owed.pop()) {
+                self.lose_with(owed.number, LostOutcome::NotExecuted, Class::Write, text);
             }
         }
-        for number in numbers {
-            self.lose_one(number, LostOutcome::NotExecuted);
-        }
+        true
     }
 
     /// What a reply to one of libsch's own commands means.
@@ -533,13 +637,13 @@ impl Connection {
         match (own, slot) {
             (Own::Optin, _) => {
                 self.optin_answered(now, slot, reply);
-                self.may_end_handshake(slot);
+                self.may_end_handshake(now, slot);
             }
             (Own::Ping, Slot::Candidate) => self.probe_answered(),
             (Own::Ping, Slot::Current) => {
                 self.aligned();
                 // It may have been written after the handshake and before its last reply.
-                self.may_end_handshake(slot);
+                self.may_end_handshake(now, slot);
             }
             (_, Slot::Retired) => {}
             (own, slot) => self.rebuilt(now, slot, own, reply),
@@ -548,15 +652,16 @@ impl Connection {
 }
 
 fn topic_of(name: &[u8]) -> Option<(Topic, bool)> {
-    Some(match name {
-        b"subscribe" => (Topic::Channel, true),
-        b"psubscribe" => (Topic::Pattern, true),
-        b"ssubscribe" => (Topic::Shard, true),
-        b"unsubscribe" => (Topic::Channel, false),
-        b"punsubscribe" => (Topic::Pattern, false),
-        b"sunsubscribe" => (Topic::Shard, false),
-        _ => return None,
-    })
+    const NAMES: [(&[u8], Topic, bool); 6] = [
+        (b"subscribe", Topic::Channel, true),
+        (b"psubscribe", Topic::Pattern, true),
+        (b"ssubscribe", Topic::Shard, true),
+        (b"unsubscribe", Topic::Channel, false),
+        (b"punsubscribe", Topic::Pattern, false),
+        (b"sunsubscribe", Topic::Shard, false),
+    ];
+    let found = NAMES.iter().find(|(is, ..)| is.eq_ignore_ascii_case(name));
+    found.map(|(_, topic, subscribe)| (*topic, *subscribe))
 }
 
 /// The protocol that a HELLO reply tells: a map with `proto`, or its RESP2 form.

@@ -1,6 +1,8 @@
 //! Relaxed windows of one logical connection (R1 to R3, R5, N4). Knows no transport: windows outlive swap and reconnect.
 
 use crate::action::WindowKind;
+use crate::error::Result;
+use crate::mem::Room;
 use crate::time::Timestamp;
 
 #[derive(Clone, Debug)]
@@ -33,10 +35,15 @@ impl Windows {
         !self.open.is_empty()
     }
 
+    /// Room for one window more.
+    pub(super) fn room(&mut self) -> Result<()> {
+        self.open.room(1)
+    }
+
     pub(super) fn open(
         &mut self,
         kind: WindowKind,
-        shards: &[u64],
+        shards: Vec<u64>,
         seq: Option<u64>,
         until: Timestamp,
         limit: usize,
@@ -50,7 +57,7 @@ impl Windows {
         if full {
             self.open.remove(0);
         }
-        self.open.push(Window { kind, shards: shards.to_vec(), seq, until });
+        self.open.push(Window { kind, shards, seq, until });
         if full { Opened::Evicted } else { Opened::New }
     }
 
@@ -111,8 +118,8 @@ mod tests {
     #[test]
     fn r2_duplicate_starter_does_not_count_twice() {
         let mut w = Windows::default();
-        assert_eq!(w.open(Migration, &[1], Some(1), at(10), 8), Opened::New);
-        assert_eq!(w.open(Migration, &[1], Some(1), at(10), 8), Opened::Extended);
+        assert_eq!(w.open(Migration, vec![1], Some(1), at(10), 8), Opened::New);
+        assert_eq!(w.open(Migration, vec![1], Some(1), at(10), 8), Opened::Extended);
         assert!(w.terminate(Migration, &[1], Some(2)));
         assert!(!w.is_open());
     }
@@ -120,7 +127,7 @@ mod tests {
     #[test]
     fn r2_terminator_that_names_part_shrinks() {
         let mut w = Windows::default();
-        w.open(Migration, &[1, 2, 3], Some(1), at(10), 8);
+        w.open(Migration, vec![1, 2, 3], Some(1), at(10), 8);
         assert!(w.terminate(Migration, &[2], Some(2)));
         assert!(w.is_open());
         assert!(w.terminate(Migration, &[1, 3], Some(3)));
@@ -130,9 +137,9 @@ mod tests {
     #[test]
     fn r2_terminator_that_names_none_open_closes_the_oldest_of_its_kind() {
         let mut w = Windows::default();
-        w.open(Failover, &[], Some(0), at(10), 8);
-        w.open(Migration, &[1], Some(1), at(10), 8);
-        w.open(Migration, &[2], Some(2), at(20), 8);
+        w.open(Failover, vec![], Some(0), at(10), 8);
+        w.open(Migration, vec![1], Some(1), at(10), 8);
+        w.open(Migration, vec![2], Some(2), at(20), 8);
         assert!(w.terminate(Migration, &[9], Some(3)));
         assert_eq!(w.open.len(), 2);
         assert_eq!(w.open[1].shards, [2]);
@@ -141,7 +148,7 @@ mod tests {
     #[test]
     fn n4_terminator_closes_nothing_that_started_after_it() {
         let mut w = Windows::default();
-        w.open(Migration, &[1], Some(7), at(10), 8);
+        w.open(Migration, vec![1], Some(7), at(10), 8);
         assert!(!w.terminate(Migration, &[1], Some(6)));
         assert!(w.is_open());
     }
@@ -149,7 +156,7 @@ mod tests {
     #[test]
     fn r3_every_window_ends_by_itself() {
         let mut w = Windows::default();
-        w.open(Migration, &[1], Some(7), at(10), 8);
+        w.open(Migration, vec![1], Some(7), at(10), 8);
         assert_eq!(w.deadline(), Some(at(10)));
         assert_eq!(w.expire(at(9)), 0);
         assert_eq!(w.expire(at(10)), 1);
@@ -159,9 +166,9 @@ mod tests {
     #[test]
     fn s1_max_windows_evicts_the_oldest() {
         let mut w = Windows::default();
-        w.open(Migration, &[1], Some(1), at(10), 2);
-        w.open(Migration, &[2], Some(2), at(11), 2);
-        assert_eq!(w.open(Migration, &[3], Some(3), at(12), 2), Opened::Evicted);
+        w.open(Migration, vec![1], Some(1), at(10), 2);
+        w.open(Migration, vec![2], Some(2), at(11), 2);
+        assert_eq!(w.open(Migration, vec![3], Some(3), at(12), 2), Opened::Evicted);
         assert_eq!(w.open.len(), 2);
     }
 }

@@ -6,34 +6,89 @@ use crate::commands::Topic;
 use crate::config::Config;
 use crate::conn::effect::{Credentials, Watched};
 use crate::conn::inflight::Own;
+use crate::conn::region::Region;
+use crate::error::Result;
+use crate::mem::{self, Room};
 use crate::rare::Rare;
-use std::collections::BTreeSet;
+use core::fmt::Write;
+use core::hash::BuildHasherDefault;
+use std::collections::HashSet;
+use std::hash::DefaultHasher;
 
-/// One command of libsch's own: its bytes and what its refusal means.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Step {
-    pub(super) bytes: Vec<u8>,
-    pub(super) own: Own,
+/// One command of libsch's own: what it asks, and how it is written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Step<'a> {
+    pub(super) ask: Ask<'a>,
+    pub(super) command: Written<'a>,
 }
 
-/// Encodes a command.
-pub(super) fn encode(args: &[&[u8]]) -> Vec<u8> {
-    let mut out = format!("*{}\r\n", args.len()).into_bytes();
-    for arg in args {
-        out.extend_from_slice(format!("${}\r\n", arg.len()).as_bytes());
-        out.extend_from_slice(arg);
-        out.extend_from_slice(b"\r\n");
+/// What the answer to a command of libsch's own means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ask<'a> {
+    Own(Own),
+    /// Confirmations of these names.
+    Subscription {
+        topic: Topic,
+        subscribe: bool,
+        names: &'a [&'a [u8]],
+    },
+}
+
+/// How a command is written.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Written<'a> {
+    Args(&'a [&'a [u8]]),
+    /// The first, and those after it.
+    Names(&'a [u8], &'a [&'a [u8]]),
+    /// As it is.
+    Bytes(&'a [u8]),
+}
+
+impl Written<'_> {
+    /// Adds it to `region`: how long it is. All of it, or nothing.
+    pub(super) fn put(self, region: &mut Region) -> Result<usize> {
+        let (first, rest): (&[&[u8]], &[&[u8]]) = match &self {
+            Self::Bytes(bytes) => {
+                region.room(bytes.len())?;
+                region.push(bytes);
+                return Ok(bytes.len());
+            }
+            Self::Args(args) => (&[], args),
+            Self::Names(first, names) => (core::slice::from_ref(first), names),
+        };
+        /// A type, a length and the ends of both lines.
+        const HEAD: usize = 1 + 20 + 2 + 2;
+        let args = first.iter().chain(rest);
+        let before = region.len();
+        region.room(HEAD + args.clone().map(|arg| HEAD + arg.len()).sum::<usize>())?;
+        // What is written into a region does not fail, and there is room for it.
+        let _ = write!(region, "*{}\r\n", first.len() + rest.len());
+        for arg in args {
+            let _ = write!(region, "${}\r\n", arg.len());
+            region.push(arg);
+            region.push(b"\r\n");
+        }
+        Ok(region.len() - before)
     }
-    out
 }
 
-fn step(own: Own, args: &[&[u8]]) -> Step {
-    Step { bytes: encode(args), own }
+/// Where commands of libsch's own go.
+pub(super) type Put<'a> = &'a mut dyn FnMut(Step<'_>) -> Result<()>;
+
+fn args(put: Put<'_>, own: Own, args: &[&[u8]]) -> Result<()> {
+    put(Step { ask: Ask::Own(own), command: Written::Args(args) })
+}
+
+fn bytes(put: Put<'_>, own: Own, command: &[u8]) -> Result<()> {
+    put(Step { ask: Ask::Own(own), command: Written::Bytes(command) })
 }
 
 fn yes_no(on: bool) -> &'static [u8] {
     if on { b"ON" } else { b"OFF" }
 }
+
+/// Names that are subscribed to, in no order.
+type Names = HashSet<Vec<u8>, BuildHasherDefault<DefaultHasher>>;
 
 /// The session, as the server's replies have confirmed it.
 #[derive(Debug, Default)]
@@ -61,7 +116,7 @@ struct State {
     tracking: Option<Vec<u8>>,
     capa: Option<Vec<u8>>,
     readonly: bool,
-    topics: [BTreeSet<Vec<u8>>; 3],
+    topics: [Names; 3],
     bytes: usize,
     /// RESET has ended what was configured; what AUTH said last is kept for the next handshake by libsch.
     reset: Option<Option<Credentials>>,
@@ -73,45 +128,46 @@ impl State {
         self.secret_missing = false;
     }
 
-    fn select(&self) -> Step {
-        step(Own::Hard, &[b"SELECT", self.database.to_string().as_bytes()])
+    fn select(&self, put: Put<'_>) -> Result<()> {
+        let mut digits = Region::default();
+        digits.room(20)?;
+        let _ = write!(digits, "{}", self.database); // there is room
+        args(put, Own::Hard, &[b"SELECT", &digits])
     }
 
-    fn read_mode(&self) -> Step {
-        let name: &[u8] = if self.readonly { b"READONLY" } else { b"READWRITE" };
-        step(Own::Hard, &[name])
+    fn read_mode(&self, put: Put<'_>) -> Result<()> {
+        args(put, Own::Hard, &[if self.readonly { b"READONLY" } else { b"READWRITE" }])
     }
 }
 
 impl Session {
     /// The session that a handshake by libsch is to make.
-    pub(super) fn configured(config: &Config) -> Self {
-        let state = State {
-            credentials: config.password.as_ref().map(|password| Credentials {
-                user: config.username.as_ref().map(|u| u.as_bytes().to_vec()),
-                password: password.clone(),
-            }),
-            database: i64::from(config.database),
-            name: config.client_name.clone(),
-            info: config.lib_info.iter().fold(Vec::new(), |mut info, (name, version)| {
-                info.push((b"LIB-NAME".to_vec(), name.as_bytes().to_vec()));
-                info.push((b"LIB-VER".to_vec(), version.as_bytes().to_vec()));
-                info
-            }),
-            ..State::default()
-        };
-        Self { resp3: true, overflow: false, state: state.into() }
+    pub(super) fn configured(config: &Config) -> Result<Self> {
+        let mut state = State { database: i64::from(config.database), ..State::default() };
+        if let Some(password) = &config.password {
+            let user = config.username.as_ref().map(|user| mem::copy(user.as_bytes())).transpose()?;
+            state.credentials = Some(Credentials { user, password: mem::copy(password)? });
+        }
+        state.name = config.client_name.as_deref().map(mem::copy).transpose()?;
+        if let Some((name, version)) = &config.lib_info {
+            state.info.room(2)?;
+            state.info.push((mem::copy(b"LIB-NAME")?, mem::copy(name.as_bytes())?));
+            state.info.push((mem::copy(b"LIB-VER")?, mem::copy(version.as_bytes())?));
+        }
+        Ok(Self { resp3: true, overflow: false, state: Rare::of(state)? })
     }
 
     /// Another transport begins: RESET concerned the last one only.
-    pub(super) fn begin_anew(&mut self, config: &Config) {
-        let Some(state) = self.state.get_mut() else { return };
-        let Some(newest) = state.reset.take() else { return };
-        let (credentials, before) = (state.credentials.take().or(newest), state.stated_before);
-        *self = Self::configured(config);
-        if let Some(credentials) = credentials {
-            self.state_credentials(credentials, before);
+    pub(super) fn begin_anew(&mut self, config: &Config) -> Result<()> {
+        if self.state.get().is_none_or(|state| state.reset.is_none()) {
+            return Ok(());
         }
+        let new = Self::configured(config)?;
+        let old = core::mem::replace(self, new).state.take();
+        if let Some(credentials) = old.credentials.or_else(|| old.reset.flatten()) {
+            self.state_credentials(credentials, old.stated_before);
+        }
+        Ok(())
     }
 
     /// What is as it was at first takes nothing.
@@ -148,8 +204,16 @@ impl Session {
         self.state.get().map_or(0, |state| state.topics[topic as usize].len())
     }
 
-    /// A confirmation of a subscription came, or of its end. True if that changed anything.
-    pub(super) fn confirmed(&mut self, topic: Topic, subscribe: bool, name: &[u8], limit: usize) -> bool {
+    /// A confirmation of a subscription came, or of its end. True if that changed anything; an error if there is no memory for it,
+    /// and nothing has changed.
+    pub(super) fn confirmed(
+        &mut self,
+        topic: Topic,
+        subscribe: bool,
+        name: &[u8],
+        limit: usize,
+    ) -> Result<bool> {
+        self.state.room()?;
         let state = self.state.make();
         let set = &mut state.topics[topic as usize];
         if !subscribe {
@@ -157,166 +221,179 @@ impl Session {
             if known {
                 state.bytes -= name.len();
             }
-            return known;
+            return Ok(known);
         }
         if set.contains(name) {
-            return false;
+            return Ok(false);
         }
         if state.bytes + name.len() > limit {
             self.overflow = true;
-            return false;
+            return Ok(false);
         }
+        set.room(1)?;
+        let name = mem::copy(name)?;
         state.bytes += name.len();
-        set.insert(name.to_vec())
+        Ok(set.insert(name))
     }
 
-    /// Makes a change that the server has confirmed. Answers the steps that repeat it on a candidate whose session
-    /// was made before.
-    pub(super) fn apply(&mut self, change: Watched, keep_credentials: bool) -> Vec<Step> {
-        let mut steps = Vec::new();
+    /// Makes a change that the server has confirmed, and puts what repeats it on a candidate whose session was made before. An error
+    /// is of what is put, the change is made; what there is no memory for here is as what is over the limit.
+    pub(super) fn apply(&mut self, change: Watched, keep_credentials: bool, put: Put<'_>) -> Result<()> {
+        if self.state.room().is_err() {
+            self.overflow = true;
+            return Ok(());
+        }
+        let state = self.state.make();
         match change {
             Watched::Hello { proto, auth, name } => {
                 if let Some(proto) = proto {
                     self.resp3 = proto == 3;
                 }
-                if let Some(credentials) = auth {
-                    steps.extend(self.apply(Watched::Auth(credentials), keep_credentials));
-                }
-                if let Some(name) = name {
-                    steps.extend(self.apply(Watched::SetName(name), keep_credentials));
-                }
+                let auth = auth.map(|auth| self.apply(Watched::Auth(auth), keep_credentials, put));
+                let name = name.map(|name| self.apply(Watched::SetName(name), keep_credentials, put));
+                auth.unwrap_or(Ok(())).and(name.unwrap_or(Ok(())))
             }
             Watched::Auth(credentials) => {
-                steps.push(auth_step(&credentials));
+                let put = auth_step(&credentials, put);
                 if keep_credentials {
-                    self.state.make().set_credentials(credentials);
+                    state.set_credentials(credentials);
                 } else {
-                    let state = self.state.make();
                     state.credentials = None;
                     state.secret_missing = true;
                 }
+                put
             }
             Watched::Select(database) => {
-                let state = self.state.make();
                 state.database = database;
-                steps.push(state.select());
+                state.select(put)
             }
             Watched::SetName(name) => {
-                steps.push(step(Own::Soft, &[b"CLIENT", b"SETNAME", &name]));
-                self.state.make().name = (!name.is_empty()).then_some(name);
+                let put = args(put, Own::Soft, &[b"CLIENT", b"SETNAME", &name]);
+                state.name = (!name.is_empty()).then_some(name);
+                put
             }
             Watched::SetInfo(attribute, value) => {
-                steps.push(step(Own::Soft, &[b"CLIENT", b"SETINFO", &attribute, &value]));
-                let info = &mut self.state.make().info;
-                match info.iter_mut().find(|(a, _)| a.eq_ignore_ascii_case(&attribute)) {
+                let put = args(put, Own::Soft, &[b"CLIENT", b"SETINFO", &attribute, &value]);
+                match state.info.iter_mut().find(|(a, _)| a.eq_ignore_ascii_case(&attribute)) {
                     Some((_, old)) => *old = value,
-                    None => info.push((attribute, value)),
+                    None => match state.info.room(1) {
+                        Ok(()) => state.info.push((attribute, value)),
+                        Err(_) => self.overflow = true,
+                    },
                 }
+                put
             }
             Watched::NoEvict(on) => {
-                self.state.make().no_evict = on;
-                steps.push(step(Own::Soft, &[b"CLIENT", b"NO-EVICT", yes_no(on)]));
+                state.no_evict = on;
+                args(put, Own::Soft, &[b"CLIENT", b"NO-EVICT", yes_no(on)])
             }
             Watched::NoTouch(on) => {
-                self.state.make().no_touch = on;
-                steps.push(step(Own::Soft, &[b"CLIENT", b"NO-TOUCH", yes_no(on)]));
+                state.no_touch = on;
+                args(put, Own::Soft, &[b"CLIENT", b"NO-TOUCH", yes_no(on)])
             }
             Watched::Tracking { on, command, .. } => {
-                steps.push(Step { bytes: command.clone(), own: Own::Hard });
-                self.state.make().tracking = on.then_some(command);
+                let put = bytes(put, Own::Hard, &command);
+                state.tracking = on.then_some(command);
+                put
             }
             Watched::Capa(command) => {
-                steps.push(Step { bytes: command.clone(), own: Own::Soft });
-                self.state.make().capa = Some(command);
+                let put = bytes(put, Own::Soft, &command);
+                state.capa = Some(command);
+                put
             }
             Watched::ReadOnly(on) => {
-                let state = self.state.make();
                 state.readonly = on;
-                steps.push(state.read_mode());
+                state.read_mode(put)
             }
             Watched::Exec { changes, .. } => {
+                let mut all = Ok(());
                 for change in changes {
-                    steps.extend(self.apply(change, keep_credentials));
+                    // Each is made, whatever became of what repeats the one before.
+                    let put = self.apply(change, keep_credentials, put);
+                    all = all.and(put);
                 }
+                all
             }
             Watched::Reset => {
-                let state = self.state.make();
                 let newest = state.credentials.take().or_else(|| state.reset.take().flatten());
-                let state = State { reset: Some(newest), ..State::default() };
-                *self = Self { state: state.into(), ..Self::default() };
+                *state = State { reset: Some(newest), ..State::default() };
+                (self.resp3, self.overflow) = (false, false);
+                Ok(())
             }
-            Watched::Maint { .. } | Watched::Multi | Watched::Discard | Watched::Monitor => {}
+            Watched::Maint { .. } | Watched::Multi | Watched::Discard | Watched::Monitor => Ok(()),
         }
-        steps
     }
 
     /// The session without HELLO, for a server that has none.
-    pub(super) fn resp2_steps(&self) -> Vec<Step> {
-        let auth = self.state.get().and_then(|state| state.credentials.as_ref()).map(auth_step);
-        auth.into_iter().chain(self.steps(None).into_iter().filter(|s| s.own != Own::Hello)).collect()
+    pub(super) fn put_resp2(&self, put: Put<'_>) -> Result<()> {
+        if let Some(credentials) = self.state.get().and_then(|state| state.credentials.as_ref()) {
+            auth_step(credentials, put)?;
+        }
+        self.put(None, &mut |step| if step.ask == Ask::Own(Own::Hello) { Ok(()) } else { put(step) })
     }
 
     /// SUBSCRIBE for everything subscribed, in commands of up to 128 names.
-    pub(super) fn subscribe_steps(&self) -> Vec<(Topic, usize, Vec<u8>)> {
-        let commands: [(Topic, &[u8]); 3] =
-            [(Topic::Channel, b"SUBSCRIBE"), (Topic::Pattern, b"PSUBSCRIBE"), (Topic::Shard, b"SSUBSCRIBE")];
-        let mut out = Vec::new();
-        let Some(state) = self.state.get() else { return out };
-        for (topic, command) in commands {
-            let names: Vec<&[u8]> = state.topics[topic as usize].iter().map(Vec::as_slice).collect();
+    pub(super) fn put_subscriptions(&self, put: Put<'_>) -> Result<()> {
+        let Some(state) = self.state.get() else { return Ok(()) };
+        for topic in [Topic::Channel, Topic::Pattern, Topic::Shard] {
+            let set = &state.topics[topic as usize];
+            let mut names: Vec<&[u8]> = Vec::new();
+            names.room(set.len())?;
+            names.extend(set.iter().map(Vec::as_slice));
+            names.sort_unstable();
             // Sharded channels of one command must share a slot: one at a time.
-            for chunk in names.chunks(if topic == Topic::Shard { 1 } else { 128 }) {
-                let args: Vec<&[u8]> = core::iter::once(command).chain(chunk.iter().copied()).collect();
-                out.push((topic, chunk.len(), encode(&args)));
+            for names in names.chunks(if topic == Topic::Shard { 1 } else { 128 }) {
+                put(subscription(topic, true, names))?;
             }
         }
-        out
+        Ok(())
     }
 
     /// The commands that make this session on a new transport, but for the subscriptions, which come last.
     /// `optin` goes in right after the HELLO.
-    pub(super) fn steps(&self, optin: Option<&[u8]>) -> Vec<Step> {
+    pub(super) fn put(&self, optin: Option<&[u8]>, put: Put<'_>) -> Result<()> {
         let plain = State::default();
         let state = self.state.get().unwrap_or(&plain);
-        let mut out = Vec::new();
-        let mut hello: Vec<&[u8]> = vec![b"HELLO", b"3"];
-        if let Some(c) = &state.credentials {
-            hello.extend([b"AUTH".as_slice(), c.user.as_deref().unwrap_or(b"default"), &c.password]);
+        match &state.credentials {
+            Some(c) => {
+                let user = c.user.as_deref().unwrap_or(b"default");
+                args(put, Own::Hello, &[b"HELLO", b"3", b"AUTH", user, &c.password])?;
+            }
+            None => args(put, Own::Hello, &[b"HELLO", b"3"])?,
         }
-        out.push(step(Own::Hello, &hello));
         if let Some(optin) = optin {
-            out.push(Step { bytes: optin.to_vec(), own: Own::Optin });
+            bytes(put, Own::Optin, optin)?;
         }
         for (attribute, value) in &state.info {
-            out.push(step(Own::Soft, &[b"CLIENT", b"SETINFO", attribute, value]));
+            args(put, Own::Soft, &[b"CLIENT", b"SETINFO", attribute, value])?;
         }
         if let Some(name) = &state.name {
-            out.push(step(Own::Soft, &[b"CLIENT", b"SETNAME", name]));
+            args(put, Own::Soft, &[b"CLIENT", b"SETNAME", name])?;
         }
         if state.database != 0 {
-            out.push(state.select());
+            state.select(put)?;
         }
         if state.readonly {
-            out.push(state.read_mode());
+            state.read_mode(put)?;
         }
         if let Some(command) = &state.tracking {
-            out.push(Step { bytes: command.clone(), own: Own::Hard });
+            bytes(put, Own::Hard, command)?;
         }
         if state.no_evict {
-            out.push(step(Own::Soft, &[b"CLIENT", b"NO-EVICT", b"ON"]));
+            args(put, Own::Soft, &[b"CLIENT", b"NO-EVICT", b"ON"])?;
         }
         if state.no_touch {
-            out.push(step(Own::Soft, &[b"CLIENT", b"NO-TOUCH", b"ON"]));
+            args(put, Own::Soft, &[b"CLIENT", b"NO-TOUCH", b"ON"])?;
         }
         if let Some(command) = &state.capa {
-            out.push(Step { bytes: command.clone(), own: Own::Soft });
+            bytes(put, Own::Soft, command)?;
         }
-        out
+        Ok(())
     }
 }
 
-/// SUBSCRIBE or its like for one name.
-pub(super) fn subscription(topic: Topic, subscribe: bool, name: &[u8]) -> Vec<u8> {
+/// SUBSCRIBE or its like.
+pub(super) fn subscription<'a>(topic: Topic, subscribe: bool, names: &'a [&'a [u8]]) -> Step<'a> {
     let command: &[u8] = match (topic, subscribe) {
         (Topic::Channel, true) => b"SUBSCRIBE",
         (Topic::Pattern, true) => b"PSUBSCRIBE",
@@ -325,12 +402,13 @@ pub(super) fn subscription(topic: Topic, subscribe: bool, name: &[u8]) -> Vec<u8
         (Topic::Pattern, false) => b"PUNSUBSCRIBE",
         (Topic::Shard, false) => b"SUNSUBSCRIBE",
     };
-    encode(&[command, name])
+    let ask = Ask::Subscription { topic, subscribe, names };
+    Step { ask, command: Written::Names(command, names) }
 }
 
-fn auth_step(credentials: &Credentials) -> Step {
+fn auth_step(credentials: &Credentials, put: Put<'_>) -> Result<()> {
     match &credentials.user {
-        Some(user) => step(Own::Auth, &[b"AUTH", user, &credentials.password]),
-        None => step(Own::Auth, &[b"AUTH", &credentials.password]),
+        Some(user) => args(put, Own::Auth, &[b"AUTH", user, &credentials.password]),
+        None => args(put, Own::Auth, &[b"AUTH", &credentials.password]),
     }
 }

@@ -2,9 +2,13 @@
 
 use super::*;
 use crate::action::RestoreReason;
+use crate::conn::region::Region;
 
 /// So many ticks with nothing between them, and the connection rests.
 pub(super) const REST: u8 = 2;
+
+/// What there was no memory for is tried again after this.
+pub(super) const RETRY: Duration = Duration::from_millis(10);
 
 impl Connection {
     /// The earliest deadline.
@@ -13,15 +17,16 @@ impl Connection {
             self.windows.get().and_then(Windows::deadline),
             self.retired_until,
             self.optin_retry_at,
+            self.retry_at,
             self.put_off.then(|| self.clock.last()),
             None,
             None,
             None,
         ];
         if let Some(h) = &self.handoff {
-            times[4] = h.next_at.filter(|_| self.phase == Phase::Waiting);
-            times[5] = h.attempt_by.filter(|_| self.attempt_is_timed());
-            times[6] = self.handoff_deadlines(h).into_iter().flatten().min();
+            times[5] = h.next_at.filter(|_| self.phase == Phase::Waiting);
+            times[6] = h.attempt_by.filter(|_| self.attempt_is_timed());
+            times[7] = self.handoff_deadlines(h).into_iter().flatten().min();
         }
         // A window that stays until its handoff ends is no deadline.
         times.into_iter().flatten().filter(|t| t.as_nanos() != u64::MAX).min()
@@ -57,9 +62,15 @@ impl Connection {
         ]
     }
 
+    /// There was no memory for a step that nobody can be told of: it stays to be taken.
+    pub(super) fn retry(&mut self) {
+        self.retry_at = Some(self.clock.last() + RETRY);
+    }
+
     /// Fires everything that is due.
     pub(super) fn fire_timers(&mut self, now: Timestamp) {
         self.stirred = true;
+        self.retry_at = self.retry_at.filter(|at| now < *at);
         if self.expire_windows(now) {
             self.update_relax(RestoreReason::Expired);
         }
@@ -78,7 +89,7 @@ impl Connection {
     pub(super) fn expire_windows(&mut self, now: Timestamp) -> bool {
         let expired = self.windows.get_mut().map_or(0, |windows| windows.expire(now));
         if expired > 0 {
-            self.counters.make().windows_expired += expired as u64;
+            self.counters.with(|c| c.windows_expired += expired as u64);
         }
         expired > 0
     }
@@ -115,7 +126,7 @@ impl Connection {
             if let Some(h) = &mut self.handoff {
                 h.stuck_force = Some(now);
             }
-            self.force_swap(now);
+            let _ = self.force_swap(now); // else `force_again`
         }
     }
 
@@ -134,7 +145,7 @@ impl Connection {
         if let Some(t) = &mut self.current {
             t.owed.shrink();
             t.inbound.rest();
-            t.region = bytes::BytesMut::new();
+            t.region = Region::default();
         }
         self.owned = Vec::new();
         self.session.rest();

@@ -3,15 +3,18 @@
 use crate::action::TransportId;
 use crate::config::Limits;
 use crate::conn::inbound::Inbound;
-use crate::conn::inflight::{InFlight, Own};
-use crate::conn::session::Step;
+use crate::conn::inflight::{InFlight, Own, Special};
+use crate::conn::region::Region;
+use crate::conn::session::{Ask, Step, Written};
 use crate::endpoint::{Endpoint, PeerAddr};
-use bytes::BytesMut;
+use crate::error::Result;
+use crate::mem::Place;
 
 /// Where the opt-in of a transport is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Optin {
     /// Not asked, and nothing to ask for.
+    #[default]
     Off,
     /// To be asked at the next place for it.
     Wanted,
@@ -30,13 +33,13 @@ pub(super) enum Optin {
 pub(super) struct Transport {
     pub(super) id: TransportId,
     /// `None`: the configured address.
-    pub(super) endpoint: Option<Box<Endpoint>>,
+    pub(super) endpoint: Option<Place<Endpoint>>,
     pub(super) peer: Option<PeerAddr>,
     pub(super) connected: bool,
     pub(super) inbound: Inbound,
     pub(super) owed: InFlight,
     /// Bytes to write that libsch keeps.
-    pub(super) region: BytesMut,
+    pub(super) region: Region,
     pub(super) optin: Optin,
     /// The opt-in has failed once in a way that may pass.
     pub(super) optin_failed: bool,
@@ -51,15 +54,19 @@ pub(super) struct Transport {
 }
 
 impl Transport {
-    pub(super) fn new(id: TransportId, endpoint: Option<Box<Endpoint>>, limits: &Limits) -> Box<Self> {
-        Box::new(Self {
+    pub(super) fn new(
+        id: TransportId,
+        endpoint: Option<Place<Endpoint>>,
+        limits: &Limits,
+    ) -> Result<Place<Self>> {
+        Place::new(Self {
             id,
             endpoint,
             peer: None,
             connected: false,
             inbound: Inbound::new(limits),
             owed: InFlight::default(),
-            region: BytesMut::new(),
+            region: Region::default(),
             optin: Optin::Off,
             optin_failed: false,
             optin_replies: 0,
@@ -79,14 +86,24 @@ impl Transport {
         over == 0
     }
 
-    /// Puts a command of libsch's own into the region.
-    pub(super) fn write_own(&mut self, step: &Step) {
-        self.region.extend_from_slice(&step.bytes);
-        self.owed.push_own(step.bytes.len(), step.own);
+    /// Puts a command of libsch's own into the region, all of it or nothing.
+    pub(super) fn write_own(&mut self, step: Step<'_>) -> Result<()> {
+        self.owed.room(1, 1)?;
+        let special = match step.ask {
+            Ask::Own(own) => Special::Own(own),
+            Ask::Subscription { topic, subscribe, names } => {
+                let left = Some(names.len() as u64);
+                let channels = Special::channels(topic, subscribe, names.iter().copied())?;
+                Special::Pushes { topic, subscribe, left, channels }
+            }
+        };
+        let len = step.command.put(&mut self.region)?;
+        self.owed.push_asked(len, special);
+        Ok(())
     }
 
     /// PING, to learn that all before it has been answered.
-    pub(super) fn write_ping(&mut self) {
-        self.write_own(&Step { bytes: b"*1\r\n$4\r\nPING\r\n".to_vec(), own: Own::Ping });
+    pub(super) fn write_ping(&mut self) -> Result<()> {
+        self.write_own(Step { ask: Ask::Own(Own::Ping), command: Written::Args(&[b"PING"]) })
     }
 }

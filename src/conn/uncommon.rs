@@ -5,7 +5,7 @@ use super::*;
 use crate::commands::{self, Effect, Facts, Replies};
 use crate::conn::effect::{Watched, watched};
 use crate::conn::inflight::{Entry, Special};
-use crate::resp::command::Args;
+use crate::mem::Room;
 
 impl Connection {
     /// A command with more to it than one reply: its record, what its reply means, and whether it goes out as DISCARD.
@@ -36,8 +36,9 @@ impl Connection {
         self.out.prefix = matches!(effect, Effect::Asking | Effect::Caching | Effect::ReplySkip);
         let command = || {
             let mut bytes = Vec::new();
+            bytes.room(reader.args().encoded_len())?;
             reader.args().encode(&mut bytes);
-            bytes
+            Ok(bytes)
         };
         let mut special = None;
         let mut replaced = false;
@@ -69,7 +70,14 @@ impl Connection {
                 tx.watch_broken = false;
             }
             _ => {
-                if let Some(change) = watched(&effect, command) {
+                let (change, complete) = watched(&effect, command);
+                if !complete {
+                    // What cannot be kept cannot be made again on another transport.
+                    self.session.overflow = true;
+                    self.forbid_handoff(now, OffReason::SessionTooLarge);
+                }
+                let tx = self.out.tx.make();
+                if let Some(change) = change {
                     let immediate = matches!(change, Watched::Reset);
                     if in_multi && !immediate {
                         tx.changes.push(change);
@@ -86,25 +94,28 @@ impl Connection {
                 self.forbid_handoff(now, OffReason::Uncounted);
             }
         }
-        match meaning.replies {
+        // The names that were too long to be kept come with the confirmations.
+        let topic = facts.topic();
+        let effect =
+            if topic.is_some() && matches!(effect, Effect::Unreadable) { Effect::None } else { effect };
+        match (meaning.replies, topic) {
             // Confirmations, and messages to itself, will stand inside the reply of EXEC without being counted in it.
-            Replies::Pushes(_) | Replies::PushesUnknown if in_multi => self.out.tx.make().uncountable = true,
-            Replies::Pushes(n) => {
-                let pushes = |topic, subscribe, names: Args<'_>| {
-                    let channels = Special::channels(topic, subscribe, names.iter());
-                    Some(Special::Pushes { topic, subscribe, left: Some(n.into()), channels })
-                };
-                if let Effect::Subscribe { topic, names } = effect {
-                    special = pushes(topic, true, names);
-                } else if let Effect::Unsubscribe { topic, names } = effect {
-                    special = pushes(topic, false, names);
-                }
+            (Replies::Pushes(_) | Replies::PushesUnknown, _) if in_multi => {
+                self.out.tx.make().uncountable = true;
             }
-            Replies::PushesUnknown => {
-                if let Effect::Unsubscribe { topic, .. } = effect {
-                    let channels = Default::default();
-                    special = Some(Special::Pushes { topic, subscribe: false, left: None, channels });
-                }
+            (Replies::Pushes(n), Some((topic, subscribe))) => {
+                let channels = match effect {
+                    // Without memory for them, any will do.
+                    Effect::Unsubscribe { names, .. } => {
+                        Special::channels(topic, subscribe, names.iter()).unwrap_or_default()
+                    }
+                    _ => VecDeque::new(),
+                };
+                special = Some(Special::Pushes { topic, subscribe, left: Some(n.into()), channels });
+            }
+            (Replies::PushesUnknown, Some((topic, subscribe))) => {
+                let channels = VecDeque::new();
+                special = Some(Special::Pushes { topic, subscribe, left: None, channels });
             }
             _ => {}
         }

@@ -4,6 +4,9 @@ use super::boundary::Grows;
 use super::handle::Text;
 use super::log;
 use crate::action::{Action, Class};
+use crate::endpoint::Endpoint;
+use crate::error::Result;
+use crate::mem::Room;
 use crate::notification::SlotMove;
 use core::ffi::c_char;
 use core::ptr;
@@ -300,28 +303,39 @@ struct LentMove {
 }
 
 impl LentMove {
-    fn new(from: &SlotMove) -> Self {
-        let ranges = from.slots.ranges().iter().map(|r| sch_slot_range { first: r.first, last: r.last });
-        Self {
-            source: from.source.as_ref().map(|e| (e.host.as_str().into(), e.port)),
-            destination: (from.destination.host.as_str().into(), from.destination.port),
-            ranges: ranges.collect(),
-        }
+    fn new(from: &SlotMove) -> Result<Self> {
+        let place = |e: &Endpoint| -> Result<_> { Ok((Text::try_from(e.host.as_str())?, e.port)) };
+        let mut ranges = Vec::new();
+        ranges.room(from.slots.ranges().len())?;
+        let all = from.slots.ranges().iter();
+        ranges.extend(all.map(|r| sch_slot_range { first: r.first, last: r.last }));
+        let source = from.source.as_ref().map(place).transpose()?;
+        Ok(Self { source, destination: place(&from.destination)?, ranges })
     }
 }
 
 impl Lent {
-    /// Keeps `action` and answers it as a struct whose pointers live as long as it is kept.
-    pub(super) fn lend(&mut self, action: Action) -> sch_action {
+    /// Makes what is lent beside `action` itself.
+    pub(super) fn room(&mut self, action: &Action) -> Result<()> {
         self.moves.clear();
-        match &action {
+        match action {
             Action::Open { endpoint, tls_server_name, .. } => {
-                self.host.set(&endpoint.host);
-                self.tls_server_name.set(tls_server_name.as_deref().unwrap_or(""));
+                self.host.set(&endpoint.host)?;
+                self.tls_server_name.set(tls_server_name.as_deref().unwrap_or(""))?;
             }
-            Action::SlotsMoved { moves, .. } => self.moves.extend(moves.iter().map(LentMove::new)),
+            Action::SlotsMoved { moves, .. } => {
+                self.moves.room(moves.len())?;
+                for one in moves {
+                    self.moves.push(LentMove::new(one)?);
+                }
+            }
             _ => {}
         }
+        Ok(())
+    }
+
+    /// Keeps `action`, for which there is `room`, and answers it as a struct whose pointers live as long as it is kept.
+    pub(super) fn lend(&mut self, action: Action) -> sch_action {
         let action = self.action.insert(action);
         let mut out = flat(action);
         if let Action::Open { .. } = action {

@@ -2,9 +2,10 @@
 
 use super::handle::Handle;
 use super::status::{
-    Failure, SCH_ERR_ARGUMENT, SCH_ERR_BUSY, SCH_ERR_NULL, SCH_ERR_PANIC, SCH_ERR_POISONED,
-    SCH_ERR_STRUCT_SIZE, SCH_OK, sch_status,
+    Failure, SCH_ERR_ARGUMENT, SCH_ERR_BUSY, SCH_ERR_NO_MEMORY, SCH_ERR_NULL, SCH_ERR_PANIC,
+    SCH_ERR_POISONED, SCH_ERR_STRUCT_SIZE, SCH_OK, sch_status,
 };
+use crate::mem::{Room, Vacant};
 use core::ffi::c_char;
 use core::ptr::NonNull;
 use std::any::Any;
@@ -161,9 +162,10 @@ pub(super) unsafe fn bare(work: impl FnOnce() -> Outcome) -> sch_status {
 pub(super) unsafe fn create<N>(out: *mut *mut N, make: impl FnOnce() -> Result<N, Failure>) -> sch_status {
     // SAFETY: as the caller promises.
     let Ok(out) = (unsafe { Out::new(out) }) else { return SCH_ERR_NULL };
+    let Ok(place) = Vacant::new() else { return SCH_ERR_NO_MEMORY };
     match catch_unwind(AssertUnwindSafe(make)) {
         Ok(Ok(noun)) => {
-            out.put(Box::into_raw(Box::new(noun)));
+            out.put(place.fill(noun).into_raw());
             SCH_OK
         }
         Ok(Err(failure)) => failure.status,
@@ -182,7 +184,7 @@ pub(super) unsafe fn free<N: Noun>(noun: *mut N) -> sch_status {
     if !shared.handle().lock() {
         return SCH_ERR_BUSY;
     }
-    // SAFETY: from `Box::into_raw` in `create`; no call is inside and none can come in.
+    // SAFETY: from `Place::into_raw` in `create`, which is a box; no call is inside and none can come in.
     match catch_unwind(AssertUnwindSafe(|| drop(unsafe { Box::from_raw(noun) }))) {
         Ok(()) => SCH_OK,
         Err(_) => SCH_ERR_PANIC,
@@ -238,7 +240,15 @@ pub(super) unsafe fn text<'a>(data: *const c_char, len: usize) -> Result<&'a str
 pub(super) unsafe fn optional_text(data: *const c_char, len: usize) -> Result<Option<String>, Failure> {
     // SAFETY: as the caller promises.
     let text = unsafe { text(data, len) }?;
-    Ok((!text.is_empty()).then(|| text.to_owned()))
+    if text.is_empty() { Ok(None) } else { own(text).map(Some) }
+}
+
+/// A copy of text.
+pub(super) fn own(text: &str) -> Result<String, Failure> {
+    let mut copy = String::new();
+    copy.room(text.len())?;
+    copy.push_str(text);
+    Ok(copy)
 }
 
 /// A place for an output, known not to be null. Written once all has gone well.

@@ -11,7 +11,7 @@ use super::conn::{Inner as ConnInner, sch_conn};
 use super::shared::{Gate, SharedNoun, free_shared, shared};
 use super::status::{
     Failure, SCH_EMPTY, SCH_ERR_ABI, SCH_ERR_LIMIT, SCH_ERR_NO_MEMORY, SCH_ERR_NOT_A_SLOT_MAP, SCH_ERR_NULL,
-    SCH_ERR_UNEXPECTED, SCH_MORE, SCH_OK, sch_status,
+    SCH_ERR_UNEXPECTED, SCH_MORE, SCH_OK, sch_status, text_for,
 };
 use super::version::SCH_ABI_VERSION;
 use crate::cluster::{Cluster, ClusterConfig, LoadError, NodeId, key_slot};
@@ -50,7 +50,7 @@ impl From<LoadError> for Failure {
             LoadError::NoMemory => SCH_ERR_NO_MEMORY,
             LoadError::ErrorReply(_) | LoadError::NotAMap(_) | LoadError::NoSlots => SCH_ERR_NOT_A_SLOT_MAP,
         };
-        Self { status, text: Cow::Owned(error.to_string()) }
+        Self { status, text: text_for(&error) }
     }
 }
 
@@ -75,7 +75,7 @@ fn node_id(node: u64) -> NodeId {
 unsafe fn endpoint(host: *const c_char, len: usize, port: u16) -> Result<Endpoint, Failure> {
     // SAFETY: as the caller promises.
     let host = unsafe { text(host, len) }?;
-    Endpoint::new(host, port).map_err(|_| Failure::argument("host and port name no endpoint"))
+    Ok(Endpoint::new(host, port)?)
 }
 
 fn give<T>(out: Out<T>, value: Option<T>) -> Outcome {
@@ -100,7 +100,7 @@ unsafe fn fill<T>(place: *mut T, all: impl Iterator<Item = T>) {
 /// `mark_age` are those of the cluster, too. One cluster is for all connections to it, of all threads.
 ///
 /// Returns SCH_OK: `*cluster_out` is yours, for `sch_cluster_free`; SCH_ERR_ABI; SCH_ERR_CONFIG: `sch_config_problem`
-/// says why; SCH_ERR_BUSY: another thread changes `config`; SCH_ERR_NULL.
+/// says why; SCH_ERR_BUSY: another thread changes `config`; SCH_ERR_NO_MEMORY: none was made; SCH_ERR_NULL.
 ///
 /// # Safety
 ///
@@ -334,7 +334,7 @@ pub unsafe extern "C" fn sch_cluster_ask_reload(cluster: *const sch_cluster, now
 /// `conn` told SCH_ACTION_SLOTS_MOVED, and that is the action polled from it last: the cluster takes its moves.
 ///
 /// Returns SCH_OK; SCH_ERR_UNEXPECTED: the last action of `conn` was another one; SCH_ERR_BUSY: another call is inside
-/// `conn`; SCH_ERR_POISONED: `conn` is; SCH_ERR_NULL.
+/// `conn`; SCH_ERR_POISONED: `conn` is; SCH_ERR_NO_MEMORY: call it again before `conn`, else ask for the map; SCH_ERR_NULL.
 ///
 /// # Safety
 ///
@@ -345,18 +345,21 @@ pub unsafe extern "C" fn sch_cluster_slots_moved(
     now_ns: u64,
     conn: *const sch_conn,
 ) -> sch_status {
+    const NO_MEMORY: Failure =
+        Failure::new(SCH_ERR_NO_MEMORY, "no memory: call it again, before the connection");
     const OTHER: Failure =
         Failure::new(SCH_ERR_UNEXPECTED, "call it right after SLOTS_MOVED was polled from the connection");
     let work = |c: &sch_cluster| -> Outcome {
         let take = |conn: &ConnInner| -> Outcome {
             let (seq, moves) = conn.slots_moved().ok_or(OTHER)?;
-            c.cluster.handle_slots_moved(at(now_ns), seq, moves);
+            c.cluster.try_slots_moved(at(now_ns), seq, moves)?;
             Ok(SCH_OK)
         };
         // SAFETY: as the caller promises.
         match unsafe { peek(conn, take) } {
             SCH_OK => Ok(SCH_OK),
             SCH_ERR_UNEXPECTED => Err(OTHER),
+            SCH_ERR_NO_MEMORY => Err(NO_MEMORY),
             status => Err(Failure::new(status, "the connection cannot be read")),
         }
     };
@@ -388,7 +391,7 @@ pub unsafe extern "C" fn sch_cluster_reload_asked(
 
 /// One push, as it came, of a connection that libsch does not drive: SMIGRATED is taken, all else left alone.
 ///
-/// Returns SCH_OK: `*taken_out` says which; SCH_ERR_NULL; SCH_ERR_ARGUMENT.
+/// Returns SCH_OK: `*taken_out` says which; SCH_ERR_NO_MEMORY: hand it over again; SCH_ERR_NULL; SCH_ERR_ARGUMENT.
 ///
 /// # Safety
 ///
@@ -404,7 +407,7 @@ pub unsafe extern "C" fn sch_cluster_push(
     let work = |c: &sch_cluster| -> Outcome {
         // SAFETY: as the caller promises.
         let (data, taken_out) = unsafe { (bytes(data, len)?, Out::new(taken_out)?) };
-        taken_out.put(c.cluster.handle_push(at(now_ns), data));
+        taken_out.put(c.cluster.try_push(at(now_ns), data)?);
         Ok(SCH_OK)
     };
     // SAFETY: as the caller promises.
@@ -602,7 +605,7 @@ pub unsafe extern "C" fn sch_cluster_poll_action(
         // SAFETY: they fit, and the caller's arrays are as long as the caller says.
         unsafe {
             fill(moves_out, moves(&action));
-            fill(ranges_out, ranges(&action).into_iter());
+            fill(ranges_out, ranges(&action));
         }
         Ok(SCH_OK)
     };

@@ -246,14 +246,14 @@ pub(super) fn moves(action: &ClusterAction) -> impl Iterator<Item = sch_cluster_
 }
 
 /// The ranges of an action.
-pub(super) fn ranges(action: &ClusterAction) -> Vec<sch_slot_range> {
-    let all: Vec<&crate::notification::SlotRanges> = match action {
-        ClusterAction::SlotsMoved { moves, .. } => moves.iter().map(|one| &one.said.slots).collect(),
-        ClusterAction::MoveShardedSubscriptions { slots, .. } => vec![slots],
-        _ => Vec::new(),
+pub(super) fn ranges(action: &ClusterAction) -> impl Iterator<Item = sch_slot_range> {
+    let (moves, one): (&[NodeMove], _) = match action {
+        ClusterAction::SlotsMoved { moves, .. } => (moves, None),
+        ClusterAction::MoveShardedSubscriptions { slots, .. } => (&[], Some(slots)),
+        _ => (&[], None),
     };
-    let ranges = all.into_iter().flat_map(|slots| slots.ranges());
-    ranges.map(|range| sch_slot_range { first: range.first, last: range.last }).collect()
+    let ranges = moves.iter().map(|one| &one.said.slots).chain(one).flat_map(|slots| slots.ranges());
+    ranges.map(|range| sch_slot_range { first: range.first, last: range.last })
 }
 
 impl From<&Node> for sch_node {

@@ -1,13 +1,14 @@
 //! Settings, one call each. Knows no connection.
 
-use super::boundary::{Noun, Out, Outcome, bytes, change, create, free, optional_text, text};
+use super::boundary::{Noun, Out, Outcome, bytes, change, create, free, optional_text, own, text};
 use super::handle::{Handle, Text};
 use super::log;
-use super::status::{Failure, SCH_EMPTY, SCH_OK, sch_status};
+use super::status::{Failure, SCH_EMPTY, SCH_OK, sch_status, text_for};
 use crate::cluster::{ClusterConfig, ClusterLimits};
 use crate::config::{BlockingPolicy, Config, Handshake, LevelIn, LevelOut, Limits, OnLoss};
 use crate::endpoint::{EndpointPolicy, EndpointType, ListEntry};
 use crate::error::Error;
+use crate::mem::{self, Room};
 use crate::optin::Mode;
 use crate::pool::{PoolConfig, PoolLimits};
 use core::ffi::c_char;
@@ -166,7 +167,7 @@ const NO_SUCH: Failure = Failure::argument("no such number: use the constants of
 pub struct sch_config(Handle<Settings>);
 
 /// What is behind it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Settings {
     /// Shared with the connections made so far; copied when it changes.
     config: Arc<Config>,
@@ -176,6 +177,16 @@ pub struct Settings {
 }
 
 impl Settings {
+    pub(super) fn new() -> Result<Self, Failure> {
+        let config = mem::shared(Config::default())?;
+        Ok(Self {
+            config,
+            cluster: ClusterConfig::default(),
+            pool: PoolLimits::default(),
+            problem: Text::default(),
+        })
+    }
+
     /// For one connection more.
     pub(super) fn share(&self) -> Arc<Config> {
         Arc::clone(&self.config)
@@ -286,7 +297,7 @@ fn set_limit(limits: &mut Limits, limit: i32, value: u64) -> Result<(), Failure>
 
 /// Makes settings with their defaults.
 ///
-/// Returns SCH_OK: `*config_out` is yours, for `sch_config_free`; SCH_ERR_NULL.
+/// Returns SCH_OK: `*config_out` is yours, for `sch_config_free`; SCH_ERR_NO_MEMORY: none was made; SCH_ERR_NULL.
 ///
 /// # Safety
 ///
@@ -294,7 +305,7 @@ fn set_limit(limits: &mut Limits, limit: i32, value: u64) -> Result<(), Failure>
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sch_config_new(config_out: *mut *mut sch_config) -> sch_status {
     // SAFETY: as the caller promises.
-    unsafe { create(config_out, || Ok(sch_config(Handle::new(Settings::default())))) }
+    unsafe { create(config_out, || Ok(sch_config(Handle::new(Settings::new()?)))) }
 }
 
 /// Frees settings. NULL is fine.
@@ -329,7 +340,7 @@ pub unsafe extern "C" fn sch_config_problem(
         let (text_out, len_out) = unsafe { (Out::new(text_out)?, Out::new(len_out)?) };
         let checked = c.pool().and_then(|_| c.cluster().validate());
         let Err(problem) = checked else { return Ok(SCH_EMPTY) };
-        c.problem.set(&problem.to_string());
+        c.problem.set(&text_for(&problem))?;
         text_out.put(c.problem.as_ptr());
         len_out.put(c.problem.len());
         Ok(SCH_OK)
@@ -354,11 +365,18 @@ pub unsafe extern "C" fn sch_config_allow_endpoint(
     let work = |c: &mut Settings| -> Outcome {
         // SAFETY: as the caller promises.
         let text = unsafe { text(data, len) }?;
-        let entry = ListEntry::parse(text)
-            .map_err(|_| Failure::argument("an entry is host, host:port, .suffix or address/bits"))?;
+        let entry = ListEntry::parse(text)?;
         match &mut c.endpoint_policy {
-            EndpointPolicy::List(entries) => entries.push(entry),
-            other => *other = EndpointPolicy::List(vec![entry]),
+            EndpointPolicy::List(entries) => {
+                entries.room(1)?;
+                entries.push(entry);
+            }
+            other => {
+                let mut entries = Vec::new();
+                entries.room(1)?;
+                entries.push(entry);
+                *other = EndpointPolicy::List(entries);
+            }
         }
         Ok(SCH_OK)
     };
@@ -477,7 +495,7 @@ pub unsafe extern "C" fn sch_config_set_host(
     let work = |c: &mut Settings| -> Outcome {
         // SAFETY: as the caller promises.
         let text = unsafe { text(data, len) }?;
-        text.clone_into(&mut c.host);
+        c.host = own(text)?;
         Ok(SCH_OK)
     };
     // SAFETY: as the caller promises.
@@ -1024,7 +1042,7 @@ pub unsafe extern "C" fn sch_config_set_password(
     let work = |c: &mut Settings| -> Outcome {
         // SAFETY: as the caller promises.
         let bytes = unsafe { bytes(data, len) }?;
-        c.password = (!bytes.is_empty()).then(|| bytes.to_vec());
+        c.password = (!bytes.is_empty()).then(|| mem::copy(bytes)).transpose()?;
         Ok(SCH_OK)
     };
     // SAFETY: as the caller promises.
@@ -1047,7 +1065,7 @@ pub unsafe extern "C" fn sch_config_set_client_name(
     let work = |c: &mut Settings| -> Outcome {
         // SAFETY: as the caller promises.
         let bytes = unsafe { bytes(data, len) }?;
-        c.client_name = (!bytes.is_empty()).then(|| bytes.to_vec());
+        c.client_name = (!bytes.is_empty()).then(|| mem::copy(bytes)).transpose()?;
         Ok(SCH_OK)
     };
     // SAFETY: as the caller promises.

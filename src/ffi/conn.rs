@@ -14,14 +14,14 @@ use super::receive::Came;
 use super::status::{Failure, SCH_EMPTY, SCH_ERR_ABI, SCH_ERR_NULL, SCH_ERR_UNEXPECTED, SCH_OK, sch_status};
 use super::version::SCH_ABI_VERSION;
 use crate::conn::{Cancelled, Connection, Counters, Dial, HostFence, Phase, Span, Wait};
-use crate::endpoint::{Endpoint, PeerAddr};
+use crate::endpoint::{Endpoint, EndpointError, PeerAddr};
+use crate::mem::{self, Place};
 use crate::rare::Rare;
 use crate::time::Timestamp;
 use core::cell::Cell;
 use core::ffi::{c_char, c_void};
 use core::time::Duration;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
 /// MULTI .. EXEC, or WATCH.
 pub const SCH_FENCE_TRANSACTION: i32 = 1;
@@ -84,7 +84,7 @@ pub struct sch_conn(Handle<Inner>);
 #[derive(Debug)]
 pub struct Inner {
     pub(super) conn: Connection,
-    pub(super) joined: Option<Box<Joined>>,
+    pub(super) joined: Option<Place<Joined>>,
     /// The time of the input that this call is, for what follows it.
     pub(super) now: Cell<Option<Timestamp>>,
     sink: Option<Sink>,
@@ -116,7 +116,7 @@ impl Noun for sch_conn {
     }
 
     fn note(inner: &mut Inner, text: &str) {
-        inner.error.set(text);
+        let _ = inner.error.set(text); // else there is none
     }
 
     /// Talks to the pool, and gives the lines to the callback; without one they wait. Nothing behind the handle is borrowed
@@ -148,14 +148,18 @@ impl sch_conn {
         if self.0.is_poisoned() {
             // SAFETY: called by who has entered; the reference ends before the callback, which gets a copy.
             let error = unsafe { &(*inner).error };
-            say(SCH_LOG_ERROR, &error.clone());
+            if let Ok(error) = error.copy() {
+                say(SCH_LOG_ERROR, &error);
+            }
             return;
         }
         loop {
             // SAFETY: called by who has entered; the reference ends before the callback.
             let conn = unsafe { &mut (*inner).conn };
             let Some((level, line)) = conn.poll_log() else { return };
-            say(level as i32, &line.as_str().into());
+            if let Ok(line) = line.as_str().try_into() {
+                say(level as i32, &line);
+            }
         }
     }
 
@@ -210,11 +214,12 @@ impl Inner {
         now
     }
 
-    fn lend_dial(&mut self, dial: &Dial, out: SizedOut<sch_dial>) {
+    /// What it lends: there is `room` for it.
+    fn lend_dial(&mut self, dial: Dial, out: SizedOut<sch_dial>) {
         let loan = self.loan.make();
-        loan.dial_host.set(&dial.endpoint.host);
-        loan.dial_name.set(dial.tls_server_name.as_deref().unwrap_or(""));
         let has_tls = dial.tls_server_name.is_some();
+        loan.dial_host = dial.endpoint.host.into();
+        loan.dial_name = dial.tls_server_name.unwrap_or_default().into();
         out.put(&sch_dial {
             struct_size: 0,
             port: dial.endpoint.port,
@@ -467,7 +472,8 @@ impl From<Counters> for sch_counters {
 /// without a change here.
 ///
 /// Returns SCH_OK: `*conn_out` is yours, for `sch_conn_free`; SCH_ERR_ABI: the library is older than your header;
-/// SCH_ERR_CONFIG: `sch_config_problem` says why; SCH_ERR_BUSY: another thread changes `config`; SCH_ERR_NULL.
+/// SCH_ERR_CONFIG: `sch_config_problem` says why; SCH_ERR_BUSY: another thread changes `config`; SCH_ERR_NO_MEMORY: none was
+/// made; SCH_ERR_NULL.
 ///
 /// # Safety
 ///
@@ -482,10 +488,10 @@ pub unsafe extern "C" fn sch_conn_new(
         if abi == 0 || abi > SCH_ABI_VERSION {
             return Err(Failure::new(SCH_ERR_ABI, "the header is newer than the library"));
         }
-        let mut settings = Arc::<crate::config::Config>::default();
+        let mut shared = None;
         if !config.is_null() {
             let share = |c: &super::config::Settings| -> Outcome {
-                settings = c.share();
+                shared = Some(c.share());
                 Ok(SCH_OK)
             };
             // SAFETY: as the caller promises.
@@ -494,6 +500,10 @@ pub unsafe extern "C" fn sch_conn_new(
                 return Err(Failure::new(status, "the settings cannot be read"));
             }
         }
+        let settings = match shared {
+            Some(settings) => settings,
+            None => mem::shared(crate::config::Config::default())?,
+        };
         Ok(sch_conn(Handle::new(Inner::new(Connection::new(settings)?))))
     };
     // SAFETY: as the caller promises.
@@ -561,8 +571,9 @@ pub unsafe extern "C" fn sch_conn_salvage(
     let work = |c: &mut Inner| -> Outcome {
         // SAFETY: as the caller promises.
         let (data_out, len_out) = unsafe { (Out::new(data_out)?, Out::new(len_out)?) };
+        c.loan.room()?;
         let salvaged = &mut c.loan.make().salvaged;
-        *salvaged = c.conn.salvage();
+        *salvaged = c.conn.salvage()?;
         data_out.put(if salvaged.is_empty() { core::ptr::null() } else { salvaged.as_ptr() });
         len_out.put(salvaged.len());
         Ok(SCH_OK)
@@ -592,8 +603,9 @@ pub unsafe extern "C" fn sch_conn_dial(
     let work = |c: &mut Inner| -> Outcome {
         // SAFETY: as the caller promises.
         let out = unsafe { SizedOut::new(dial_out) }?;
+        c.loan.room()?;
         let Some(dial) = c.conn.dial(c.at(now_ns), nth)? else { return Ok(SCH_EMPTY) };
-        c.lend_dial(&dial, out);
+        c.lend_dial(dial, out);
         Ok(SCH_OK)
     };
     // SAFETY: as the caller promises.
@@ -622,10 +634,10 @@ pub unsafe extern "C" fn sch_conn_dial_to(
     let work = |c: &mut Inner| -> Outcome {
         // SAFETY: as the caller promises.
         let (host, out) = unsafe { (text(host, host_len)?, SizedOut::new(dial_out)?) };
-        let endpoint =
-            Endpoint::new(host, port).map_err(|_| Failure::argument("host and port name no endpoint"))?;
+        let endpoint = Endpoint::new(host, port)?;
+        c.loan.room()?;
         let dial = c.conn.dial_to(c.at(now_ns), endpoint)?;
-        c.lend_dial(&dial, out);
+        c.lend_dial(dial, out);
         Ok(SCH_OK)
     };
     // SAFETY: as the caller promises.
@@ -654,10 +666,10 @@ pub unsafe extern "C" fn sch_conn_connected(
         // SAFETY: as the caller promises.
         let peer = match unsafe { text(peer, peer_len) }? {
             "" => None,
-            peer => Some(
-                PeerAddr::parse(peer.as_bytes())
-                    .map_err(|_| Failure::argument("peer is address:port, with [] around IPv6, or empty"))?,
-            ),
+            peer => Some(PeerAddr::parse(peer.as_bytes()).map_err(|error| match error {
+                EndpointError::NoMemory => error.into(),
+                _ => Failure::argument("peer is address:port, with [] around IPv6, or empty"),
+            })?),
         };
         c.conn.handle_connected(c.at(now_ns), transport, peer)?;
         Ok(SCH_OK)
@@ -721,7 +733,8 @@ pub unsafe extern "C" fn sch_conn_closed(
 ///
 /// Returns SCH_OK: `*count_out` spans are filled. They point into `data`, or into memory of libsch that lives until
 /// the next call that is not const. SCH_ERR_UNKNOWN_TRANSPORT: throw the bytes away; SCH_ERR_LIMIT: `cap` is too
-/// small; SCH_ERR_UNEXPECTED: settle the losses first; SCH_ERR_WRONG_LEVEL; and what every call answers.
+/// small; SCH_ERR_UNEXPECTED: settle the losses first; SCH_ERR_WRONG_LEVEL; SCH_ERR_NO_MEMORY: none of the data was taken, give
+/// all of it again; and what every call answers.
 ///
 /// # Safety
 ///
@@ -1131,8 +1144,10 @@ pub unsafe extern "C" fn sch_conn_poll_action(
     let work = |c: &mut Inner| -> Outcome {
         // SAFETY: as the caller promises.
         let out = unsafe { SizedOut::new(action_out) }?;
-        let Some(action) = c.conn.poll_action() else { return Ok(SCH_EMPTY) };
-        out.put(&c.loan.make().action.lend(action));
+        c.loan.room()?;
+        let lent = &mut c.loan.make().action;
+        let Some(action) = c.conn.poll_action_if(|action| lent.room(action))? else { return Ok(SCH_EMPTY) };
+        out.put(&lent.lend(action));
         Ok(SCH_OK)
     };
     // SAFETY: as the caller promises.
@@ -1395,7 +1410,7 @@ pub unsafe extern "C" fn sch_conn_poll_trace(
         let (text_out, len_out) = unsafe { (Out::new(text_out)?, Out::new(len_out)?) };
         let Some(line) = c.conn.poll_trace() else { return Ok(SCH_EMPTY) };
         let lent = &mut c.loan.make().line;
-        lent.set(&line);
+        let _ = lent.set(&line); // else it is empty, and lost
         text_out.put(lent.as_ptr());
         len_out.put(lent.len());
         Ok(SCH_OK)

@@ -1,5 +1,7 @@
 //! What an opaque handle holds, who may enter it, and text that has a NUL at its end. Knows no connection.
 
+use crate::error::{Error, Result};
+use crate::mem::{self, Room};
 use core::cell::UnsafeCell;
 use core::ffi::c_char;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -71,18 +73,26 @@ impl<T> Handle<T> {
 }
 
 /// Text that goes out: a length for those who use it, a NUL for those who do not.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Text(Vec<u8>);
 
 impl Text {
-    pub(super) fn set(&mut self, text: &str) {
+    /// Without memory for it, it is empty.
+    pub(super) fn set(&mut self, text: &str) -> Result<()> {
         self.0.clear();
+        self.0.room(text.len() + 1)?;
         self.0.extend_from_slice(text.as_bytes());
         self.0.push(0);
+        Ok(())
     }
 
     pub(super) fn as_ptr(&self) -> *const c_char {
         if self.0.is_empty() { c"".as_ptr() } else { self.0.as_ptr().cast() }
+    }
+
+    /// Another one of the same.
+    pub(super) fn copy(&self) -> Result<Self> {
+        mem::copy(&self.0).map(Self)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -90,10 +100,23 @@ impl Text {
     }
 }
 
-impl From<&str> for Text {
-    fn from(text: &str) -> Self {
+impl From<String> for Text {
+    /// Without an allocation where the text has room for a NUL.
+    fn from(text: String) -> Self {
+        let mut all = text.into_bytes();
+        if !all.is_empty() {
+            all.push(0);
+        }
+        Self(all)
+    }
+}
+
+impl TryFrom<&str> for Text {
+    type Error = Error;
+
+    fn try_from(text: &str) -> Result<Self> {
         let mut out = Self::default();
-        out.set(text);
-        out
+        out.set(text)?;
+        Ok(out)
     }
 }

@@ -9,6 +9,7 @@ use super::status::{Failure, SCH_ERR_LIMIT, SCH_ERR_UNEXPECTED, SCH_OK, sch_stat
 use crate::conn::{Connection, Phase};
 use crate::endpoint::Endpoint;
 use crate::exchange::Told;
+use crate::mem::Vacant;
 use crate::pool::{JoinOptions, Member, Unowned, Wakes};
 use crate::time::Timestamp;
 use core::ffi::c_char;
@@ -128,16 +129,20 @@ impl Inner {
         if self.joined.is_some() {
             return Err(TWICE);
         }
+        let place = Vacant::new()?;
         self.conn.handle_joined(now)?;
         let (current, peer) = (self.conn.current(), self.conn.peer());
-        let (member, wakes) = pool.pool.join(now, JoinOptions { peer, ..options });
+        let (member, wakes) = pool.pool.try_join(now, JoinOptions { peer, ..options });
         pool.waitings.wake(&wakes);
-        let Some(member) = member else {
-            self.conn.handle_left(now)?;
-            return Err(FULL);
+        let member = match member {
+            Ok(Some(member)) => member,
+            refused => {
+                self.conn.handle_left(now)?;
+                return Err(refused.map_or_else(Failure::from, |_| FULL));
+            }
         };
         let joined = Joined { pool: Arc::clone(pool), member, current, mail: Vec::new(), now, wakes: None };
-        self.joined = Some(Box::new(joined));
+        self.joined = Some(place.fill(joined));
         Ok(SCH_OK)
     }
 }
@@ -151,7 +156,7 @@ impl Inner {
 /// (NULL, 0).
 ///
 /// Returns SCH_OK; SCH_ERR_ARGUMENT: `unowned` is none, or `node` is not host:port; SCH_ERR_UNEXPECTED: it is a member
-/// already; SCH_ERR_LIMIT: the pool is full; SCH_ERR_NULL; and what every call answers.
+/// already; SCH_ERR_LIMIT: the pool is full; SCH_ERR_NULL; and what every call answers (SCH_ERR_NO_MEMORY: it has not joined).
 ///
 /// # Safety
 ///
@@ -170,9 +175,7 @@ pub unsafe extern "C" fn sch_conn_join(
         // SAFETY: as the caller promises.
         let node = match unsafe { optional_text(node, node_len) }? {
             None => None,
-            Some(name) => Some(
-                Endpoint::parse(name.as_bytes(), None).map_err(|_| Failure::argument("node is host:port"))?,
-            ),
+            Some(name) => Some(Endpoint::parse(name.as_bytes(), None)?),
         };
         let unowned = match unowned {
             SCH_UNOWNED_RETIRE => Unowned::Retire,

@@ -9,6 +9,7 @@ use super::status::{Failure, SCH_EMPTY, SCH_ERR_ABI, SCH_ERR_NULL, SCH_OK, sch_s
 use super::version::SCH_ABI_VERSION;
 use super::wake::{How, Waitings, checked, sch_wake_fn};
 use crate::endpoint::Endpoint;
+use crate::mem;
 use crate::pool::{DialTarget, Pool, Unowned, Wakes};
 use crate::time::Timestamp;
 use core::ffi::{c_char, c_int, c_void};
@@ -60,6 +61,12 @@ impl sch_pool {
     }
 }
 
+/// What a pool without members takes that gives so many events, most of it for them.
+const fn at_first(events: usize) -> usize {
+    const BESIDES: usize = 16 << 10;
+    BESIDES + events * (size_of::<crate::pool::Event>() + size_of::<usize>())
+}
+
 const fn at(now_ns: u64) -> Timestamp {
     Timestamp::from_nanos(now_ns)
 }
@@ -72,7 +79,7 @@ const fn at(now_ns: u64) -> Timestamp {
 unsafe fn endpoint(host: *const c_char, len: usize, port: u16) -> Result<Endpoint, Failure> {
     // SAFETY: as the caller promises.
     let host = unsafe { text(host, len) }?;
-    Endpoint::new(host, port).map_err(|_| Failure::argument("host and port name no endpoint"))
+    Ok(Endpoint::new(host, port)?)
 }
 
 /// Fills an array of the caller.
@@ -101,7 +108,7 @@ unsafe fn fill(
 /// times are those of the pool, too; SCH_LIMIT_MAX_POOL_* are its limits. A pool is for one database.
 ///
 /// Returns SCH_OK: `*pool_out` is yours, for `sch_pool_free`; SCH_ERR_ABI; SCH_ERR_CONFIG: `sch_config_problem` says
-/// why; SCH_ERR_BUSY: another thread changes `config`; SCH_ERR_NULL.
+/// why; SCH_ERR_BUSY: another thread changes `config`; SCH_ERR_NO_MEMORY: none was made; SCH_ERR_NULL.
 ///
 /// # Safety
 ///
@@ -116,7 +123,7 @@ pub unsafe extern "C" fn sch_pool_new(
         if abi == 0 || abi > SCH_ABI_VERSION {
             return Err(Failure::new(SCH_ERR_ABI, "the header is newer than the library"));
         }
-        let mut settings = Settings::default().pool();
+        let mut settings = Settings::new()?.pool();
         if !config.is_null() {
             let copy = |c: &Settings| -> Outcome {
                 settings = c.pool();
@@ -128,8 +135,9 @@ pub unsafe extern "C" fn sch_pool_new(
                 return Err(Failure::new(status, "the settings cannot be read"));
             }
         }
-        let pool = Pool::new(settings?);
-        let inner = Arc::new(Inner { pool, waitings: Waitings::default() });
+        let settings = settings?;
+        mem::ask(at_first(settings.limits.max_events))?;
+        let inner = mem::shared(Inner { pool: Pool::new(settings), waitings: Waitings::default() })?;
         Ok(sch_pool { gate: Gate::default(), inner })
     };
     // SAFETY: as the caller promises.

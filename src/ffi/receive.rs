@@ -5,6 +5,7 @@ use super::boundary::{Grows, Outcome, SizedOut, bytes, change};
 use super::conn::{Inner, MAX_SPANS, sch_conn, sch_span};
 use super::status::{Failure, SCH_ERR_NULL, SCH_OK, sch_status};
 use crate::conn::{Received, Source, Span};
+use crate::mem::Room;
 use crate::time::Timestamp;
 
 /// What `sch_conn_receive_with` is given and what it answers. Made once for each connection and kept from call to call.
@@ -79,6 +80,7 @@ impl Inner {
         }
         let cap = came.cap.min(MAX_SPANS);
         if self.spans.len() < cap {
+            self.spans.room(cap - self.spans.len())?;
             self.spans.resize(cap, Span::EMPTY);
         }
         let now = self.at(came.now_ns);

@@ -77,7 +77,7 @@ pub(super) unsafe fn free_shared<N: SharedNoun>(noun: *mut N) -> sch_status {
     if live.is_calling() || !live.gate().end() {
         return SCH_ERR_BUSY;
     }
-    // SAFETY: from `Box::into_raw` in `create`; no call is inside and none can come in.
+    // SAFETY: from `Place::into_raw` in `create`, which is a box; no call is inside and none can come in.
     match catch_unwind(AssertUnwindSafe(|| drop(unsafe { Box::from_raw(noun) }))) {
         Ok(()) => SCH_OK,
         Err(_) => SCH_ERR_PANIC,

@@ -1,6 +1,8 @@
 //! Status codes and what they mean in words. Numbers are never used twice.
 
+use crate::endpoint::EndpointError;
 use crate::error::Error;
+use crate::mem;
 use core::ffi::{CStr, c_char};
 use std::borrow::Cow;
 
@@ -43,8 +45,9 @@ pub const SCH_ERR_NOT_A_PUSH: i32 = -13;
 pub const SCH_ERR_BUSY: i32 = -14;
 /// The bytes are no reply to CLUSTER SLOTS or SHARDS, or one without slots: `sch_cluster_last_error` says which.
 pub const SCH_ERR_NOT_A_SLOT_MAP: i32 = -15;
-/// There is no memory for the bytes of `sch_conn_submit` that are to be held, or for the map that is to be loaded. All
-/// else is not asked for in this way, and is small or bounded by a limit: without memory for it, the process is aborted.
+/// There is no memory for what the call takes. Nothing of it was done, nothing was made: make the same call again when there is
+/// memory. What a host or a server sizes is asked for in this way. Some of what is small and bounded by a limit is not: without
+/// memory for that, the process is aborted.
 pub const SCH_ERR_NO_MEMORY: i32 = -16;
 /// The end of the handle begins here: statuses at or below this number mean that it can only be salvaged and freed.
 pub const SCH_ERR_FATAL: i32 = -100;
@@ -84,8 +87,24 @@ impl From<Error> for Failure {
             Error::Config(_) => SCH_ERR_CONFIG,
             Error::NotAPush => SCH_ERR_NOT_A_PUSH,
         };
-        Self { status, text: Cow::Owned(error.to_string()) }
+        Self { status, text: text_for(&error) }
     }
+}
+
+impl From<EndpointError> for Failure {
+    fn from(error: EndpointError) -> Self {
+        match error {
+            EndpointError::NoMemory => Self::new(SCH_ERR_NO_MEMORY, NO_MEMORY),
+            error => Self { status: SCH_ERR_ARGUMENT, text: text_for(&error) },
+        }
+    }
+}
+
+const NO_MEMORY: &str = "no memory: nothing was changed; call again when there is more";
+
+/// The text of an error: without memory for it, another one.
+pub(super) fn text_for(error: &dyn core::fmt::Display) -> Cow<'static, str> {
+    mem::text(|text| write!(text, "{error}")).map_or(Cow::Borrowed(NO_MEMORY), Cow::Owned)
 }
 
 const fn text_of(status: sch_status) -> &'static CStr {

@@ -32,10 +32,12 @@ pub enum Defect {
     SlotUnreadable,
     /// A source or destination in SMIGRATED cannot be read; without destination the move is lost.
     MoveUnreadable,
+    /// There is no memory for all of it: nobody's fault, and it can be read again.
+    NoMemory,
 }
 
 impl Defect {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Truncated,
         Self::Malformed,
         Self::OverLimit,
@@ -49,6 +51,7 @@ impl Defect {
         Self::SlotsMissing,
         Self::SlotUnreadable,
         Self::MoveUnreadable,
+        Self::NoMemory,
     ];
 
     /// The word for it in logs.
@@ -67,6 +70,7 @@ impl Defect {
             Self::SlotsMissing => "slots-missing",
             Self::SlotUnreadable => "slot-unreadable",
             Self::MoveUnreadable => "move-unreadable",
+            Self::NoMemory => "no-memory",
         }
     }
 }

@@ -16,7 +16,8 @@ pub use slots::{MAX_SLOT, SlotRange, SlotRanges};
 pub use smigrated::SlotMove;
 pub use sniff::{SNIFF_LIMIT, Sniff, sniff};
 
-use crate::endpoint::Endpoint;
+use crate::endpoint::{At, Endpoint};
+use crate::error::Result;
 use core::fmt;
 use core::time::Duration;
 
@@ -186,12 +187,37 @@ pub enum MovingTarget {
     Unreadable,
 }
 
+impl Notification {
+    /// A copy, if there is memory for it.
+    pub(crate) fn copy(&self) -> Result<Self> {
+        let body = match &self.body {
+            Body::Moving(MovingTarget::Named(endpoint)) => {
+                Body::Moving(MovingTarget::Named(endpoint.copy()?))
+            }
+            Body::Moving(MovingTarget::Portless(host)) => {
+                Body::Moving(MovingTarget::Portless(At(host, 0).copy()?.host))
+            }
+            Body::Moving(MovingTarget::Null) => Body::Moving(MovingTarget::Null),
+            Body::Moving(MovingTarget::Unreadable) => Body::Moving(MovingTarget::Unreadable),
+            Body::Shards(shards) => Body::Shards(shards.as_ref().map(Shards::copy).transpose()?),
+            Body::Slots(slots) => Body::Slots(slots.copy()?),
+            Body::SlotMoves(moves) => Body::SlotMoves(SlotMove::copy_all(moves)?),
+        };
+        Ok(Self { kind: self.kind, seq: self.seq, time: self.time, body })
+    }
+}
+
 impl MovingTarget {
     /// Where to dial; `None` means the configured address.
     pub fn endpoint(&self, configured_port: u16) -> Option<Endpoint> {
+        self.at(configured_port).map(|At(host, port)| Endpoint { host: host.to_owned(), port })
+    }
+
+    /// The same, without a copy.
+    pub(crate) fn at(&self, configured_port: u16) -> Option<At<'_>> {
         match self {
-            Self::Named(endpoint) => Some(endpoint.clone()),
-            Self::Portless(host) => Some(Endpoint { host: host.clone(), port: configured_port }),
+            Self::Named(endpoint) => Some(At(&endpoint.host, endpoint.port)),
+            Self::Portless(host) => Some(At(host, configured_port)),
             Self::Null | Self::Unreadable => None,
         }
     }

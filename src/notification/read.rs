@@ -4,6 +4,7 @@
 use super::{Body, Defect, Defects, Kind, MovingTarget, NotificationError, NotificationLimits, Parsed};
 use super::{Notification, Sniff, shards, slots, smigrated, sniff};
 use crate::endpoint::{self, Endpoint, EndpointError, is_null_endpoint_text};
+use crate::mem::Room;
 use crate::resp::value::{self, Value, ValueError, ValueLimits};
 use std::borrow::Cow;
 
@@ -118,10 +119,8 @@ impl<'a> Reader<'a, '_> {
         let (value, len) = value::parse(self.rest, &limits).map_err(|error| match error {
             ValueError::Incomplete => Defect::Truncated,
             ValueError::Malformed => Defect::Malformed,
-            ValueError::TooDeep
-            | ValueError::TooManyElements
-            | ValueError::TooLong
-            | ValueError::NoMemory => Defect::OverLimit,
+            ValueError::TooDeep | ValueError::TooManyElements | ValueError::TooLong => Defect::OverLimit,
+            ValueError::NoMemory => Defect::NoMemory,
         })?;
         self.rest = self.rest.get(len..).unwrap_or_default();
         self.left = self.left.saturating_sub(count(&value));
@@ -141,6 +140,7 @@ impl<'a> Reader<'a, '_> {
                 return (elements, None);
             }
             match self.value() {
+                Ok(_) if elements.room(1).is_err() => return (elements, Some(Defect::NoMemory)),
                 Ok(value) => elements.push(value),
                 Err(defect) => return (elements, Some(defect)),
             }
@@ -165,7 +165,15 @@ fn build(kind: Kind, elements: &[Value<'_>], mut defects: Defects, limits: &Noti
         Some(text) if text.contains(&b' ') => {
             let words = text.split(|&b| b == b' ').filter(|word| !word.is_empty()).skip(1);
             let words = words.map(|word| Value::Text(Cow::Borrowed(word)));
-            split = words.chain(elements[1..].iter().cloned()).take(limits.max_elements).collect::<Vec<_>>();
+            let mut all = Vec::new();
+            for value in words.chain(elements[1..].iter().cloned()).take(limits.max_elements) {
+                if all.room(1).is_err() {
+                    defects.insert(Defect::NoMemory);
+                    break;
+                }
+                all.push(value);
+            }
+            split = all;
             &split[..]
         }
         _ => elements.get(1..).unwrap_or_default(),
@@ -206,13 +214,17 @@ fn moving(fields: &[Value<'_>], defects: &mut Defects) -> (Option<i64>, Body) {
         None => defects.insert(Defect::TimeMissing),
         Some(_) if time.is_some() => {}
         // The time was left out, and the endpoint is where it should be.
-        Some(Value::Text(text)) if fields.len() == 1 && Endpoint::parse(text, None).is_ok() => {
+        Some(Value::Text(text)) if fields.len() == 1 && is_endpoint(text) => {
             defects.insert(Defect::TimeMissing);
             return (None, Body::Moving(target(&fields[0], defects)));
         }
         Some(_) => defects.insert(Defect::TimeUnreadable),
     }
     (time, Body::Moving(fields.get(1).map_or(MovingTarget::Null, |field| target(field, defects))))
+}
+
+fn is_endpoint(text: &[u8]) -> bool {
+    matches!(Endpoint::parse(text, None), Ok(_) | Err(EndpointError::NoMemory))
 }
 
 fn target(field: &Value<'_>, defects: &mut Defects) -> MovingTarget {
@@ -234,8 +246,11 @@ fn target(field: &Value<'_>, defects: &mut Defects) -> MovingTarget {
         }
         // A server's ways to say that there is none.
         Err(EndpointError::UnknownHost | EndpointError::PortZero) => MovingTarget::Null,
-        Err(_) => {
-            defects.insert(Defect::EndpointUnreadable);
+        Err(error) => {
+            defects.insert(match error {
+                EndpointError::NoMemory => Defect::NoMemory,
+                _ => Defect::EndpointUnreadable,
+            });
             MovingTarget::Unreadable
         }
     }

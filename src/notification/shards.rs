@@ -1,6 +1,8 @@
 //! Shards as servers name them: text, JSON text, integer or array.
 
 use super::{Defect, Defects, NotificationLimits};
+use crate::error::Result;
+use crate::mem::{self, Room};
 use crate::resp::value::Value;
 use core::fmt;
 
@@ -27,6 +29,11 @@ impl Shards {
     /// Whether this shard is among them.
     pub fn contains(&self, id: u64) -> bool {
         self.0.binary_search(&id).is_ok()
+    }
+
+    /// A copy, if there is memory for it.
+    pub(crate) fn copy(&self) -> Result<Self> {
+        mem::copy(&self.0).map(Self)
     }
 
     /// Whether any shard is in both.
@@ -94,6 +101,9 @@ impl Found<'_> {
 
     fn push(&mut self, id: Option<u64>) {
         let Some(id) = id else { return self.defects.insert(Defect::ShardUnreadable) };
+        if self.ids.room(1).is_err() {
+            return self.defects.insert(Defect::NoMemory);
+        }
         self.ids.push(id);
         if self.ids.len() > self.max.saturating_mul(2) {
             self.shrink();

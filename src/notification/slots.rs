@@ -1,6 +1,8 @@
 //! Sets of hash slots, as `123,456,5000-7000`.
 
 use super::{Defect, Defects, NotificationLimits};
+use crate::error::Result;
+use crate::mem::{self, Room};
 use crate::resp::value::Value;
 use core::fmt;
 
@@ -39,6 +41,11 @@ impl SlotRanges {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// A copy, if there is memory for it.
+    pub(crate) fn copy(&self) -> Result<Self> {
+        mem::copy(&self.0).map(Self)
     }
 
     /// Whether this slot is among them.
@@ -110,6 +117,9 @@ impl Collector {
     }
 
     fn push(&mut self, range: SlotRange, defects: &mut Defects, max: usize) {
+        if self.0.room(1).is_err() {
+            return defects.insert(Defect::NoMemory);
+        }
         self.0.push(range);
         if self.0.len() > max.saturating_mul(2) {
             self.shrink(defects, max);

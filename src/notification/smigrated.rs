@@ -6,7 +6,9 @@
 
 use super::slots::Collector;
 use super::{Defect, Defects, NotificationLimits, SlotRanges};
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, EndpointError};
+use crate::error::Result;
+use crate::mem::Room;
 use crate::resp::value::Value;
 use core::fmt;
 
@@ -19,6 +21,19 @@ pub struct SlotMove {
     pub destination: Endpoint,
     /// Which; never empty.
     pub slots: SlotRanges,
+}
+
+impl SlotMove {
+    /// A copy of all of them, if there is memory for it.
+    pub(crate) fn copy_all(moves: &[Self]) -> Result<Vec<Self>> {
+        let mut out = Vec::new();
+        out.room(moves.len())?;
+        for one in moves {
+            let source = one.source.as_ref().map(Endpoint::copy).transpose()?;
+            out.push(Self { source, destination: one.destination.copy()?, slots: one.slots.copy()? });
+        }
+        Ok(out)
+    }
 }
 
 impl fmt::Display for SlotMove {
@@ -149,6 +164,7 @@ impl Moves<'_> {
         }
         match Endpoint::parse(word, None) {
             Ok(endpoint) => self.endpoint(Some(endpoint)),
+            Err(EndpointError::NoMemory) => self.defects.insert(Defect::NoMemory),
             Err(_) => self.unreadable(),
         }
     }
@@ -156,6 +172,9 @@ impl Moves<'_> {
     fn endpoint(&mut self, endpoint: Option<Endpoint>) {
         if self.entry.complete || self.entry.endpoints.len() >= 2 {
             self.end();
+        }
+        if self.entry.endpoints.room(1).is_err() {
+            return self.defects.insert(Defect::NoMemory);
         }
         self.entry.endpoints.push(endpoint);
     }
@@ -190,6 +209,9 @@ impl Moves<'_> {
             return;
         }
         let slots = entry.slots.finish(self.defects, self.limits.max_slot_ranges);
+        if self.done.room(1).is_err() {
+            return self.defects.insert(Defect::NoMemory);
+        }
         self.done.push(SlotMove { source: entry.endpoints.pop().flatten(), destination, slots });
     }
 }

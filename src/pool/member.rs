@@ -3,7 +3,9 @@
 use super::mailbox::{Board, OWNED, Slot};
 use super::waiter::WaiterId;
 use crate::endpoint::{Endpoint, PeerAddr};
+use crate::error::Result;
 use crate::exchange::Told;
+use crate::mem::Room;
 use crate::notification::Notification;
 use crate::time::Timestamp;
 use std::sync::Arc;
@@ -163,6 +165,12 @@ pub(super) struct Members {
 impl Members {
     pub(super) fn len(&self) -> usize {
         self.count
+    }
+
+    /// Room for one more, and for its going.
+    pub(super) fn room(&mut self) -> Result<()> {
+        self.entries.room(1)?;
+        self.free.room(self.entries.len() + 1 - self.free.len())
     }
 
     pub(super) fn insert(&mut self, record: Record) -> MemberId {

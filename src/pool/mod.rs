@@ -41,6 +41,7 @@ pub use member::{JoinOptions, Member, MemberId, Unowned};
 pub use waiter::{WaiterId, Wakes};
 
 use crate::endpoint::{Endpoint, PeerAddr};
+use crate::error::Result;
 use crate::exchange::{Heard, Told};
 use crate::time::Timestamp;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -102,10 +103,16 @@ impl Pool {
 
     // ---- members -----------------------------------------------------------------------------------------------
 
-    /// A connection joins. `None`: there are `max_members`.
+    /// A connection joins. `None`: there are `max_members`, or there is no memory for one more.
     pub fn join(&self, now: Timestamp, options: JoinOptions) -> (Option<Member>, Wakes) {
+        let (joined, wakes) = self.try_join(now, options);
+        (joined.unwrap_or_default(), wakes)
+    }
+
+    /// The same; an error if there is no memory for one more, and it has not joined.
+    pub(crate) fn try_join(&self, now: Timestamp, options: JoinOptions) -> (Result<Option<Member>>, Wakes) {
         let (joined, wakes) = self.with(now, |state, now| state.join(now, options));
-        (joined.map(|(id, mailbox)| Member { id, mailbox }), wakes)
+        (joined.map(|joined| joined.map(|(id, mailbox)| Member { id, mailbox })), wakes)
     }
 
     /// A connection leaves: it is closed, or goes on alone. Its id is never used again.

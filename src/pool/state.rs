@@ -14,7 +14,9 @@ use super::timers::{Timer, Timers};
 use super::waiter::{WaiterId, Waiters};
 use super::wave::Wave;
 use crate::endpoint::{Endpoint, PeerAddr};
+use crate::error::Result;
 use crate::exchange::Told;
+use crate::mem;
 use crate::time::{Clock, Timestamp};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -94,13 +96,18 @@ impl State {
     // ---- members -----------------------------------------------------------------------------------------------
 
     /// `None` at `max_members`.
-    pub(super) fn join(&mut self, now: Timestamp, options: JoinOptions) -> Option<(MemberId, Arc<Mailbox>)> {
+    pub(super) fn join(
+        &mut self,
+        now: Timestamp,
+        options: JoinOptions,
+    ) -> Result<Option<(MemberId, Arc<Mailbox>)>> {
         let limit = self.config.limits.max_members.min(NONE as usize);
         if self.members.len() >= limit {
             self.counters.members_refused += 1;
-            return None;
+            return Ok(None);
         }
-        let mailbox = Arc::new(Mailbox::new(options.waiter.map_or(NONE, WaiterId::index)));
+        self.members.room()?;
+        let mailbox = mem::shared(Mailbox::new(options.waiter.map_or(NONE, WaiterId::index)))?;
         if !options.idle {
             mailbox.set(OWNED);
         }
@@ -124,7 +131,7 @@ impl State {
         let key = options.node.map(NodeKey::Named).or(options.peer.map(NodeKey::Peer));
         self.settle(now, id, key);
         self.tell_refusals(now, &mailbox);
-        Some((id, mailbox))
+        Ok(Some((id, mailbox)))
     }
 
     /// Told to those who may opt in soon (O2).

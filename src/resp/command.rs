@@ -8,8 +8,11 @@
 //! those two bytes unseen; only inline commands may end with LF alone, as there). Servers disagree about what such input means, so
 //! nothing after it could be counted. What a server would refuse with `-ERR Protocol error` (and close) is an error here too.
 
+use crate::error;
+use crate::mem::Room;
 use crate::rare::Rare;
 use std::fmt;
+use std::io::Write;
 
 /// Bytes of a command name that are kept. No Redis command comes near.
 pub const NAME_LEN: usize = 32;
@@ -176,11 +179,19 @@ impl<'a> Args<'a> {
         ArgsIter { bytes: self.bytes, ends: self.ends.iter(), start: self.start }
     }
 
+    /// What `encode` appends is no longer than this.
+    pub fn encoded_len(&self) -> usize {
+        /// A type, a length, and the ends of both lines.
+        const HEAD: usize = 1 + 20 + 2 + 2;
+        HEAD + self.iter().map(|arg| HEAD + arg.len()).sum::<usize>()
+    }
+
     /// Appends the kept arguments to `out` as one command.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(format!("*{}\r\n", self.ends.len()).as_bytes());
+        // A vector takes everything.
+        let _ = write!(out, "*{}\r\n", self.ends.len());
         for arg in self.iter() {
-            out.extend_from_slice(format!("${}\r\n", arg.len()).as_bytes());
+            let _ = write!(out, "${}\r\n", arg.len());
             out.extend_from_slice(arg);
             out.extend_from_slice(b"\r\n");
         }
@@ -342,6 +353,12 @@ impl Drop for Kept {
 }
 
 impl Kept {
+    /// Room for one argument more.
+    fn room(&mut self, len: usize) -> error::Result<()> {
+        self.ends.room(1)?;
+        self.bytes.room(len)
+    }
+
     fn push(&mut self, arg: &[u8]) {
         self.bytes.extend_from_slice(arg);
         self.end();
@@ -580,7 +597,11 @@ impl CommandReader {
     #[cold]
     fn keep_name(&mut self) {
         let len = self.name_len.min(NAME_LEN as u64) as usize;
-        self.kept.make().push(&self.name[..len]);
+        if self.kept.room().and_then(|()| self.kept.make().room(len)).is_ok() {
+            self.kept.make().push(&self.name[..len]);
+        } else {
+            self.keep = Keep::Nothing;
+        }
     }
 
     fn read_parts(
@@ -664,7 +685,9 @@ impl CommandReader {
         if self.keep != Keep::Nothing && !self.in_name() {
             let kept = self.kept.make();
             let used = kept.bytes.len() + (kept.ends.len() + 1) * KEPT_OVERHEAD;
-            if (used as u64).saturating_add(len) > u64::from(self.limits.max_kept_len) {
+            let fits = (used as u64).saturating_add(len) <= u64::from(self.limits.max_kept_len);
+            // What there is no memory for is as what is over the limit.
+            if !fits || kept.room(len as usize).is_err() {
                 self.keep = Keep::Nothing;
             }
         }
@@ -724,8 +747,18 @@ impl CommandReader {
         let found = memchr::memchr2(b'\n', 0, rest);
         let part = &rest[..found.unwrap_or(rest.len())];
         *pos += part.len();
+        // What there is no memory for is as what is over the limit.
+        if self.kept.room().is_err() {
+            return self.fail(CommandError::InlineTooLong);
+        }
         let kept = self.kept.make();
-        if kept.line.len() + part.len() > self.limits.max_inline_len as usize {
+        let len = kept.line.len() + part.len();
+        let mut room = || -> error::Result<()> {
+            kept.line.room(part.len())?;
+            kept.bytes.room(len)?;
+            kept.ends.room(len / 2 + 1)
+        };
+        if len > self.limits.max_inline_len as usize || room().is_err() {
             return self.fail(CommandError::InlineTooLong);
         }
         if found.is_some_and(|at| rest[at] == 0) {

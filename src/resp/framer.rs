@@ -190,6 +190,11 @@ impl Framer {
         }
     }
 
+    /// A copy, where it takes no memory: `None` inside of more levels than are kept without.
+    pub(crate) fn copy(&self) -> Option<Self> {
+        self.far.is_none().then(|| Self { far: None, ..self.clone() })
+    }
+
     /// Runs over top-level frames until `max_frames` have ended, or a push or an attribute begins. With `max_frames` 0
     /// nothing is consumed and the answer is [`Stop::Limit`].
     ///

@@ -74,7 +74,7 @@ class Status(enum.IntEnum):
     ERR_BUSY = -14
     #: The bytes are no reply to CLUSTER SLOTS or SHARDS, or one without slots: `sch_cluster_last_error` says which.
     ERR_NOT_A_SLOT_MAP = -15
-    #: There is no memory for the bytes of `sch_conn_submit` that are to be held, or for the map that is to be loaded.
+    #: There is no memory for what the call takes.
     ERR_NO_MEMORY = -16
     #: The end of the handle begins here: statuses at or below this number mean that it can only be salvaged and freed.
     ERR_FATAL = -100
