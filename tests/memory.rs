@@ -173,6 +173,15 @@ macro_rules! c {
     };
 }
 
+impl C {
+    /// As hosts do after every input, also where there is none.
+    fn drain(&mut self) {
+        let mut action = sized::<sch_action>();
+        // SAFETY: live, and a place of this test.
+        while unsafe { sch_conn_poll_action(self.0, action.as_mut_ptr()) } == SCH_OK {}
+    }
+}
+
 impl Driven for C {
     fn connect(&mut self) {
         c!(sch_conn_dial(self.0, 0, 0, sized().as_mut_ptr()));
@@ -190,9 +199,7 @@ impl Driven for C {
         let (from, to) = (data.as_ptr(), spans.as_mut_ptr());
         c!(sch_conn_receive(self.0, 0, 1, from, data.len(), to, 16, &mut consumed, &mut count));
         assert_eq!(consumed, data.len());
-        let mut action = sized::<sch_action>();
-        // SAFETY: live, and a place of this test.
-        while unsafe { sch_conn_poll_action(self.0, action.as_mut_ptr()) } == SCH_OK {}
+        self.drain();
     }
     fn write_region(&mut self) {
         let (mut data, mut len) = (core::ptr::null(), 0);
@@ -201,6 +208,7 @@ impl Driven for C {
     }
     fn tick(&mut self) {
         c!(sch_conn_tick(self.0, 0));
+        self.drain();
     }
     fn is_active(&self) -> bool {
         let mut active = false;

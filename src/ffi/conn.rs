@@ -1144,6 +1144,10 @@ pub unsafe extern "C" fn sch_conn_poll_action(
     let work = |c: &mut Inner| -> Outcome {
         // SAFETY: as the caller promises.
         let out = unsafe { SizedOut::new(action_out) }?;
+        // One that rests lends nothing, however often it is asked.
+        if !c.conn.has_action() {
+            return Ok(SCH_EMPTY);
+        }
         c.loan.room()?;
         let lent = &mut c.loan.make().action;
         let Some(action) = c.conn.poll_action_if(|action| lent.room(action))? else { return Ok(SCH_EMPTY) };
