@@ -52,6 +52,7 @@ impl Connection {
 
     /// A change of the session after the candidate's was made: the same there (H12).
     pub(super) fn repeat_on_candidate(&mut self, steps: &[Step]) {
+        let paused = !self.is_repeating();
         let Some(c) = &mut self.candidate else { return };
         if !c.connected || steps.is_empty() || self.config.level_out != LevelOut::Managed {
             return;
@@ -61,17 +62,17 @@ impl Connection {
         }
         let transport = c.id;
         self.emit(Action::Write { transport });
-        self.repeats();
+        self.repeats(paused);
     }
 
     /// What is repeated on a candidate that was ready has the time of an attempt to be answered, as long as it does not go on
-    /// and on.
-    fn repeats(&mut self) {
+    /// and on. `paused`: all before it has been answered, so that its time begins anew.
+    fn repeats(&mut self, paused: bool) {
         let now = self.clock.last();
         let was_ready = matches!(self.phase, Phase::Ready | Phase::Draining);
         if let Some(handoff) = &mut self.handoff {
             handoff.repeats += 1;
-            if was_ready && handoff.repeats <= handoff::MAX_REPEATS {
+            if was_ready && (paused || handoff.repeats <= handoff::MAX_REPEATS) {
                 handoff.attempt_by = Some(now + handoff.attempt_time(&self.config));
             }
         }
@@ -85,6 +86,7 @@ impl Connection {
         subscribe: bool,
         name: &[u8],
     ) {
+        let paused = !self.is_repeating();
         let Some(c) = &mut self.candidate else { return };
         if !c.connected || self.config.level_out != LevelOut::Managed {
             return;
@@ -98,7 +100,7 @@ impl Connection {
             self.read_both();
         }
         self.emit(Action::Write { transport });
-        self.repeats();
+        self.repeats(paused);
     }
 
     /// A reply to one of the commands that make the session.
