@@ -3019,7 +3019,8 @@ sch_status sch_conn_cancel(struct sch_conn *conn,
                            bool *withdrawn_out);
 
 /**
- * Levels 1 and 2: you have stopped writing, at a command boundary. Answers SCH_ACTION_HOLD.
+ * Levels 1 and 2: you have stopped writing, at a command boundary. Answers SCH_ACTION_HOLD. Where you have stated a fence since
+ * HOLD was asked, RELEASE follows: write on, HOLD comes again when it has closed.
  *
  * Returns SCH_OK; SCH_ERR_UNEXPECTED: no HOLD was asked, or the hold has ended before this call (actions wait that say how); and
  * what every call answers.

@@ -83,6 +83,25 @@ fn p1_who_nobody_owns_comes_through_the_events() {
 }
 
 #[test]
+fn e4_mail_of_the_pool_closes_no_transport_in_the_call_that_gives_bytes_for_it() {
+    let pool = Pool::new();
+    let reader = Conn::new(&pool, "10.0.0.1:6379", SCH_UNOWNED_RETIRE, 1);
+    let conn = Conn::managed(&pool, "10.0.0.1:6379");
+    reader.reads(ms(1), b">4\r\n+MIGRATING\r\n:8\r\n:5\r\n$3\r\n[1]\r\n");
+    assert!(conn.has_mail());
+    // No HELLO 3 under `enabled`: the connection ends for it.
+    assert_eq!(conn.submits(ms(2), b"GET k\r\n"), 7);
+    assert!(!conn.kinds().contains(&SCH_ACTION_CLOSE), "its bytes are for that transport");
+    assert!(conn.has_mail(), "it waits, too");
+    let (mut due, mut at) = (false, 0);
+    assert_eq!(c!(sch_conn_next_deadline(conn.0, &mut due, &mut at)), SCH_OK);
+    assert_eq!((due, at), (true, ms(2)));
+    conn.tick(ms(2));
+    assert!(conn.kinds().contains(&SCH_ACTION_CLOSE));
+    assert!(!conn.has_mail());
+}
+
+#[test]
 fn p3_a_connection_that_leaves_waits_for_nobody() {
     let pool = Pool::new();
     let (a, b) = (Conn::new(&pool, "10.0.0.1:1", 1, 0), Conn::new(&pool, "10.0.0.1:1", 1, 0));

@@ -11,6 +11,10 @@ impl Connection {
         }
         self.trace.input(format_args!("held"));
         self.held = true;
+        if self.fences() != 0 {
+            // It was stated while HOLD was asked: what closes it goes where the rest of it went (H4, F1).
+            self.reopen(now);
+        }
         self.stirred = true;
         self.finish(now);
         Ok(())

@@ -79,6 +79,11 @@ impl Connection {
         Ok(())
     }
 
+    /// Something is due at once that the last input put off: what the pool says waits for it.
+    pub(crate) fn has_put_off(&self) -> bool {
+        self.put_off
+    }
+
     /// The next thing for the pool.
     pub fn poll_heard(&mut self) -> Option<Heard> {
         self.pooled.as_mut()?.heard.pop_front()

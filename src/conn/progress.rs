@@ -432,6 +432,12 @@ impl Connection {
         }
     }
 
+    /// The hold began too early: writes pass until it can begin again (H4).
+    pub(super) fn reopen(&mut self, now: Timestamp) {
+        self.set_phase(Phase::Ready);
+        self.end_hold(now);
+    }
+
     /// No candidate: the current transport stays, or what is held comes back (H6).
     pub(super) fn fail_handoff(&mut self, now: Timestamp) {
         self.end_handoff(now, Outcome::Failed);

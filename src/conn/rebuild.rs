@@ -61,6 +61,7 @@ impl Connection {
     /// A change of the session: after the candidate's was made, the same there (H12).
     pub(super) fn change_session(&mut self, now: Timestamp, change: effect::Watched) {
         let managed = self.config.level_out == LevelOut::Managed;
+        let paused = !self.is_repeating();
         let mut repeats = self.candidate.as_deref_mut().filter(|c| c.connected && managed);
         let mut wrote = None;
         let put = self.session.apply(change, self.config.keep_credentials, &mut |step| {
@@ -71,27 +72,27 @@ impl Connection {
         if self.session.overflow && self.no_handoff.is_none() {
             self.forbid_handoff(now, OffReason::SessionTooLarge);
         }
-        self.repeated(now, wrote, put);
+        self.repeated(now, wrote, paused, put);
     }
 
     /// What was to be repeated on the candidate is in its region, or there is no memory for it.
-    fn repeated(&mut self, now: Timestamp, wrote: Option<TransportId>, put: Result<()>) {
+    fn repeated(&mut self, now: Timestamp, wrote: Option<TransportId>, paused: bool, put: Result<()>) {
         let Some(transport) = wrote else { return };
         if put.is_err() {
             return self.drop_candidate(now, NO_MEMORY);
         }
         self.emit(Action::Write { transport });
-        self.repeats();
+        self.repeats(paused);
     }
 
     /// What is repeated on a candidate that was ready has the time of an attempt to be answered, as long as it does not go on
-    /// and on.
-    fn repeats(&mut self) {
+    /// and on. `paused`: all before it has been answered, so that its time begins anew.
+    fn repeats(&mut self, paused: bool) {
         let now = self.clock.last();
         let was_ready = matches!(self.phase, Phase::Ready | Phase::Draining);
         if let Some(handoff) = &mut self.handoff {
             handoff.repeats += 1;
-            if was_ready && handoff.repeats <= handoff::MAX_REPEATS {
+            if was_ready && (paused || handoff.repeats <= handoff::MAX_REPEATS) {
                 handoff.attempt_by = Some(now + handoff.attempt_time(&self.config));
             }
         }
@@ -106,6 +107,7 @@ impl Connection {
         subscribe: bool,
         name: &[u8],
     ) {
+        let paused = !self.is_repeating();
         let Some(c) = &mut self.candidate else { return };
         if !c.connected || self.config.level_out != LevelOut::Managed {
             return;
@@ -116,7 +118,7 @@ impl Connection {
         if subscribe && put.is_ok() {
             self.read_both();
         }
-        self.repeated(now, Some(transport), put);
+        self.repeated(now, Some(transport), paused, put);
     }
 
     /// A reply to one of the commands that make the session.

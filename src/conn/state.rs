@@ -9,7 +9,7 @@
 //! | Opening | Rebuilding, Waiting, Serving, Handshaking, Detached |
 //! | Rebuilding | Ready, Waiting, Serving, Handshaking, Detached |
 //! | Ready | Draining, Swapping, Waiting, Serving, Handshaking, Detached |
-//! | Draining | Swapping, Waiting, Serving, Detached |
+//! | Draining | Ready, Swapping, Waiting, Serving, Detached |
 //! | Swapping | Serving, Waiting, Detached |
 //! | Failed | Detached, Closed |
 //! | Closed | |
@@ -27,7 +27,7 @@ pub(super) const fn successors(from: Phase) -> &'static [Phase] {
         Opening => &[Rebuilding, Waiting, Serving, Handshaking, Detached],
         Rebuilding => &[Ready, Waiting, Serving, Handshaking, Detached],
         Ready => &[Draining, Swapping, Waiting, Serving, Handshaking, Detached],
-        Draining => &[Swapping, Waiting, Serving, Detached],
+        Draining => &[Ready, Swapping, Waiting, Serving, Detached],
         Swapping => &[Serving, Waiting, Detached],
         Failed => &[Detached, Closed],
         Closed => &[],

@@ -959,7 +959,8 @@ pub unsafe extern "C" fn sch_conn_cancel(
     unsafe { change(conn, work) }
 }
 
-/// Levels 1 and 2: you have stopped writing, at a command boundary. Answers SCH_ACTION_HOLD.
+/// Levels 1 and 2: you have stopped writing, at a command boundary. Answers SCH_ACTION_HOLD. Where you have stated a fence since
+/// HOLD was asked, RELEASE follows: write on, HOLD comes again when it has closed.
 ///
 /// Returns SCH_OK; SCH_ERR_UNEXPECTED: no HOLD was asked, or the hold has ended before this call (actions wait that say how); and
 /// what every call answers.

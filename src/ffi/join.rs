@@ -69,7 +69,8 @@ impl Joined {
         for _ in 0..ROUNDS {
             self.report(conn, now, &mut wakes);
             self.follow(conn, now, &mut wakes);
-            if !self.member.has_mail() {
+            // What was put off would be done for the first letter, within the call that put it off (E4).
+            if !self.member.has_mail() || conn.has_put_off() {
                 break;
             }
             self.pool.pool.mail(&self.member, &mut self.mail);

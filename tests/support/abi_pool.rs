@@ -152,6 +152,33 @@ impl Conn {
         conn
     }
 
+    /// One at level 3 that must opt in, connected.
+    pub fn managed(pool: &Pool, peer: &str) -> Self {
+        let (mut config, mut conn) = (null_mut(), null_mut());
+        assert_eq!(c!(sch_config_new(&mut config)), SCH_OK);
+        assert_eq!(c!(sch_config_set_mode(config, SCH_MODE_ENABLED)), SCH_OK);
+        assert_eq!(c!(sch_conn_new(SCH_ABI_VERSION, config, &mut conn)), SCH_OK);
+        assert_eq!(c!(sch_config_free(config)), SCH_OK);
+        let conn = Self(conn);
+        // SAFETY: all zeros is a dial.
+        let mut dial: sch_dial = unsafe { core::mem::zeroed() };
+        dial.struct_size = size_of::<sch_dial>() as u32;
+        assert_eq!(c!(sch_conn_dial(conn.0, 0, 0, &mut dial)), SCH_OK);
+        let (text, len) = (peer.as_ptr().cast(), peer.len());
+        assert_eq!(c!(sch_conn_connected(conn.0, 0, dial.transport, text, len)), SCH_OK);
+        assert_eq!(c!(sch_conn_join(conn.0, 0, pool.0, SCH_UNOWNED_RETIRE, 0, null(), 0)), SCH_OK);
+        conn
+    }
+
+    /// How many bytes are to be written now.
+    pub fn submits(&self, now: u64, data: &[u8]) -> usize {
+        // SAFETY: all zeros is an answer.
+        let mut submitted: sch_submitted = unsafe { core::mem::zeroed() };
+        submitted.struct_size = size_of::<sch_submitted>() as u32;
+        assert_eq!(c!(sch_conn_submit(self.0, now, data.as_ptr(), data.len(), &mut submitted)), SCH_OK);
+        submitted.write_now
+    }
+
     /// Connected, handshake made, opted in.
     pub fn is_up(&self, now: u64, transport: u64, peer: &str) {
         let (text, len) = (peer.as_ptr().cast(), peer.len());
