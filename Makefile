@@ -70,7 +70,7 @@ e2e-short: clients node
 	python3 demo/run.py --redis-server --check --only 1 4 5 --drivers plain managed tapped hiredis-sch
 	python3 demo/run.py --redis-server --check --only 2 3 6 7 8 9 --drivers managed notified
 	python3 demo/run.py --redis-server --check counts --at-once 2 --only 1 4 5 --drivers python-asyncio python-blocking node
-	python3 demo/run.py --redis-server --check counts --only 1 4 --drivers hiredis-sch python-asyncio python-blocking node --tls
+	python3 demo/run.py --redis-server --check counts --at-once 2 --only 1 4 --drivers hiredis-sch python-asyncio python-blocking node --tls
 	python3 demo/pool.py --redis-server --only 1
 	python3 demo/cluster.py --redis-server --only slot-migrate-existing
 
