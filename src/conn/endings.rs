@@ -11,6 +11,8 @@ impl Connection {
     /// H6, and losses without maintenance.
     pub(super) fn current_closed(&mut self, now: Timestamp, unwritten: &[u8], room: Unwritten) {
         let Some(t) = self.current.take() else { return };
+        // What the host counted on it ends with it; on the next it counts anew.
+        self.host_in_flight = 0;
         self.optin_lost(now, &t, Slot::Current);
         let (id, survives) = (t.id, self.survives_loss(&t));
         self.break_host_transaction();
