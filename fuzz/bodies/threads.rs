@@ -166,3 +166,19 @@ fn watch(world: &World) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_fails_leaves_no_note() {
+        let failed = std::panic::catch_unwind(|| {
+            let place = Place::default();
+            let _noting = Noting::at(&place);
+            note("threads_conn.rs", 7);
+            assert_eq!(place.line.load(Ordering::Relaxed), 8, "fails");
+        });
+        assert!(failed.is_err() && PLACE.get().is_null());
+    }
+}
