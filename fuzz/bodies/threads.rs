@@ -12,6 +12,7 @@
 
 use crate::draw::Draw;
 use core::cell::Cell;
+use core::marker::PhantomData;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::io::Write as _;
 use std::time::{Duration, Instant};
@@ -32,6 +33,22 @@ struct Place {
     file: AtomicU32,
 }
 
+/// This thread notes there as long as this lives: not after a run that failed, whose places are gone.
+struct Noting<'a>(PhantomData<&'a Place>);
+
+impl<'a> Noting<'a> {
+    fn at(place: &'a Place) -> Self {
+        PLACE.set(place);
+        Self(PhantomData)
+    }
+}
+
+impl Drop for Noting<'_> {
+    fn drop(&mut self) {
+        PLACE.set(core::ptr::null());
+    }
+}
+
 const FILES: [&str; 7] = [
     "threads_cluster.rs",
     "threads_conn.rs",
@@ -43,7 +60,7 @@ const FILES: [&str; 7] = [
 ];
 
 fn note(file: &str, line: u32) {
-    // SAFETY: null, or of this run, which outlives its threads.
+    // SAFETY: null, or borrowed by a `Noting`.
     let Some(place) = (unsafe { PLACE.get().as_ref() }) else { return };
     let index = FILES.iter().position(|name| file.ends_with(name)).expect("a file of this target");
     place.file.store(index as u32, Ordering::Relaxed);
@@ -104,7 +121,7 @@ pub fn run(data: &[u8]) {
         let players = programs.iter().enumerate().map(|(thread, program)| {
             let world = &world;
             scope.spawn(move || {
-                PLACE.set(&raw const world.places[thread]);
+                let _noting = Noting::at(&world.places[thread]);
                 let ended = world.ends();
                 let done = Player::new(world, thread, program).play();
                 drop(ended);
@@ -118,9 +135,8 @@ pub fn run(data: &[u8]) {
             .map(|player| player.join().unwrap_or_else(|why| std::panic::resume_unwind(why)))
             .collect()
     });
-    PLACE.set(&raw const world.places[threads]);
+    let _noting = Noting::at(&world.places[threads]);
     quiet::settle(&world, done);
-    PLACE.set(core::ptr::null());
 }
 
 /// To stderr itself: what a test prints is lost with its process.
@@ -148,5 +164,21 @@ fn watch(world: &World) {
             say(format_args!("DEADLOCK: no call for {PATIENCE:?}"));
             std::process::abort();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_fails_leaves_no_note() {
+        let failed = std::panic::catch_unwind(|| {
+            let place = Place::default();
+            let _noting = Noting::at(&place);
+            note("threads_conn.rs", 7);
+            assert_eq!(place.line.load(Ordering::Relaxed), 8, "fails");
+        });
+        assert!(failed.is_err() && PLACE.get().is_null());
     }
 }

@@ -72,17 +72,39 @@ impl Conn {
             lost: 0,
         };
         assert_eq!(c!(sch_conn_set_log(raw, 4, Some(hear), raw.cast())), SCH_OK);
-        let mut dial = sized!(sch_dial);
-        assert_eq!(c!(sch_conn_dial(raw, world.now(), 0, &mut dial)), SCH_OK);
-        conn.current = dial.transport;
-        conn.connect(world, dial.transport, node);
-        if !is_light {
-            // The handshake is over with the first command: until then there is no swap.
-            conn.greet(world);
-            conn.ask(world);
-        }
+        conn.dial(world, |_| node);
         conn.settle(world);
         conn
+    }
+
+    fn dial(&mut self, world: &World, node: impl Fn(u64) -> usize) {
+        let (now, dial) = (world.now(), core::cell::RefCell::new(sized!(sch_dial)));
+        self.must(world, |conn| c!(sch_conn_dial(conn, now, 0, &mut *dial.borrow_mut())));
+        let transport = dial.into_inner().transport;
+        self.current = transport;
+        self.connect(world, transport, node(transport));
+        if !self.is_light {
+            // The handshake is over with the first command: until then there is no swap.
+            self.greet(world);
+            self.ask(world);
+        }
+    }
+
+    /// A handoff may end without a transport: the old one was given up at its deadline, and the time for the answer to SWAP passed
+    /// before the host gave it. Then a host dials again.
+    pub fn dial_again(&mut self, world: &World) {
+        self.obey(world);
+        let phase = core::cell::Cell::new(0);
+        self.must(world, |conn| c!(sch_conn_phase(conn, phase.as_ptr())));
+        if phase.get() == SCH_PHASE_DETACHED {
+            self.dial(world, |transport| world.place_of(transport));
+            self.obey(world);
+        }
+    }
+
+    /// Its current transport has a socket: CLOSE has not come for it.
+    pub fn is_connected(&self) -> bool {
+        self.server(self.current).is_some()
     }
 
     /// A call of its owner. Another thread may be in one of its own: then it is made again.
@@ -118,13 +140,23 @@ impl Conn {
 
     // ---- what a host does ------------------------------------------------------------------------------------------
 
-    /// Reads a notification on its current transport.
+    /// Reads a notification on its current transport, unless that is closed. Where others may call too, it may be closed without
+    /// its host knowing: then CLOSE is waiting.
     pub fn read(&mut self, world: &World, push: &[u8]) {
         let transport = self.current;
+        if !self.is_connected() {
+            return;
+        }
         if self.is_light {
             let swallowed = core::cell::Cell::new(false);
             let (now, at, len) = (world.now(), push.as_ptr(), push.len());
-            self.must(world, |conn| c!(sch_conn_push(conn, now, transport, at, len, swallowed.as_ptr())));
+            let push = |conn| c!(sch_conn_push(conn, now, transport, at, len, swallowed.as_ptr()));
+            let status = self.call(world, push);
+            if status == SCH_ERR_UNKNOWN_TRANSPORT {
+                self.obey(world);
+                return assert!(self.server(transport).is_none(), "{transport} is not known, and not closed");
+            }
+            assert_eq!(status, SCH_OK);
             assert!(swallowed.get());
         } else {
             self.says(transport, push);
@@ -212,6 +244,7 @@ impl Conn {
         for turn in 0.. {
             assert!(turn < 100, "it does not settle");
             self.tick(world);
+            self.dial_again(world);
             self.finish_pending(world);
             self.deliver(world);
             self.obey(world);

@@ -324,6 +324,7 @@ impl<'a> Player<'a> {
         let what = self.draw.below(32);
         let push = if what < 5 { self.notification() } else { String::new() };
         let Some(conn) = &mut self.slots[at] else { return };
+        conn.dial_again(world);
         match what {
             0..5 => conn.read(world, push.as_bytes()),
             5..9 => conn.tick(world),

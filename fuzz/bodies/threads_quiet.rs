@@ -110,6 +110,7 @@ fn everybody_follows(world: &World, conns: &mut [Conn]) {
         });
         conn.take(world, Some(waiter));
         conn.settle(world);
+        assert!(conn.is_connected(), "connection {} has no transport", conn.user);
     }
     for node in 0..NODES.len() {
         let there: Vec<usize> = (0..conns.len()).filter(|at| conns[*at].node() == node).collect();

@@ -10,6 +10,7 @@ use sch::ffi::status::*;
 const HELLO: &[u8] = b"*2\r\n$5\r\nHELLO\r\n$1\r\n3\r\n";
 const GET: &[u8] = b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n";
 pub const OK: &[u8] = b"+OK\r\n";
+const GREETED: &[u8] = b"%1\r\n+proto\r\n:3\r\n";
 
 /// A socket's other end.
 pub struct Server {
@@ -71,7 +72,7 @@ impl Conn {
     fn serve(&mut self, transport: u64, bytes: &[u8]) {
         for command in bytes.split(|b| *b == b'*').skip(1) {
             let is_hello = command.windows(5).any(|word| word == b"HELLO");
-            self.says(transport, if is_hello { b"%1\r\n+proto\r\n:3\r\n" } else { OK });
+            self.says(transport, if is_hello { GREETED } else { OK });
         }
     }
 
@@ -87,6 +88,7 @@ impl Conn {
     }
 
     pub(super) fn greet(&mut self, world: &World) {
+        self.submitted += 1;
         self.submit(world, HELLO);
     }
 
@@ -148,7 +150,8 @@ impl Conn {
             for span in &spans[..count] {
                 // SAFETY: lent until the next call that changes something.
                 let bytes = unsafe { core::slice::from_raw_parts(span.data, span.len) };
-                self.answered += bytes.windows(OK.len()).filter(|word| *word == OK).count() as u64;
+                let replies = |reply: &[u8]| bytes.windows(reply.len()).filter(|word| *word == reply).count();
+                self.answered += (replies(OK) + replies(GREETED)) as u64;
             }
             rest = rest[consumed..].into();
             self.obey(world);
