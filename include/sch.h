@@ -968,7 +968,7 @@
 #define SCH_OUTCOME_FAILED 2
 
 /**
- * You refused the swap.
+ * You refused the swap, or did not answer SWAP in time; where the old transport had died or was given up by then, there is none: dial.
  */
 #define SCH_OUTCOME_REFUSED 3
 

@@ -116,7 +116,7 @@ pub const SCH_CLASS_WRITE: i32 = 2;
 pub const SCH_OUTCOME_SWAPPED: i32 = 1;
 /// No candidate could be made ready in time, or the connection cannot be handed off.
 pub const SCH_OUTCOME_FAILED: i32 = 2;
-/// You refused the swap.
+/// You refused the swap, or did not answer SWAP in time; where the old transport had died or was given up by then, there is none: dial.
 pub const SCH_OUTCOME_REFUSED: i32 = 3;
 /// A newer MOVING took its place.
 pub const SCH_OUTCOME_SUPERSEDED: i32 = 4;

@@ -397,7 +397,7 @@ class Outcome(enum.IntEnum):
     SWAPPED = 1
     #: No candidate could be made ready in time, or the connection cannot be handed off.
     FAILED = 2
-    #: You refused the swap.
+    #: You refused the swap, or did not answer SWAP in time; where the old transport had died or was given up by then, there is none: dial.
     REFUSED = 3
     #: A newer MOVING took its place.
     SUPERSEDED = 4
