@@ -32,8 +32,8 @@ POOL = {"one MOVING, told to all, all queued (first call)": 100.0}
 
 HOW = """How each was measured:
 
-* `ns`: the median of 15 rounds over one buffer of 4 MB, in nanoseconds of CPU time a frame; all readers take turns in each round.
-  `one a call`: the same bytes, one frame a call. The readers: libsch's framer; a whole `receive` from Rust; `sch_conn_receive`
+* `ns`: the median of 15 rounds over one buffer of 4 MB, in nanoseconds of CPU time a frame; all readers take turns in each round,
+  and the buffer is looked at once before each, so that none pays for what the one before it did to the caches. `one a call`: the same bytes, one frame a call. The readers: libsch's framer; a whole `receive` from Rust; `sch_conn_receive`
   of the shared library; the reader of hiredis without object functions, fed 16 KB at a time, as hiredis reads (it moves what
   is left of its buffer, so larger parts make it slower); redis-rs' `Parser`; redis-protocol's `decode_range`, which copies nothing.
 * `instructions`: what callgrind counts of user space, a frame of a stream of 256 KB, or a command of the C client (the
