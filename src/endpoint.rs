@@ -88,9 +88,14 @@ impl Endpoint {
         Ok(Self { host, port })
     }
 
+    /// The same, borrowed.
+    pub(crate) fn at(&self) -> At<'_> {
+        At(&self.host, self.port)
+    }
+
     /// A copy, if there is memory for it.
     pub(crate) fn copy(&self) -> crate::error::Result<Self> {
-        At(&self.host, self.port).copy()
+        self.at().copy()
     }
 
     /// The address, if the host is one; its zone is left out, IPv4-mapped IPv6 is unwrapped.
@@ -102,7 +107,7 @@ impl Endpoint {
 impl fmt::Display for Endpoint {
     /// `host:port`, IPv6 in brackets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        At(&self.host, self.port).fmt(f)
+        self.at().fmt(f)
     }
 }
 
@@ -113,11 +118,16 @@ pub(crate) struct At<'a>(pub(crate) &'a str, pub(crate) u16);
 impl At<'_> {
     /// A copy, with room for a NUL after the host.
     pub(crate) fn copy(self) -> crate::error::Result<Endpoint> {
-        let mut host = String::new();
-        crate::mem::Room::room(&mut host, self.0.len() + 1)?;
-        host.push_str(self.0);
-        Ok(Endpoint { host, port: self.1 })
+        Ok(Endpoint { host: copy_host(self.0)?, port: self.1 })
     }
+}
+
+/// A copy of a host, with room for a NUL after it.
+pub(crate) fn copy_host(host: &str) -> crate::error::Result<String> {
+    let mut copy = String::new();
+    crate::mem::Room::room(&mut copy, host.len() + 1)?;
+    copy.push_str(host);
+    Ok(copy)
 }
 
 impl fmt::Display for At<'_> {

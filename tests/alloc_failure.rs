@@ -216,8 +216,12 @@ fn innermost(place: &Backtrace) -> String {
 /// `most`: so many of them may end the process, as `docs/TESTING.md` tells ("No memory"); `least`: the story has at least so many
 /// allocations, else it proves less than it says.
 fn fails_in_turn(story: fn() -> Told, most: usize, least: usize) {
-    let (all, ended) = fail_each(story, 1);
-    assert!(all >= least, "{all} allocations, {least} at least");
+    fails_one_of(1, story, most, least);
+}
+
+fn fails_one_of(stride: usize, story: fn() -> Told, most: usize, least: usize) {
+    let (all, ended) = fail_each(story, stride as u32);
+    assert!(all >= least / stride, "{all} allocations, {} at least", least / stride);
     assert!(ended <= most, "{ended} of {all} end the process, {most} at most");
 }
 
@@ -246,9 +250,7 @@ fn fails_in_part(story: fn() -> Told, most: usize, most_of_part: usize, least: u
     const STRIDE: usize = 4;
     let is_long = std::env::var_os("SCH_LONG").is_some();
     let (stride, most) = if is_long { (1, most) } else { (STRIDE, most_of_part) };
-    let (all, ended) = fail_each(story, stride as u32);
-    assert!(all >= least / stride, "{all} allocations, {} at least", least / stride);
-    assert!(ended <= most, "{ended} of {all} end the process, {most} at most");
+    fails_one_of(stride, story, most, least);
 }
 
 #[test]

@@ -48,7 +48,7 @@ impl Connection {
     }
 
     pub(super) fn endpoint_of<'a>(&'a self, t: &'a Transport) -> At<'a> {
-        t.endpoint.as_deref().map_or_else(|| self.configured(), |e| At(&e.host, e.port))
+        t.endpoint.as_deref().map_or_else(|| self.configured(), Endpoint::at)
     }
 
     pub(super) fn new_transport(&self, id: TransportId, endpoint: At<'_>) -> Result<Place<Transport>> {
@@ -66,7 +66,7 @@ impl Connection {
             Some(name) => name,
             None => crate::endpoint::tls_server_name(endpoint, &self.config.host),
         };
-        Ok(Some(At(name, 0).copy()?.host))
+        Ok(Some(crate::endpoint::copy_host(name)?))
     }
 
     /// The socket `id` is connected, TLS included. `peer` is its address where known: it decides the endpoint type (O4).
@@ -90,7 +90,7 @@ impl Connection {
                     hint: "a handoff is opening transports: close this one and wait for its end",
                 });
             }
-            let mut transport = self.new_transport(id, At(&endpoint.host, endpoint.port))?;
+            let mut transport = self.new_transport(id, endpoint.at())?;
             transport.peer = peer;
             transport.connected = true;
             self.make_session(now, &mut transport)?;

@@ -6,10 +6,10 @@ use crate::config::OnLoss;
 use crate::conn::effect::Watched;
 use crate::conn::hold::HeldCommand;
 use crate::conn::inflight::Special;
+use crate::conn::outbound::DISCARD;
 use crate::mem::{self, Place, Room};
 
 const SKIP: &[u8] = b"*3\r\n$6\r\nCLIENT\r\n$5\r\nREPLY\r\n$4\r\nSKIP\r\n";
-const DISCARD: &[u8] = b"*1\r\n$7\r\nDISCARD\r\n";
 /// An error reply in the place of one that never comes, by outcome.
 const UNKNOWN: &str = "-SCHLOST the connection was lost before the reply: the command may have run\r\n";
 const NOT_EXECUTED: &str =

@@ -9,7 +9,7 @@ use crate::conn::inflight::{Entry, Special};
 use crate::mem::Room;
 use crate::resp::command::Step;
 
-const DISCARD: &[u8] = b"*1\r\n$7\r\nDISCARD\r\n";
+pub(super) const DISCARD: &[u8] = b"*1\r\n$7\r\nDISCARD\r\n";
 
 /// An open transaction, as submitted.
 #[derive(Debug, Default)]

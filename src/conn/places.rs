@@ -69,7 +69,7 @@ impl Places {
     }
 
     pub(super) fn refuses(&self, now: Timestamp, at: At<'_>) -> bool {
-        self.refused.iter().any(|(refused, until)| At(&refused.host, refused.port) == at && now < *until)
+        self.refused.iter().any(|(refused, until)| refused.at() == at && now < *until)
     }
 
     /// The opt-in is not to be tried there `until` then. Without memory for that it is tried again.
@@ -91,10 +91,9 @@ pub(super) fn choice<'a>(
     configured: At<'a>,
     nth: usize,
 ) -> Option<At<'a>> {
-    let at = |endpoint: &'a Endpoint| At(&endpoint.host, endpoint.port);
     let all = match moved {
-        Some(moved) if now < moved.until => [Some(at(&moved.to)), Some(at(&moved.from)), Some(configured)],
-        Some(moved) => [Some(configured), Some(at(&moved.to)), None],
+        Some(moved) if now < moved.until => [Some(moved.to.at()), Some(moved.from.at()), Some(configured)],
+        Some(moved) => [Some(configured), Some(moved.to.at()), None],
         None => [Some(configured), None, None],
     };
     let first = |i: &usize| !all[..*i].contains(&all[*i]);

@@ -5,7 +5,6 @@ use super::*;
 use crate::action::{WindowKind, waiting};
 use crate::config::BlockingPolicy;
 use crate::conn::overlap::Side;
-use crate::endpoint::At;
 use crate::mem::{Room, Vacant};
 
 impl Connection {
@@ -159,7 +158,7 @@ impl Connection {
     fn make_candidate(&mut self) -> Result<(Place<Transport>, Endpoint, Option<String>)> {
         self.actions.room(1)?;
         let wanted = self.handoff.as_ref().and_then(|h| h.wanted.endpoint.as_ref());
-        let at = wanted.map_or_else(|| self.configured(), |e| At(&e.host, e.port));
+        let at = wanted.map_or_else(|| self.configured(), Endpoint::at);
         let endpoint = at.copy()?;
         let tls_server_name = self.server_name(&endpoint)?;
         Ok((self.new_transport(self.next_id, at)?, endpoint, tls_server_name))

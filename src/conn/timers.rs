@@ -13,23 +13,22 @@ pub(super) const RETRY: Duration = Duration::from_millis(10);
 impl Connection {
     /// The earliest deadline.
     pub(super) fn earliest(&self) -> Option<Timestamp> {
-        let mut times = [
+        let times = [
             self.windows.get().and_then(Windows::deadline),
             self.retired_until,
             self.optin_retry_at,
             self.retry_at,
             self.put_off.then(|| self.clock.last()),
-            None,
-            None,
-            None,
         ];
-        if let Some(h) = &self.handoff {
-            times[5] = h.next_at.filter(|_| self.phase == Phase::Waiting);
-            times[6] = h.attempt_by.filter(|_| self.attempt_is_timed());
-            times[7] = self.handoff_deadlines(h).into_iter().flatten().min();
-        }
+        let of_handoff = self.handoff.as_ref().map_or([None; 3], |h| {
+            [
+                h.next_at.filter(|_| self.phase == Phase::Waiting),
+                h.attempt_by.filter(|_| self.attempt_is_timed()),
+                self.handoff_deadlines(h).into_iter().flatten().min(),
+            ]
+        });
         // A window that stays until its handoff ends is no deadline.
-        times.into_iter().flatten().filter(|t| t.as_nanos() != u64::MAX).min()
+        times.into_iter().chain(of_handoff).flatten().filter(|t| t.as_nanos() != u64::MAX).min()
     }
 
     /// The candidate is to be done with something by `attempt_by`.

@@ -16,7 +16,7 @@ pub use slots::{MAX_SLOT, SlotRange, SlotRanges};
 pub use smigrated::SlotMove;
 pub use sniff::{SNIFF_LIMIT, Sniff, sniff};
 
-use crate::endpoint::{At, Endpoint};
+use crate::endpoint::{At, Endpoint, copy_host};
 use crate::error::Result;
 use core::fmt;
 use core::time::Duration;
@@ -195,7 +195,7 @@ impl Notification {
                 Body::Moving(MovingTarget::Named(endpoint.copy()?))
             }
             Body::Moving(MovingTarget::Portless(host)) => {
-                Body::Moving(MovingTarget::Portless(At(host, 0).copy()?.host))
+                Body::Moving(MovingTarget::Portless(copy_host(host)?))
             }
             Body::Moving(MovingTarget::Null) => Body::Moving(MovingTarget::Null),
             Body::Moving(MovingTarget::Unreadable) => Body::Moving(MovingTarget::Unreadable),
@@ -216,7 +216,7 @@ impl MovingTarget {
     /// The same, without a copy.
     pub(crate) fn at(&self, configured_port: u16) -> Option<At<'_>> {
         match self {
-            Self::Named(endpoint) => Some(At(&endpoint.host, endpoint.port)),
+            Self::Named(endpoint) => Some(endpoint.at()),
             Self::Portless(host) => Some(At(host, configured_port)),
             Self::Null | Self::Unreadable => None,
         }

@@ -128,12 +128,11 @@ pub fn text(host: &[c_char], len: u32) -> String {
 pub struct Conn(pub *mut sch_conn);
 
 impl Conn {
-    pub fn alone(peer: &str) -> Self {
-        let mut config = null_mut();
+    /// As `set` says, and the transport of its first dial.
+    fn dialled(set: impl FnOnce(*mut sch_config)) -> (Self, u64) {
+        let (mut config, mut conn) = (null_mut(), null_mut());
         assert_eq!(c!(sch_config_new(&mut config)), SCH_OK);
-        assert_eq!(c!(sch_config_set_level_in(config, SCH_LEVEL_NOTIFIED)), SCH_OK);
-        assert_eq!(c!(sch_config_set_level_out(config, SCH_LEVEL_NOTIFIED)), SCH_OK);
-        let mut conn = null_mut();
+        set(config);
         assert_eq!(c!(sch_conn_new(SCH_ABI_VERSION, config, &mut conn)), SCH_OK);
         assert_eq!(c!(sch_config_free(config)), SCH_OK);
         let conn = Self(conn);
@@ -141,7 +140,15 @@ impl Conn {
         let mut dial: sch_dial = unsafe { core::mem::zeroed() };
         dial.struct_size = size_of::<sch_dial>() as u32;
         assert_eq!(c!(sch_conn_dial(conn.0, 0, 0, &mut dial)), SCH_OK);
-        conn.is_up(0, dial.transport, peer);
+        (conn, dial.transport)
+    }
+
+    pub fn alone(peer: &str) -> Self {
+        let (conn, transport) = Self::dialled(|config| {
+            assert_eq!(c!(sch_config_set_level_in(config, SCH_LEVEL_NOTIFIED)), SCH_OK);
+            assert_eq!(c!(sch_config_set_level_out(config, SCH_LEVEL_NOTIFIED)), SCH_OK);
+        });
+        conn.is_up(0, transport, peer);
         conn
     }
 
@@ -154,18 +161,11 @@ impl Conn {
 
     /// One at level 3 that must opt in, connected.
     pub fn managed(pool: &Pool, peer: &str) -> Self {
-        let (mut config, mut conn) = (null_mut(), null_mut());
-        assert_eq!(c!(sch_config_new(&mut config)), SCH_OK);
-        assert_eq!(c!(sch_config_set_mode(config, SCH_MODE_ENABLED)), SCH_OK);
-        assert_eq!(c!(sch_conn_new(SCH_ABI_VERSION, config, &mut conn)), SCH_OK);
-        assert_eq!(c!(sch_config_free(config)), SCH_OK);
-        let conn = Self(conn);
-        // SAFETY: all zeros is a dial.
-        let mut dial: sch_dial = unsafe { core::mem::zeroed() };
-        dial.struct_size = size_of::<sch_dial>() as u32;
-        assert_eq!(c!(sch_conn_dial(conn.0, 0, 0, &mut dial)), SCH_OK);
+        let (conn, transport) = Self::dialled(|config| {
+            assert_eq!(c!(sch_config_set_mode(config, SCH_MODE_ENABLED)), SCH_OK);
+        });
         let (text, len) = (peer.as_ptr().cast(), peer.len());
-        assert_eq!(c!(sch_conn_connected(conn.0, 0, dial.transport, text, len)), SCH_OK);
+        assert_eq!(c!(sch_conn_connected(conn.0, 0, transport, text, len)), SCH_OK);
         assert_eq!(c!(sch_conn_join(conn.0, 0, pool.0, SCH_UNOWNED_RETIRE, 0, null(), 0)), SCH_OK);
         conn
     }

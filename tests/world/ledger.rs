@@ -1,6 +1,7 @@
 //! The reference: what became of every command, and what must hold of it. Knows nothing of libsch's inside.
 
 use super::server::Log;
+use sch::conn::Counters;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What a submitted command is to be answered with.
@@ -179,6 +180,20 @@ impl Ledger {
         for id in &log.received {
             assert!(seen.insert(id), "L2: the command with id {id} was written twice");
         }
+    }
+
+    /// Each handoff that began has one end, and nothing stays relaxed.
+    pub fn check_handoffs_ended(&self, c: &Counters) {
+        assert!(!self.relaxed, "R3: relaxed for ever");
+        assert_eq!(c.handoffs_started, self.handoffs_finished, "H13: one HANDOFF_FINISHED each");
+        let ends = [
+            c.handoffs_swapped,
+            c.handoffs_failed,
+            c.handoffs_refused,
+            c.handoffs_superseded,
+            c.handoffs_closed,
+        ];
+        assert_eq!(ends.iter().sum::<u64>(), c.handoffs_started, "H13: one outcome each");
     }
 
     /// What must hold when all is quiet.
