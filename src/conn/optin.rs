@@ -121,6 +121,13 @@ impl Connection {
         let Some(t) = self.transport(slot) else { return };
         let first = !core::mem::replace(&mut t.ready, true);
         t.inbound.uncounted &= !(first && counts_now);
+        if t.inbound.uncounted {
+            // The reply could not be told from the host's: it would come to a caller (N7).
+            if slot == Slot::Candidate {
+                self.drop_candidate(now, "replies are not counted");
+            }
+            return;
+        }
         if !wanted || t.optin != Optin::Off {
             return;
         }
