@@ -22,17 +22,18 @@
  *
  * Below level 3 the two directions may differ. HOLD, fences and handshakes are as at level 1; who counts is not:
  *
- *   in tapped, out notified   You keep only a counter. Say sch_conn_in_flight with each write, before its reply is received: so many
- *               replies are owed now. A reply is owed until sch_conn_receive has taken all of it: bytes that you have read and not
- *               given count as owed, what your parser has still before it does not, and neither does the reply to SEND_OPTIN, which you write
- *               behind all that you have counted. Libsch takes one off for each reply; what you say sets the count anew, where
- *               something else than a reply ended a command (a push that confirms SUBSCRIBE). Replies of a handshake need no
- *               count: before sch_conn_ready they only pass. From then on, one more than is counted ends handoffs here (SCH_OFF uncounted).
- *               LOST has in `count` what was owed; its numbers count what sch_conn_in_flight has added.
- *   in notified, out tapped   You know your commands: say sch_conn_owe with each write, which adds to the count, and sch_conn_in_flight as
- *               replies come and whenever nothing is owed any more, which sets it anew. The drain ends when you say 0. What
- *               you write to a candidate is not counted. The reply to SEND_OPTIN, and what is lost with a transport, is yours to
- *               tell as at level 1.
+ *   in tapped, out notified   You keep a counter, and no more. Say sch_conn_in_flight with each write, before its reply is
+ *               received: so many replies are owed now. One is owed until sch_conn_receive has taken all of it: what you have read
+ *               and not given yet counts, what your parser has still before it does not; nor does the reply to SEND_OPTIN, whose
+ *               data you write after all that you have counted and before what you count next. Libsch takes one off for each reply,
+ *               and swallows that one. What you say sets the count anew: so you may take off a command that ended without a reply
+ *               (a push confirmed SUBSCRIBE). A handshake needs no count: until the first sch_conn_ready of a transport replies only
+ *               pass. After it, one that is not counted ends handoffs here (SCH_OFF uncounted). LOST tells in `count` what was owed;
+ *               its numbers count what sch_conn_in_flight has added.
+ *   in notified, out tapped   You know your commands. Say sch_conn_owe with each write: it adds to the count; and
+ *               sch_conn_in_flight as replies come, and always when nothing is owed any more: it sets the count anew. The drain
+ *               ends when you say 0. What you write to a candidate is not counted: sch_conn_ready says that it is answered. The
+ *               reply to SEND_OPTIN is yours to report, and what a lost transport owed yours to tell, as at level 1.
  *
  * THE RUN LOOP (level 3)
  *
@@ -3010,11 +3011,12 @@ sch_status sch_conn_owe_on(struct sch_conn *conn,
  * Level 1: say it before `sch_conn_held`, and whenever it becomes 0.
  *
  * In tapped, out notified: say it with each write, before `sch_conn_receive` gets the reply. Libsch takes one off for each reply that
- * `sch_conn_receive` has taken all of; what you say sets the count anew. So bytes that you have read and not given yet count as owed, and what
- * your parser has still before it does not: give it its spans first. Less than can be (a reply that has begun to come, or commands
- * written after SCH_ACTION_SEND_OPTIN before its reply) is taken for the least that can. Before `sch_conn_ready` nothing need be said.
+ * `sch_conn_receive` has taken all of; what you say sets the count anew. So what you have read and not given yet counts, and what your
+ * parser has still before it does not: let it have its spans first. Less than can be (a reply that has begun to come, or what was
+ * written after SCH_ACTION_SEND_OPTIN before that is answered) is taken for the least that can. Until the first `sch_conn_ready` of a
+ * transport nothing need be said.
  *
- * In notified, out tapped: say it whenever it becomes 0, and as replies come where you like; `sch_conn_owe` adds to it.
+ * In notified, out tapped: say it whenever it becomes 0, and as replies come if you like; `sch_conn_owe` adds to it.
  *
  * Returns SCH_OK; SCH_ERR_WRONG_LEVEL; in tapped, out notified: SCH_ERR_LIMIT: too many are owed; SCH_ERR_NOT_CONNECTED: nothing can be
  * owed; and what every call answers.

@@ -897,11 +897,12 @@ pub unsafe extern "C" fn sch_conn_owe_on(
 /// Level 1: say it before `sch_conn_held`, and whenever it becomes 0.
 ///
 /// In tapped, out notified: say it with each write, before `sch_conn_receive` gets the reply. Libsch takes one off for each reply that
-/// `sch_conn_receive` has taken all of; what you say sets the count anew. So bytes that you have read and not given yet count as owed, and what
-/// your parser has still before it does not: give it its spans first. Less than can be (a reply that has begun to come, or commands
-/// written after SCH_ACTION_SEND_OPTIN before its reply) is taken for the least that can. Before `sch_conn_ready` nothing need be said.
+/// `sch_conn_receive` has taken all of; what you say sets the count anew. So what you have read and not given yet counts, and what your
+/// parser has still before it does not: let it have its spans first. Less than can be (a reply that has begun to come, or what was
+/// written after SCH_ACTION_SEND_OPTIN before that is answered) is taken for the least that can. Until the first `sch_conn_ready` of a
+/// transport nothing need be said.
 ///
-/// In notified, out tapped: say it whenever it becomes 0, and as replies come where you like; `sch_conn_owe` adds to it.
+/// In notified, out tapped: say it whenever it becomes 0, and as replies come if you like; `sch_conn_owe` adds to it.
 ///
 /// Returns SCH_OK; SCH_ERR_WRONG_LEVEL; in tapped, out notified: SCH_ERR_LIMIT: too many are owed; SCH_ERR_NOT_CONNECTED: nothing can be
 /// owed; and what every call answers.

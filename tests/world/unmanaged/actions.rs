@@ -120,7 +120,7 @@ impl Host {
         let level_1 = self.setup.levels == (1, 1);
         if level_1 && self.lapses(Lapse::HeldUncounted) {
             self.link(self.mine).miscounted = true;
-        } else if level_1 || (self.states_count() && self.habit(0)) {
+        } else if level_1 || (self.states_count() && self.habit(0) && self.habit(5)) {
             // Not `count`: the actions of this input are being drained.
             let told = self.conn.counters().commands;
             self.conn.handle_in_flight(self.at(), self.unanswered()).expect("in_flight");
