@@ -28,8 +28,8 @@
  *               data you write after all that you have counted and before what you count next. Libsch takes one off for each reply,
  *               and swallows that one. What you say sets the count anew: so you may take off a command that ended without a reply
  *               (a push confirmed SUBSCRIBE). A handshake needs no count: until the first sch_conn_ready of a transport replies only
- *               pass. After it, one that is not counted ends handoffs here (SCH_OFF uncounted). LOST tells in `count` what was owed;
- *               its numbers count what sch_conn_in_flight has added.
+ *               pass; but what is owed still when you say that, count before. After it, a reply that is not counted ends handoffs
+ *               here (SCH_OFF uncounted). LOST tells in `count` what was owed; its numbers count what sch_conn_in_flight has added.
  *   in notified, out tapped   You know your commands. Say sch_conn_owe with each write: it adds to the count; and
  *               sch_conn_in_flight as replies come, and always when nothing is owed any more: it sets the count anew. The drain
  *               ends when you say 0. What you write to a candidate is not counted: sch_conn_ready says that it is answered. The
@@ -3014,7 +3014,7 @@ sch_status sch_conn_owe_on(struct sch_conn *conn,
  * `sch_conn_receive` has taken all of; what you say sets the count anew. So what you have read and not given yet counts, and what your
  * parser has still before it does not: let it have its spans first. Less than can be (a reply that has begun to come, or what was
  * written after SCH_ACTION_SEND_OPTIN before that is answered) is taken for the least that can. Until the first `sch_conn_ready` of a
- * transport nothing need be said.
+ * transport nothing need be said but what is owed still when you say that.
  *
  * In notified, out tapped: say it whenever it becomes 0, and as replies come if you like; `sch_conn_owe` adds to it.
  *

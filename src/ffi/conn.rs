@@ -900,7 +900,7 @@ pub unsafe extern "C" fn sch_conn_owe_on(
 /// `sch_conn_receive` has taken all of; what you say sets the count anew. So what you have read and not given yet counts, and what your
 /// parser has still before it does not: let it have its spans first. Less than can be (a reply that has begun to come, or what was
 /// written after SCH_ACTION_SEND_OPTIN before that is answered) is taken for the least that can. Until the first `sch_conn_ready` of a
-/// transport nothing need be said.
+/// transport nothing need be said but what is owed still when you say that.
 ///
 /// In notified, out tapped: say it whenever it becomes 0, and as replies come if you like; `sch_conn_owe` adds to it.
 ///
