@@ -19,6 +19,23 @@ pub(super) struct PlainRun {
 }
 
 impl Connection {
+    pub(super) fn writes_directly(&self) -> bool {
+        !self.is_holding()
+            && self.holds_nothing()
+            && !self.out.is_tx_broken()
+            && self.current.as_ref().is_some_and(|t| t.region.is_empty())
+    }
+
+    /// A whole command that is plain would only be written and counted, and changes nothing of that.
+    pub(super) fn passes_plain(&self, direct: bool) -> bool {
+        direct
+            && self.out.handshaken
+            && self.out.at_boundary()
+            && self.out.is_ordinary()
+            && !self.out.discarding
+            && self.phase != Phase::Ready
+    }
+
     /// Plain commands would only be written and counted: nothing is to be done before, nor after.
     #[inline]
     pub(super) fn writes_plainly(&self, now: Timestamp) -> bool {
