@@ -195,7 +195,8 @@ impl Settings {
     /// Those of a cluster of connections that are made with these settings.
     pub(super) fn cluster(&self) -> ClusterConfig {
         let (tls, mark_age, seed) = (self.config.tls, self.config.mark_age, self.config.seed);
-        ClusterConfig { tls, mark_age, seed, ..self.cluster.clone() }
+        let max_lines = self.config.limits.max_lines;
+        ClusterConfig { tls, mark_age, seed, max_lines, ..self.cluster.clone() }
     }
 
     /// Those of a pool of such connections, checked.
