@@ -142,12 +142,18 @@ impl State {
 
     // ---- waves and grants --------------------------------------------------------------------------------------
 
-    /// `event`: it begins, is evicted, ends.
-    pub(super) fn log_wave(&mut self, event: &str, now: Timestamp, number: u64) {
+    pub(super) fn log_begun(&mut self, now: Timestamp, number: u64) {
+        let Some(wave) = self.waves.get(&number) else { return };
+        let (seq, to) = (Seq(wave.seq), To(wave.endpoint.as_ref()));
+        let ttl = wave.admission.deadline().since(now).as_millis();
+        line!(self.log, Info, "event=wave-begun wave={number}{seq} endpoint={to} ttl_ms={ttl}");
+    }
+
+    /// Who is left may go on all the same.
+    pub(super) fn log_ended(&mut self, number: u64) {
         let Some(wave) = self.waves.get(&number) else { return };
         let (seq, to, left) = (Seq(wave.seq), To(wave.endpoint.as_ref()), wave.left());
-        let ttl = wave.admission.deadline().since(now).as_millis();
-        line!(self.log, Info, "event={event} wave={number}{seq} endpoint={to} ttl_ms={ttl} left={left}");
+        line!(self.log, Info, "event=wave-ended wave={number}{seq} endpoint={to} left={left}");
     }
 
     pub(super) fn log_late(&mut self, number: u64) {

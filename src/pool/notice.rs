@@ -250,7 +250,7 @@ impl State {
         let attempt_time = self.config.attempt_time(time);
         self.waves.insert(self.last_wave, Wave::new(seq, endpoint, admission, attempt_time));
         self.counters.waves += 1;
-        self.log_wave("wave-begun", now, self.last_wave);
+        self.log_begun(now, self.last_wave);
         self.timers.set(deadline, Timer::Wave(self.last_wave));
         self.timers.set(deadline + self.config.keep_trying, Timer::Wave(self.last_wave));
         self.last_wave

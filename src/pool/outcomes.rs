@@ -150,7 +150,7 @@ impl State {
 
     /// Who still waits may go on: handoffs end by themselves, with or without a pool.
     fn end_wave(&mut self, now: Timestamp, number: u64) {
-        self.log_wave("wave-ended", now, number);
+        self.log_ended(number);
         let Some(wave) = self.waves.get_mut(&number) else { return };
         for index in wave.drain() {
             let waits = |record: &Record| record.wave == number && record.standing == Standing::Waiting;
