@@ -170,3 +170,63 @@ impl Teller {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::cell::Cell;
+
+    unsafe extern "C" fn count(_: i32, _: *const c_char, _: usize, told: *mut c_void) {
+        // SAFETY: what the test gave.
+        let told = unsafe { &*told.cast::<Cell<usize>>() };
+        told.set(told.get() + 1);
+    }
+
+    /// Says so many lines; at its end another thread comes, once, with one more.
+    struct Saying<'a> {
+        left: Cell<usize>,
+        another: Cell<bool>,
+        teller: &'a Teller,
+    }
+
+    impl Says for Saying<'_> {
+        fn has_lines(&self) -> bool {
+            self.left.get() > 0
+        }
+
+        fn next_line(&self) -> Option<(Level, String)> {
+            let left = self.left.get().checked_sub(1);
+            if left.is_none() && self.another.take() {
+                self.left.set(1);
+                self.teller.tell(self, || false);
+                assert_eq!(self.left.get(), 1, "it finds this one telling");
+                return None;
+            }
+            self.left.set(left?);
+            Some((Level::Info, "event=x".to_owned()))
+        }
+
+        fn set_level(&self, _: Option<Level>) {}
+    }
+
+    fn told(lines: usize, another: bool, is_waking: bool, calls: usize) -> usize {
+        let (teller, told) = (Teller::default(), Cell::new(0));
+        let says = Saying { left: Cell::new(lines), another: Cell::new(another), teller: &teller };
+        let data = (&raw const told).cast_mut().cast();
+        assert!(teller.set(&says, SCH_LOG_INFO, Some(count), data).is_ok());
+        (0..calls).for_each(|_| teller.tell(&says, || is_waking));
+        told.get()
+    }
+
+    #[test]
+    fn p5_a_line_that_comes_as_another_thread_ends_telling_is_told_by_that_one() {
+        assert_eq!(told(3, true, false, 1), 4);
+        assert_eq!(told(3, false, true, 9), 0, "somebody is being woken");
+    }
+
+    #[test]
+    fn s1_one_call_tells_so_many_lines_and_the_next_the_rest() {
+        assert_eq!(told(MOST_LINES + 5, false, false, 1), MOST_LINES);
+        assert_eq!(told(MOST_LINES + 5, false, false, 2), MOST_LINES + 5);
+    }
+}
