@@ -151,7 +151,8 @@
  * Every call on a pool may come from any thread at any time; none blocks. What it answers is copied into your memory. It may
  * answer SCH_ERR_NULL, SCH_ERR_ARGUMENT, SCH_ERR_BUSY (while it is being freed) and SCH_ERR_PANIC (a defect: the pool goes on).
  * Wake-ups come when no lock is held, perhaps once too often; from a callback you may call the pool, but of the connection whose
- * call woke it every call answers SCH_ERR_BUSY, and so does sch_pool_free.
+ * call woke it every call answers SCH_ERR_BUSY, and so does sch_pool_free. To see why a member was told or granted something, or
+ * not: sch_pool_set_log.
  *
  * CLUSTERS
  *
@@ -181,7 +182,7 @@
  * owner; where it does not, or where a server says MOVED, one RELOAD_SLOTS follows, spread over SCH_CLUSTER_TIME_RELOAD_JITTER
  * and repeated until a map is loaded. Where addresses are translated, sch_cluster_map_address says how. Like a pool, a cluster
  * may be used by all threads at once and copies what it answers; owners are looked up without a lock; sch_cluster_last_error
- * has the text of the last call that failed.
+ * has the text of the last call that failed, sch_cluster_set_log what became of each SMIGRATED and reload.
  *
  * OWNERSHIP AND LIFETIMES
  *
@@ -200,7 +201,7 @@
  *
  * sch_pool and sch_cluster may be used by all threads at once. A sch_config may be used by several at once where it is const: they
  * make connections, pools and clusters from one; while one call changes it, any other on it is refused with SCH_ERR_BUSY, and the other way
- * round. Of all else: one call at a time on a handle; it may come from any thread. A second call meanwhile, also one from inside the log
+ * round. Of all else: one call at a time on a handle; it may come from any thread. A second call meanwhile, also one from inside its log
  * callback, is refused with SCH_ERR_BUSY and does nothing. Different handles know nothing of each other; there are no globals.
  *
  * GROWTH
@@ -623,7 +624,7 @@
 #define SCH_LIMIT_MAX_OVERLAP_BYTES 20
 
 /**
- * Log lines kept until they are read. 1,024.
+ * Log lines kept until they are read; of a pool or a cluster, while its callback is busy. 1,024.
  */
 #define SCH_LIMIT_MAX_LINES 21
 
@@ -1824,7 +1825,7 @@ typedef struct sch_counters {
 /**
  * Takes one log line. `text` is UTF-8 with a NUL after `len` bytes and lives until the callback returns. Called by the
  * thread that made the call, before the call returns; calls on the same handle from here answer `SCH_ERR_BUSY`. It must
- * not throw nor longjmp. Of a pool or a cluster, see `sch_pool_set_log`.
+ * not throw nor longjmp. Of a pool or a cluster all but the first is otherwise: `sch_pool_set_log`.
  */
 typedef void (*sch_log_fn)(int32_t level, const char *text, size_t len, void *user_data);
 
@@ -2775,11 +2776,12 @@ sch_status sch_config_set_endpoint_policy(struct sch_config *config,
                                           int32_t policy);
 
 /**
- * Lines are logged up to this level: SCH_LOG_*. Default none. `sch_conn_set_log` says where to.
+ * Lines of a connection are logged up to this level: SCH_LOG_*. Default none. `sch_conn_set_log` says where to.
  *
  * Returns SCH_OK; SCH_ERR_ARGUMENT: no such number; SCH_ERR_NULL; SCH_ERR_BUSY.
  */
-sch_status sch_config_set_log_level(struct sch_config *config, int32_t level);
+sch_status sch_config_set_log_level(struct sch_config *config,
+                                    int32_t level);
 
 /**
  * Whether a trace is kept, for `sch_conn_poll_trace`. Default false: it costs memory.
@@ -3475,7 +3477,8 @@ sch_status sch_pool_endpoint_counters(const struct sch_pool *pool,
 /**
  * Sets where log lines of the pool go: `callback` gets those up to `level`, SCH_LOG_*, and `user_data`; NULL, or
  * SCH_LOG_NONE, turns the log off, as at first. A line is words of the form `event=grant member=4294967296 user=42`, of at most
- * SCH_LINE_SIZE bytes with its NUL, times in milliseconds, without credentials. What it tells, level by level:
+ * SCH_LINE_SIZE bytes with its NUL; keys that end in _ms are milliseconds; credentials and names of channels never stand there.
+ * Lines are for people: words may come and change in any version. What they tell, level by level:
  *
  *   info   a notification that is new: by which member it was read, of which node, how many members hear of it; a MOVING's
  *          handoffs (a wave) begin and end; an endpoint answers again
@@ -3488,9 +3491,9 @@ sch_status sch_pool_endpoint_counters(const struct sch_pool *pool,
  * other threads. So the callback is never called twice at once, but by different threads. The text lives until it returns.
  *
  * From inside it the pool may be called; the lines of such a call are told after it has returned. sch_pool_free and this function
- * answer SCH_ERR_BUSY there, and so does every call on the connection whose call is telling. It must not block, throw nor longjmp.
- * At most SCH_LIMIT_MAX_LINES wait while it runs; that more were dropped is a line. A call tells at most 1,024: the rest comes with
- * the next.
+ * answer SCH_ERR_BUSY there, and so does every call on the connection whose call is telling. While it runs other threads go on,
+ * and at most SCH_LIMIT_MAX_LINES lines wait; that more were dropped is a line. A call tells at most 1,024: the rest comes with the
+ * next. It must not throw nor longjmp.
  *
  * Returns SCH_OK: the callback before is not called any more; SCH_ERR_ARGUMENT: no such level; SCH_ERR_BUSY: the callback
  * before is being called, by another thread or around this call: nothing was changed, try again; and what every call on a pool
@@ -3852,7 +3855,8 @@ sch_status sch_cluster_counters(const struct sch_cluster *cluster, struct sch_cl
  *   warn   a reload that failed, a reply that is no map, an SMIGRATED that could not be read in full, a limit that was met
  *   debug  an SMIGRATED that does nothing, and why; MOVED; more reasons for a map that is wanted already
  *
- * The rules of a callback are those of `sch_pool_set_log`.
+ * The form of a line and the rules of a callback are those of `sch_pool_set_log`: lines come at the end of a call on the cluster,
+ * one thread tells at a time, the cluster may be called from inside, but neither freed nor this.
  *
  * Returns SCH_OK: the callback before is not called any more; SCH_ERR_ARGUMENT: no such level; SCH_ERR_BUSY: the callback
  * before is being called, by another thread or around this call: nothing was changed, try again; SCH_ERR_NULL.

@@ -798,7 +798,8 @@ pub unsafe extern "C" fn sch_cluster_counters(
 ///   warn   a reload that failed, a reply that is no map, an SMIGRATED that could not be read in full, a limit that was met
 ///   debug  an SMIGRATED that does nothing, and why; MOVED; more reasons for a map that is wanted already
 ///
-/// The rules of a callback are those of `sch_pool_set_log`.
+/// The form of a line and the rules of a callback are those of `sch_pool_set_log`: lines come at the end of a call on the cluster,
+/// one thread tells at a time, the cluster may be called from inside, but neither freed nor this.
 ///
 /// Returns SCH_OK: the callback before is not called any more; SCH_ERR_ARGUMENT: no such level; SCH_ERR_BUSY: the callback
 /// before is being called, by another thread or around this call: nothing was changed, try again; SCH_ERR_NULL.

@@ -493,7 +493,8 @@ pub unsafe extern "C" fn sch_pool_endpoint_counters(
 
 /// Sets where log lines of the pool go: `callback` gets those up to `level`, SCH_LOG_*, and `user_data`; NULL, or
 /// SCH_LOG_NONE, turns the log off, as at first. A line is words of the form `event=grant member=4294967296 user=42`, of at most
-/// SCH_LINE_SIZE bytes with its NUL, times in milliseconds, without credentials. What it tells, level by level:
+/// SCH_LINE_SIZE bytes with its NUL; keys that end in _ms are milliseconds; credentials and names of channels never stand there.
+/// Lines are for people: words may come and change in any version. What they tell, level by level:
 ///
 ///   info   a notification that is new: by which member it was read, of which node, how many members hear of it; a MOVING's
 ///          handoffs (a wave) begin and end; an endpoint answers again
@@ -506,9 +507,9 @@ pub unsafe extern "C" fn sch_pool_endpoint_counters(
 /// other threads. So the callback is never called twice at once, but by different threads. The text lives until it returns.
 ///
 /// From inside it the pool may be called; the lines of such a call are told after it has returned. sch_pool_free and this function
-/// answer SCH_ERR_BUSY there, and so does every call on the connection whose call is telling. It must not block, throw nor longjmp.
-/// At most SCH_LIMIT_MAX_LINES wait while it runs; that more were dropped is a line. A call tells at most 1,024: the rest comes with
-/// the next.
+/// answer SCH_ERR_BUSY there, and so does every call on the connection whose call is telling. While it runs other threads go on,
+/// and at most SCH_LIMIT_MAX_LINES lines wait; that more were dropped is a line. A call tells at most 1,024: the rest comes with the
+/// next. It must not throw nor longjmp.
 ///
 /// Returns SCH_OK: the callback before is not called any more; SCH_ERR_ARGUMENT: no such level; SCH_ERR_BUSY: the callback
 /// before is being called, by another thread or around this call: nothing was changed, try again; and what every call on a pool

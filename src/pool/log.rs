@@ -85,14 +85,26 @@ impl State {
 
     // ---- members -----------------------------------------------------------------------------------------------
 
-    /// `event`: it joined, left, moved to another node, or was ejected.
-    pub(super) fn log_member(&mut self, event: &str, id: MemberId) {
+    pub(super) fn log_joined(&mut self, id: MemberId) {
+        self.log_member("event=joined", id);
+    }
+
+    pub(super) fn log_left(&mut self, id: MemberId) {
+        self.log_member("event=left", id);
+    }
+
+    /// It is connected to that node now.
+    pub(super) fn log_moved(&mut self, id: MemberId) {
+        self.log_member("event=moved", id);
+    }
+
+    fn log_member(&mut self, event: &str, id: MemberId) {
         if !self.log.wants(Level::Debug) {
             return;
         }
         let who = self.who(id);
         let node = self.members.get(id).map(|record| record.node).and_then(|node| self.nodes.get(node));
-        line!(self.log, Debug, "event={event} {who} node={}", Known(node.map(|node| &node.key)));
+        line!(self.log, Debug, "{event} {who} node={}", Known(node.map(|node| &node.key)));
     }
 
     pub(super) fn log_ejected(&mut self, id: MemberId) {
@@ -244,8 +256,11 @@ impl State {
             return;
         }
         let (who, what) = (self.who(id), Word(what));
-        let said = if has_room { "fed" } else { "feed-full" };
-        line!(self.log, Debug, "event={said} what={what} {who}");
+        if has_room {
+            line!(self.log, Debug, "event=fed what={what} {who}");
+        } else {
+            line!(self.log, Debug, "event=feed-full what={what} {who}");
+        }
     }
 
     // ---- endpoints ---------------------------------------------------------------------------------------------

@@ -135,7 +135,7 @@ impl State {
         self.counters.members_joined += 1;
         let key = options.node.map(NodeKey::Named).or(options.peer.map(NodeKey::Peer));
         self.settle(now, id, key);
-        self.log_member("joined", id);
+        self.log_joined(id);
         self.tell_refusals(now, &mailbox);
         Ok(Some((id, mailbox)))
     }
@@ -150,7 +150,7 @@ impl State {
     pub(super) fn leave(&mut self, now: Timestamp, id: MemberId) {
         let Some(record) = self.members.get(id) else { return };
         let wave = record.wave;
-        self.log_member("left", id);
+        self.log_left(id);
         self.stand(id, Standing::Out);
         self.unsettle(id);
         self.members.remove(id);
@@ -229,7 +229,7 @@ impl State {
             }
             self.unsettle(id);
             self.settle(now, id, key);
-            self.log_member("moved", id);
+            self.log_moved(id);
         }
         self.tell_refusals(now, &mailbox);
         self.pump(now, wave);

@@ -223,7 +223,7 @@ class Limit(enum.IntEnum):
     MAX_OVERLAP_MESSAGES = 19
     #: Bytes of them. 1 MiB.
     MAX_OVERLAP_BYTES = 20
-    #: Log lines kept until they are read. 1,024.
+    #: Log lines kept until they are read; of a pool or a cluster, while its callback is busy. 1,024.
     MAX_LINES = 21
     #: Members of a pool. 1,000,000, ten times the largest pool known; at least 1, as each limit of a pool.
     MAX_POOL_MEMBERS = 41
