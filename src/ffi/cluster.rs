@@ -43,6 +43,12 @@ impl sch_cluster {
     fn told(&self, outcome: Outcome) -> Outcome {
         outcome.inspect_err(|failure| self.error.lock().clone_from(&failure.text))
     }
+
+    /// The last thing that an input does: tells the lines that there are for the log.
+    fn ends(&self, outcome: Outcome) -> Outcome {
+        self.teller.tell(&self.cluster, || false);
+        outcome
+    }
 }
 
 impl From<LoadError> for Failure {
@@ -78,21 +84,6 @@ unsafe fn endpoint(host: *const c_char, len: usize, port: u16) -> Result<Endpoin
     // SAFETY: as the caller promises.
     let host = unsafe { text(host, len) }?;
     Ok(Endpoint::new(host, port)?)
-}
-
-/// A call that may have lines to tell: the last that it does.
-///
-/// # Safety
-///
-/// As `shared`.
-unsafe fn input(cluster: *const sch_cluster, work: impl FnOnce(&sch_cluster) -> Outcome) -> sch_status {
-    let work = |c: &sch_cluster| -> Outcome {
-        let outcome = work(c);
-        c.teller.tell(&c.cluster, || false);
-        outcome
-    };
-    // SAFETY: as the caller promises.
-    unsafe { shared(cluster, work) }
 }
 
 fn give<T>(out: Out<T>, value: Option<T>) -> Outcome {
@@ -251,7 +242,7 @@ pub unsafe extern "C" fn sch_cluster_load_slots(
         Ok(SCH_OK)
     };
     // SAFETY: as the caller promises.
-    unsafe { input(cluster, |c| c.told(work(c))) }
+    unsafe { shared(cluster, |c| c.ends(c.told(work(c)))) }
 }
 
 /// The whole reply to CLUSTER SHARDS, likewise. It tells of nodes without slots, of health, and of both ports: with TLS
@@ -283,7 +274,7 @@ pub unsafe extern "C" fn sch_cluster_load_shards(
         Ok(SCH_OK)
     };
     // SAFETY: as the caller promises.
-    unsafe { input(cluster, |c| c.told(work(c))) }
+    unsafe { shared(cluster, |c| c.ends(c.told(work(c)))) }
 }
 
 /// You are about to ask a node for the map on your own account, as at your start. What is told meanwhile is repeated on
@@ -310,7 +301,7 @@ pub unsafe extern "C" fn sch_cluster_reload_started(
         Ok(SCH_OK)
     };
     // SAFETY: as the caller promises.
-    unsafe { input(cluster, work) }
+    unsafe { shared(cluster, |c| c.ends(work(c))) }
 }
 
 /// The map that was asked for did not come: no connection, an error, no map. It will be asked for again, after a pause
@@ -328,7 +319,7 @@ pub unsafe extern "C" fn sch_cluster_reload_failed(cluster: *const sch_cluster, 
         Ok(SCH_OK)
     };
     // SAFETY: as the caller promises.
-    unsafe { input(cluster, work) }
+    unsafe { shared(cluster, |c| c.ends(work(c))) }
 }
 
 /// The map is not to be trusted: CLUSTERDOWN, a node that cannot be reached, or there is none yet. One
@@ -346,7 +337,7 @@ pub unsafe extern "C" fn sch_cluster_ask_reload(cluster: *const sch_cluster, now
         Ok(SCH_OK)
     };
     // SAFETY: as the caller promises.
-    unsafe { input(cluster, work) }
+    unsafe { shared(cluster, |c| c.ends(work(c))) }
 }
 
 /// `conn` told SCH_ACTION_SLOTS_MOVED, and that is the action polled from it last: the cluster takes its moves.
@@ -382,7 +373,7 @@ pub unsafe extern "C" fn sch_cluster_slots_moved(
         }
     };
     // SAFETY: as the caller promises.
-    unsafe { input(cluster, |c| c.told(work(c))) }
+    unsafe { shared(cluster, |c| c.ends(c.told(work(c)))) }
 }
 
 /// A connection told SCH_ACTION_RELOAD_SLOTS, with its `has_seq` and `seq`. Once for each seq, whoever tells it.
@@ -404,7 +395,7 @@ pub unsafe extern "C" fn sch_cluster_reload_asked(
         Ok(SCH_OK)
     };
     // SAFETY: as the caller promises.
-    unsafe { input(cluster, work) }
+    unsafe { shared(cluster, |c| c.ends(work(c))) }
 }
 
 /// One push, as it came, of a connection that libsch does not drive: SMIGRATED is taken, all else left alone.
@@ -429,7 +420,7 @@ pub unsafe extern "C" fn sch_cluster_push(
         Ok(SCH_OK)
     };
     // SAFETY: as the caller promises.
-    unsafe { input(cluster, work) }
+    unsafe { shared(cluster, |c| c.ends(work(c))) }
 }
 
 /// The text of an error reply (with or without `-` and line end) of the node that you dialled as `asked_host`,
@@ -462,7 +453,7 @@ pub unsafe extern "C" fn sch_cluster_redirected(
         Ok(SCH_OK)
     };
     // SAFETY: as the caller promises.
-    unsafe { input(cluster, |c| c.told(work(c))) }
+    unsafe { shared(cluster, |c| c.ends(c.told(work(c)))) }
 }
 
 /// A command was answered with MOVED, and your parser has read it: `slot` is at `host`, `port`.
@@ -490,7 +481,7 @@ pub unsafe extern "C" fn sch_cluster_moved(
         Ok(SCH_OK)
     };
     // SAFETY: as the caller promises.
-    unsafe { input(cluster, |c| c.told(work(c))) }
+    unsafe { shared(cluster, |c| c.ends(c.told(work(c)))) }
 }
 
 /// You subscribe to a shard channel: on `*node_out`, 0 if its slot `*slot_out` has no owner yet. Say it once for each
@@ -559,7 +550,7 @@ pub unsafe extern "C" fn sch_cluster_tick(cluster: *const sch_cluster, now_ns: u
         Ok(SCH_OK)
     };
     // SAFETY: as the caller promises.
-    unsafe { input(cluster, work) }
+    unsafe { shared(cluster, |c| c.ends(work(c))) }
 }
 
 /// When `sch_cluster_tick` is due. Takes no lock.
@@ -628,7 +619,7 @@ pub unsafe extern "C" fn sch_cluster_poll_action(
         Ok(SCH_OK)
     };
     // SAFETY: as the caller promises.
-    unsafe { input(cluster, work) }
+    unsafe { shared(cluster, |c| c.ends(work(c))) }
 }
 
 /// The slot of a key, or of a shard channel, as the server has it: of `{tag}` only what is inside counts.
