@@ -1823,9 +1823,9 @@ typedef struct sch_counters {
 } sch_counters;
 
 /**
- * Takes one log line. `text` is UTF-8 with a NUL after `len` bytes and lives until the callback returns. Called by the
- * thread that made the call, before the call returns; calls on the same handle from here answer `SCH_ERR_BUSY`. It must
- * not throw nor longjmp. Of a pool or a cluster all but the first is otherwise: `sch_pool_set_log`.
+ * Takes one log line. `text` is UTF-8 with a NUL after `len` bytes and lives until the callback returns. It must not throw nor
+ * longjmp. Of a connection it is called by the thread that made the call, before the call returns; calls on the same handle from here
+ * answer `SCH_ERR_BUSY`. Of a pool or a cluster: see `sch_pool_set_log`.
  */
 typedef void (*sch_log_fn)(int32_t level, const char *text, size_t len, void *user_data);
 

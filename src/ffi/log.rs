@@ -23,9 +23,9 @@ pub const SCH_LOG_DEBUG: i32 = 4;
 /// Bytes of the longest line of a pool or a cluster, with its NUL. What would be longer is cut and ends in three dots.
 pub const SCH_LINE_SIZE: usize = 1024;
 
-/// Takes one log line. `text` is UTF-8 with a NUL after `len` bytes and lives until the callback returns. Called by the
-/// thread that made the call, before the call returns; calls on the same handle from here answer `SCH_ERR_BUSY`. It must
-/// not throw nor longjmp. Of a pool or a cluster all but the first is otherwise: `sch_pool_set_log`.
+/// Takes one log line. `text` is UTF-8 with a NUL after `len` bytes and lives until the callback returns. It must not throw nor
+/// longjmp. Of a connection it is called by the thread that made the call, before the call returns; calls on the same handle from here
+/// answer `SCH_ERR_BUSY`. Of a pool or a cluster: see `sch_pool_set_log`.
 pub type sch_log_fn =
     Option<unsafe extern "C" fn(level: i32, text: *const c_char, len: usize, user_data: *mut c_void)>;
 
