@@ -168,7 +168,8 @@
  * Every call on a pool may come from any thread at any time; none blocks. What it answers is copied into your memory. It may
  * answer SCH_ERR_NULL, SCH_ERR_ARGUMENT, SCH_ERR_BUSY (while it is being freed) and SCH_ERR_PANIC (a defect: the pool goes on).
  * Wake-ups come when no lock is held, perhaps once too often; from a callback you may call the pool, but of the connection whose
- * call woke it every call answers SCH_ERR_BUSY, and so does sch_pool_free.
+ * call woke it every call answers SCH_ERR_BUSY, and so does sch_pool_free. To see why a member was told or granted something, or
+ * not: sch_pool_set_log.
  *
  * CLUSTERS
  *
@@ -198,7 +199,7 @@
  * owner; where it does not, or where a server says MOVED, one RELOAD_SLOTS follows, spread over SCH_CLUSTER_TIME_RELOAD_JITTER
  * and repeated until a map is loaded. Where addresses are translated, sch_cluster_map_address says how. Like a pool, a cluster
  * may be used by all threads at once and copies what it answers; owners are looked up without a lock; sch_cluster_last_error
- * has the text of the last call that failed.
+ * has the text of the last call that failed, sch_cluster_set_log what became of each SMIGRATED and reload.
  *
  * OWNERSHIP AND LIFETIMES
  *
@@ -217,7 +218,7 @@
  *
  * sch_pool and sch_cluster may be used by all threads at once. A sch_config may be used by several at once where it is const: they
  * make connections, pools and clusters from one; while one call changes it, any other on it is refused with SCH_ERR_BUSY, and the other way
- * round. Of all else: one call at a time on a handle; it may come from any thread. A second call meanwhile, also one from inside the log
+ * round. Of all else: one call at a time on a handle; it may come from any thread. A second call meanwhile, also one from inside its log
  * callback, is refused with SCH_ERR_BUSY and does nothing. Different handles know nothing of each other; there are no globals.
  *
  * GROWTH
@@ -422,6 +423,11 @@
  * All else.
  */
 #define SCH_LOG_DEBUG 4
+
+/**
+ * Bytes of the longest line of a pool or a cluster, with its NUL. What would be longer is cut and ends in three dots.
+ */
+#define SCH_LINE_SIZE 1024
 
 /**
  * You state what you do; libsch sees notifications only.
@@ -635,7 +641,7 @@
 #define SCH_LIMIT_MAX_OVERLAP_BYTES 20
 
 /**
- * Log lines kept until they are read. 1,024.
+ * Log lines kept until they are read; of a pool or a cluster, while its callback is busy. 1,024.
  */
 #define SCH_LIMIT_MAX_LINES 21
 
@@ -1834,9 +1840,9 @@ typedef struct sch_counters {
 } sch_counters;
 
 /**
- * Takes one log line. `text` is UTF-8 with a NUL after `len` bytes and lives until the callback returns. Called by the
- * thread that made the call, before the call returns; calls on the same handle from here answer `SCH_ERR_BUSY`. It must
- * not throw nor longjmp.
+ * Takes one log line. `text` is UTF-8 with a NUL after `len` bytes and lives until the callback returns. It must not throw nor
+ * longjmp. Of a connection it is called by the thread that made the call, before the call returns; calls on the same handle from here
+ * answer `SCH_ERR_BUSY`. Of a pool or a cluster: see `sch_pool_set_log`.
  */
 typedef void (*sch_log_fn)(int32_t level, const char *text, size_t len, void *user_data);
 
@@ -2787,11 +2793,12 @@ sch_status sch_config_set_endpoint_policy(struct sch_config *config,
                                           int32_t policy);
 
 /**
- * Lines are logged up to this level: SCH_LOG_*. Default none. `sch_conn_set_log` says where to.
+ * Lines of a connection are logged up to this level: SCH_LOG_*. Default none. `sch_conn_set_log` says where to.
  *
  * Returns SCH_OK; SCH_ERR_ARGUMENT: no such number; SCH_ERR_NULL; SCH_ERR_BUSY.
  */
-sch_status sch_config_set_log_level(struct sch_config *config, int32_t level);
+sch_status sch_config_set_log_level(struct sch_config *config,
+                                    int32_t level);
 
 /**
  * Whether a trace is kept, for `sch_conn_poll_trace`. Default false: it costs memory.
@@ -3354,10 +3361,10 @@ sch_status sch_pool_new(uint32_t abi,
 
 /**
  * Frees your handle of a pool. NULL is fine. Connections that have joined go on as its members, and their waiters are woken
- * until the last of them has left: remove before those that are to end earlier.
+ * and its log is told until the last of them has left: remove before those that are to end earlier, and turn off the log.
  *
- * Returns SCH_OK; SCH_ERR_BUSY: a call of another thread is inside, or a wake-up callback is running, as when this is one:
- * nothing is freed.
+ * Returns SCH_OK; SCH_ERR_BUSY: a call of another thread is inside, or a wake-up or log callback is running, as when this is
+ * one: nothing is freed.
  */
 sch_status sch_pool_free(struct sch_pool *pool);
 
@@ -3497,6 +3504,36 @@ sch_status sch_pool_endpoint_counters(const struct sch_pool *pool,
                                       struct sch_endpoint_counters *counters_out);
 
 /**
+ * Sets where log lines of the pool go: `callback` gets those up to `level`, SCH_LOG_*, and `user_data`; NULL, or
+ * SCH_LOG_NONE, turns the log off, as at first. A line is words of the form `event=grant member=4294967296 user=42`, of at most
+ * SCH_LINE_SIZE bytes with its NUL; keys that end in _ms are milliseconds; credentials and names of channels never stand there.
+ * Lines are for people: words may come and change in any version. What they tell, level by level:
+ *
+ *   info   a notification that is new: by which member it was read, of which node, how many members hear of it; a MOVING's
+ *          handoffs (a wave) begin and end; an endpoint answers again
+ *   warn   members that are late, an endpoint that is not followed or refuses, a limit that was met: mail, events, members
+ *   debug  who joins, leaves and moves; a notification that does nothing, and why; who is granted, and why nobody is; RETIRE and
+ *          HANDOFF; attempts, dials and who tries an endpoint that refuses
+ *
+ * A line is told at the end of a call on the pool, or of one on a member, when no lock is held and all wake-ups are made: never
+ * from inside a wake-up. One thread tells at a time, so that lines come in the order of what they tell; it may tell those of
+ * other threads. So the callback is never called twice at once, but by different threads. The text lives until it returns.
+ *
+ * From inside it the pool may be called; the lines of such a call are told after it has returned. sch_pool_free and this function
+ * answer SCH_ERR_BUSY there, and so does every call on the connection whose call is telling. While it runs other threads go on,
+ * and at most SCH_LIMIT_MAX_LINES lines wait; that more were dropped is a line. A call tells at most 1,024: the rest comes with the
+ * next. It must not throw nor longjmp.
+ *
+ * Returns SCH_OK: the callback before is not called any more; SCH_ERR_ARGUMENT: no such level; SCH_ERR_BUSY: the callback
+ * before is being called, by another thread or around this call: nothing was changed, try again; and what every call on a pool
+ * answers.
+ */
+sch_status sch_pool_set_log(const struct sch_pool *pool,
+                            int32_t level,
+                            sch_log_fn callback,
+                            void *user_data);
+
+/**
  * The connection becomes a member of `pool`, owned by a user. From here on what one member reads acts for all on the same
  * node, and handoffs wait for their turn. Libsch does the talking: after each input of the connection it brings what was
  * read to the pool and acts on its mail, so a `sch_conn_tick` is what a wake-up asks for.
@@ -3574,7 +3611,7 @@ sch_status sch_cluster_new(uint32_t abi,
 /**
  * Frees a cluster. NULL is fine.
  *
- * Returns SCH_OK; SCH_ERR_BUSY: a call of another thread is inside, nothing is freed.
+ * Returns SCH_OK; SCH_ERR_BUSY: a call of another thread is inside, or this is its log callback: nothing is freed.
  */
 sch_status sch_cluster_free(struct sch_cluster *cluster);
 
@@ -3837,6 +3874,26 @@ sch_status sch_cluster_find_node(const struct sch_cluster *cluster,
  * Returns SCH_OK; SCH_ERR_STRUCT_SIZE; SCH_ERR_NULL.
  */
 sch_status sch_cluster_counters(const struct sch_cluster *cluster, struct sch_cluster_counts *counters_out);
+
+/**
+ * Sets where log lines of the cluster go: `callback` gets those up to `level`, SCH_LOG_*, and `user_data`; NULL, or
+ * SCH_LOG_NONE, turns the log off, as at first. What it tells, level by level:
+ *
+ *   info   an SMIGRATED that is new, and what became of its slots; a map that is wanted, asked for, loaded; nodes to dial and to
+ *          drain; subscriptions that move
+ *   warn   a reload that failed, a reply that is no map, an SMIGRATED that could not be read in full, a limit that was met
+ *   debug  an SMIGRATED that does nothing, and why; MOVED; more reasons for a map that is wanted already
+ *
+ * The form of a line and the rules of a callback are those of `sch_pool_set_log`: lines come at the end of a call on the cluster,
+ * one thread tells at a time, the cluster may be called from inside, but neither freed nor this.
+ *
+ * Returns SCH_OK: the callback before is not called any more; SCH_ERR_ARGUMENT: no such level; SCH_ERR_BUSY: the callback
+ * before is being called, by another thread or around this call: nothing was changed, try again; SCH_ERR_NULL.
+ */
+sch_status sch_cluster_set_log(const struct sch_cluster *cluster,
+                               int32_t level,
+                               sch_log_fn callback,
+                               void *user_data);
 
 #ifdef __cplusplus
 }  // extern "C"

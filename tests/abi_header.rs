@@ -218,3 +218,28 @@ void host(sch_cluster *k, sch_cluster_move *moves, sch_slot_range *ranges) {{
     let flags = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only"];
     run("gcc", &[&flags[..], &[&include, source.to_str().expect("UTF-8")]].concat());
 }
+
+/// The names of the events in lines of these files.
+fn events(files: &[&str]) -> BTreeSet<String> {
+    let is_of_name = |c: &char| c.is_ascii_lowercase() || *c == '-';
+    let all = files.iter().map(|file| read(file)).collect::<String>();
+    let names = all.split("event=").skip(1).map(|rest| rest.chars().take_while(is_of_name).collect());
+    names.filter(|name: &String| !name.is_empty()).collect()
+}
+
+#[test]
+fn the_page_of_the_logs_names_every_event_and_no_other() {
+    let page = read("docs/LOG.md");
+    let (_, tables) = page.split_once("## A pool").expect("pools");
+    let (pool, cluster) = tables.split_once("## A cluster").expect("clusters");
+    for (table, file) in [(pool, "src/pool/log.rs"), (cluster, "src/cluster/log.rs")] {
+        let cells = table.lines().filter_map(|line| line.strip_prefix("| `")?.split(" |").next());
+        let named: BTreeSet<String> = cells
+            .flat_map(|cell| cell.split(['`', ',', ' ']).filter(|name| !name.is_empty()))
+            .map(str::to_owned)
+            .collect();
+        let mut said = events(&[file]);
+        said.extend(["log-lines-dropped".to_owned()]);
+        assert_eq!(named, said, "{file}");
+    }
+}

@@ -11,6 +11,7 @@ use sch::ffi::conn::*;
 use sch::ffi::counts::*;
 use sch::ffi::event::*;
 use sch::ffi::join::*;
+use sch::ffi::log::*;
 use sch::ffi::pool::*;
 use sch::ffi::status::*;
 use sch::ffi::version::*;
@@ -280,6 +281,7 @@ fn s4_null_and_nonsense_are_refused_and_leave_outputs_alone() {
         c!(sch_pool_dial_result(p, 0, null(), 4, 1, true)),
         c!(sch_pool_optin_refused(none, 0, host, len, 1)),
         c!(sch_pool_counters(p, null_mut())),
+        c!(sch_pool_set_log(none, SCH_LOG_DEBUG, Some(hear), null_mut())),
         c!(sch_pool_endpoints(p, null_mut(), 4, &mut size)),
         c!(sch_pool_endpoint_counters(p, host, len, 1, null_mut())),
         c!(sch_conn_join(conn.0, 0, null(), 1, 0, null(), 0)),
@@ -292,6 +294,8 @@ fn s4_null_and_nonsense_are_refused_and_leave_outputs_alone() {
         c!(sch_pool_remove_waiter(p, 0)),
         c!(sch_pool_remove_waiter(p, u32::MAX)),
         c!(sch_pool_watch(p, u32::MAX)),
+        c!(sch_pool_set_log(p, SCH_LOG_DEBUG + 1, Some(hear), null_mut())),
+        c!(sch_pool_set_log(p, -1, None, null_mut())),
         c!(sch_pool_dial_result(p, 0, host, len, 0, true)),
         c!(sch_pool_dial_result(p, 0, c"a b".as_ptr(), 3, 1, true)),
         c!(sch_conn_join(conn.0, 0, p, 3, 0, null(), 0)),
@@ -371,4 +375,157 @@ fn p5_threads_share_a_pool() {
     assert_eq!(c!(sch_pool_remove_waiter(pool.0, waiter)), SCH_OK);
     // SAFETY: it is ours.
     unsafe { libc::close(event) };
+}
+
+#[test]
+fn v2_the_log_of_a_pool_says_who_hears_who_is_granted_and_why_not() {
+    let (pool, heard) = (Pool::new(), Heard::default());
+    assert_eq!(c!(sch_pool_set_log(pool.0, SCH_LOG_DEBUG, Some(hear), heard.data())), SCH_OK);
+    let a = Conn::new(&pool, "10.0.0.1:6379", SCH_UNOWNED_RETIRE, 1);
+    let idle = Conn::new(&pool, "10.0.0.1:6379", SCH_UNOWNED_RETIRE, 2);
+    let joined =
+        |conn: &Conn, user| format!("4 event=joined member={} user={user} node=10.0.0.1:6379", conn.member());
+    assert_eq!(heard.take(), [joined(&a, 1), joined(&idle, 2)]);
+    assert_eq!(c!(sch_conn_give(idle.0, ms(1))), SCH_OK);
+    a.reads(ms(1), MOVING);
+    let (first, other) = (a.member(), idle.member());
+    assert_eq!(
+        heard.take(),
+        [
+            format!(
+                "3 event=notification member={first} user=1 node=10.0.0.1:6379 told=1 \
+                 type=MOVING seq=7 time=15 endpoint=b.com:6379"
+            ),
+            "3 event=wave-begun wave=1 seq=7 endpoint=b.com:6379 ttl_ms=15000".to_owned(),
+            "4 event=no-grant wave=1 seq=7 endpoint=b.com:6379 why=not-begun left=2 running=0 retry_ms=68"
+                .to_owned(),
+        ]
+    );
+    a.reads(ms(1), MOVING);
+    assert_eq!(heard.take(), [""; 0], "a connection that knows a notification does not tell it again");
+    pool.tick(2, 250);
+    let said = heard.take();
+    let wanted = [
+        format!("4 event=grant member={other} user=2 wave=1 to=retire left=2"),
+        format!("4 event=fed what=retire member={other} user=2"),
+        "4 event=no-grant wave=1 seq=7 endpoint=b.com:6379 why=places left=2 running=1 retry_ms=9".to_owned(),
+        format!("4 event=grant member={first} user=1 wave=1 to=owner left=2"),
+        "4 event=no-grant wave=1 seq=7 endpoint=b.com:6379 why=nobody-waits left=2 running=1".to_owned(),
+    ];
+    assert_eq!(said, wanted);
+    drop(idle);
+    assert_eq!(heard.take(), [format!("4 event=left member={other} user=2 node=10.0.0.1:6379")]);
+    // Only what is asked for.
+    assert_eq!(c!(sch_pool_set_log(pool.0, SCH_LOG_WARN, Some(hear), heard.data())), SCH_OK);
+    pool.tick(250, 15_100);
+    assert_eq!(heard.take(), ["2 event=late wave=1 seq=7 endpoint=b.com:6379 left=1"]);
+    for (level, callback) in [(SCH_LOG_NONE, Some(hear as _)), (SCH_LOG_DEBUG, None)] {
+        assert_eq!(c!(sch_pool_set_log(pool.0, level, callback, heard.data())), SCH_OK);
+        pool.tick(15_100, 15_200);
+        pool.dialled(ms(15_200), "x", false);
+    }
+    assert_eq!(heard.take(), [""; 0]);
+}
+
+#[test]
+fn v2_the_log_of_a_pool_says_who_tries_what_refuses() {
+    let (pool, heard) = (Pool::new(), Heard::default());
+    assert_eq!(c!(sch_pool_set_log(pool.0, SCH_LOG_DEBUG, Some(hear), heard.data())), SCH_OK);
+    (0..3).for_each(|_| pool.dialled(0, "db.example.com", false));
+    pool.places(ms(1));
+    pool.places(ms(60));
+    pool.dialled(ms(61), "db.example.com", true);
+    let (db, refused) =
+        ("endpoint=db.example.com:6379", "4 event=dialled endpoint=db.example.com:6379 ok=false");
+    let wanted = [
+        refused.to_owned(),
+        refused.to_owned(),
+        refused.to_owned(),
+        format!("2 event=breaker-opened {db}"),
+        "4 event=where-to-dial places=none retry_ms=49".to_owned(),
+        format!("4 event=probe {db} by=dial lease_ms=5000"),
+        "4 event=where-to-dial places=db.example.com:6379".to_owned(),
+        format!("4 event=dialled {db} ok=true"),
+        format!("3 event=breaker-closed {db}"),
+    ];
+    assert_eq!(heard.take(), wanted);
+}
+
+/// What a log callback does that calls back.
+struct CallsBack {
+    pool: *mut sch_pool,
+    conn: *mut sch_conn,
+    answers: Vec<sch_status>,
+    depth: u32,
+    heard: Vec<String>,
+}
+
+unsafe extern "C" fn call_back(_: i32, text: *const core::ffi::c_char, len: usize, data: *mut c_void) {
+    // SAFETY: what the test gave; one thread.
+    let (calls, text) =
+        unsafe { (&mut *data.cast::<CallsBack>(), core::slice::from_raw_parts(text.cast::<u8>(), len)) };
+    assert_eq!(calls.depth, 0, "not from inside itself");
+    calls.depth += 1;
+    let text = String::from_utf8_lossy(text).into_owned();
+    if text.contains("type=MIGRATING") {
+        let status = c!(sch_pool_dial_result(calls.pool, ms(1), c"x".as_ptr(), 1, 1, false));
+        calls.answers = vec![
+            status,
+            c!(sch_conn_tick(calls.conn, ms(1))),
+            c!(sch_pool_set_log(calls.pool, SCH_LOG_NONE, None, null_mut())),
+            c!(sch_pool_free(calls.pool)),
+        ];
+        assert!(calls.heard.is_empty(), "the line of that dial waits");
+    }
+    calls.heard.push(text);
+    calls.depth -= 1;
+}
+
+#[test]
+fn p5_a_log_callback_may_call_the_pool_and_its_lines_come_after_it() {
+    let pool = Pool::new();
+    let a = Conn::new(&pool, "10.0.0.1:1", 1, 0);
+    let mut calls = CallsBack { pool: pool.0, conn: a.0, answers: Vec::new(), depth: 0, heard: Vec::new() };
+    let data: *mut CallsBack = &mut calls;
+    assert_eq!(c!(sch_pool_set_log(pool.0, SCH_LOG_DEBUG, Some(call_back), data.cast())), SCH_OK);
+    a.reads(ms(1), b">4\r\n+MIGRATING\r\n:8\r\n:5\r\n$3\r\n[1]\r\n");
+    let calls = c!(&*data);
+    assert_eq!(calls.answers, [SCH_OK, SCH_ERR_BUSY, SCH_ERR_BUSY, SCH_ERR_BUSY]);
+    assert!(calls.heard[0].starts_with("event=notification"));
+    assert_eq!(calls.heard[1..], ["event=dialled endpoint=x:1 ok=false"]);
+    assert_eq!(c!(sch_pool_set_log(pool.0, SCH_LOG_NONE, None, null_mut())), SCH_OK);
+}
+
+/// A waiter whose callback makes the pool say something.
+struct Wakes {
+    pool: *mut sch_pool,
+    heard: Heard,
+    /// What was heard while it was being woken.
+    meanwhile: Vec<String>,
+}
+
+unsafe extern "C" fn wake_and_dial(data: *mut c_void) {
+    // SAFETY: what the test gave; one thread.
+    let wakes = unsafe { &mut *data.cast::<Wakes>() };
+    assert_eq!(c!(sch_pool_dial_result(wakes.pool, ms(1), c"x".as_ptr(), 1, 1, false)), SCH_OK);
+    wakes.meanwhile.append(&mut wakes.heard.take());
+}
+
+#[test]
+fn p5_no_line_is_told_from_inside_a_wake_up() {
+    let pool = Pool::new();
+    let (a, b) = (Conn::new(&pool, "10.0.0.1:1", 1, 0), Conn::new(&pool, "10.0.0.1:1", 1, 0));
+    let mut wakes = Wakes { pool: pool.0, heard: Heard::default(), meanwhile: Vec::new() };
+    let data: *mut Wakes = &mut wakes;
+    let mut waiter = 0;
+    assert_eq!(c!(sch_pool_add_waiter(pool.0, Some(wake_and_dial), data.cast(), &mut waiter)), SCH_OK);
+    assert_eq!(c!(sch_conn_take(b.0, 0, waiter)), SCH_OK);
+    assert_eq!(c!(sch_pool_set_log(pool.0, SCH_LOG_DEBUG, Some(hear), (*data).heard.data())), SCH_OK);
+    a.reads(ms(1), b">4\r\n+MIGRATING\r\n:8\r\n:5\r\n$3\r\n[1]\r\n");
+    let wakes = c!(&*data);
+    assert_eq!(wakes.meanwhile, [""; 0]);
+    let said = wakes.heard.take();
+    assert!(said[0].contains("type=MIGRATING"), "{said:?}");
+    assert_eq!(said[1..], ["4 event=dialled endpoint=x:1 ok=false"]);
+    assert_eq!(c!(sch_pool_set_log(pool.0, SCH_LOG_NONE, None, null_mut())), SCH_OK);
 }

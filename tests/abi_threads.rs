@@ -170,3 +170,112 @@ fn s4_a_pool_in_use_is_not_freed_nor_is_a_waiter_that_is_being_woken() {
 fn tick(pool: *const sch_pool) -> sch_status {
     c!(sch_pool_tick(pool, 1))
 }
+
+fn dial(pool: *const sch_pool, now: u64, port: u16) {
+    assert_eq!(c!(sch_pool_dial_result(pool, now, c"x".as_ptr(), 1, port, true)), SCH_OK);
+}
+
+fn ask(cluster: *const sch_cluster) -> sch_status {
+    c!(sch_cluster_ask_reload(cluster, 1))
+}
+
+/// Another thread is inside the log callback: all goes on but what would take the callback from under it.
+#[test]
+fn s4_a_pool_or_cluster_that_tells_its_log_is_not_freed_and_keeps_its_callback() {
+    let inside = Inside::new();
+    let mut cluster = null_mut();
+    assert_eq!(c!(sch_cluster_new(SCH_ABI_VERSION, null(), &mut cluster)), SCH_OK);
+    let raw = Shared(cluster);
+    let raw = &raw;
+    let set = |level, callback| c!(sch_cluster_set_log(raw.0, level, callback, inside.data()));
+    assert_eq!(set(SCH_LOG_DEBUG, Some(stay_in_log as _)), SCH_OK);
+    let trying = || [c!(sch_cluster_free(raw.0)), set(SCH_LOG_NONE, None), ask(raw.0)];
+    let answers = inside.meanwhile(|| assert_eq!(ask(raw.0), SCH_OK), trying);
+    assert_eq!(answers, [SCH_ERR_BUSY, SCH_ERR_BUSY, SCH_OK]);
+    assert_eq!(inside.times.load(Ordering::Relaxed), 2, "the line of the second, told by the first");
+    assert_eq!((set(SCH_LOG_NONE, None), c!(sch_cluster_free(cluster))), (SCH_OK, SCH_OK));
+
+    for a_connection_tells in [false, true] {
+        let (pool, inside) = (Pool::new(), Inside::new());
+        let conn = Conn::new(&pool, "10.0.0.1:1", 1, 0);
+        let (raw, of_pool) = (Shared(conn.0), Shared(pool.0));
+        let (raw, of_pool) = (&raw, &of_pool);
+        let set = |level, callback| c!(sch_pool_set_log(of_pool.0, level, callback, inside.data()));
+        assert_eq!(set(SCH_LOG_DEBUG, Some(stay_in_log as _)), SCH_OK);
+        let call = || if a_connection_tells { conn_reads(raw.0, MOVING) } else { dial(of_pool.0, 1, 1) };
+        let trying = || [c!(sch_pool_free(of_pool.0)), set(SCH_LOG_NONE, None), tick(of_pool.0)];
+        assert_eq!(inside.meanwhile(call, trying), [SCH_ERR_BUSY, SCH_ERR_BUSY, SCH_OK]);
+        assert_eq!(set(SCH_LOG_NONE, None), SCH_OK);
+        let before = inside.times.load(Ordering::Relaxed);
+        dial(of_pool.0, 1, 1);
+        assert_eq!(inside.times.load(Ordering::Relaxed), before, "not called any more");
+    }
+}
+
+/// While one thread is inside the callback, the lines of others wait, as many as there may be.
+#[test]
+fn s1_lines_that_wait_for_a_slow_callback_are_bounded_and_what_was_dropped_is_said() {
+    let (pool, heard) =
+        (Pool::with(&[(SCH_LIMIT_MAX_LINES, 4)]), Slow { inside: Inside::new(), heard: Heard::default() });
+    let data = (&raw const heard).cast_mut().cast();
+    assert_eq!(c!(sch_pool_set_log(pool.0, SCH_LOG_DEBUG, Some(hear_slowly), data)), SCH_OK);
+    let of_pool = Shared(pool.0);
+    let of_pool = &of_pool;
+    heard.inside.meanwhile(|| dial(of_pool.0, 1, 1), || (2..=10).for_each(|port| dial(of_pool.0, 1, port)));
+    let mut wanted: Vec<String> =
+        (1..=5).map(|port| format!("4 event=dialled endpoint=x:{port} ok=true")).collect();
+    wanted.push("2 event=log-lines-dropped count=5".to_owned());
+    assert_eq!(heard.heard.take(), wanted);
+}
+
+struct Slow {
+    inside: Inside,
+    heard: Heard,
+}
+
+unsafe extern "C" fn hear_slowly(level: i32, text: *const c_char, len: usize, slow: *mut c_void) {
+    // SAFETY: what the test gave, and what the library gave.
+    unsafe {
+        (*slow.cast::<Slow>()).inside.stay();
+        hear(level, text, len, (&*slow.cast::<Slow>()).heard.data());
+    }
+}
+
+/// Lines of all threads are told one at a time, each thread's in their order, and all by the time that the calls have returned:
+/// one that another thread told is not told later than that thread's call ends.
+#[test]
+fn v2_threads_tell_the_log_of_a_pool_in_order_and_leave_no_line() {
+    const ROUNDS: u32 = 500;
+    let (pool, heard) = (Pool::new(), Heard::default());
+    assert_eq!(c!(sch_pool_set_log(pool.0, SCH_LOG_DEBUG, Some(hear), heard.data())), SCH_OK);
+    let (of_pool, at) = (Shared(pool.0), AtomicU32::new(0));
+    let of_pool = &of_pool;
+    let meet = |time: u32| {
+        at.fetch_add(1, Ordering::SeqCst);
+        while at.load(Ordering::SeqCst) < 2 * time {
+            thread::yield_now();
+        }
+    };
+    let mut told = Vec::new();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for round in 0..ROUNDS {
+                meet(2 * round + 1);
+                dial(of_pool.0, 1, 1);
+                dial(of_pool.0, 1, 2);
+                meet(2 * round + 2);
+            }
+        });
+        for round in 0..ROUNDS {
+            meet(2 * round + 1);
+            dial(of_pool.0, 1, 3);
+            meet(2 * round + 2);
+            told.push(heard.take());
+        }
+    });
+    let line = |port: u16| format!("4 event=dialled endpoint=x:{port} ok=true");
+    let orders = [[1, 2, 3], [1, 3, 2], [3, 1, 2]].map(|ports| ports.map(line));
+    for (round, lines) in told.iter().enumerate() {
+        assert!(orders.iter().any(|order| lines == order), "{round}: {lines:?}");
+    }
+}

@@ -3,7 +3,8 @@
 #[path = "support/cluster.rs"]
 mod support;
 
-use sch::cluster::{ClusterConfig, ClusterLimits, reason};
+use sch::cluster::{Cluster, ClusterConfig, ClusterLimits, reason};
+use sch::log::Level;
 use sch::notification::{self, Body, NotificationLimits};
 use std::time::Duration;
 use support::{Host, THREE, at, endpoint, smigrated};
@@ -370,4 +371,74 @@ fn times_are_bounded_and_checked() {
     ];
     assert!(bad.iter().all(|config| config.validate().is_err()));
     assert!(ClusterConfig::default().validate().is_ok());
+}
+
+/// The lines that wait.
+fn said(cluster: &Cluster) -> Vec<String> {
+    std::iter::from_fn(|| cluster.poll_log().map(|(level, line)| format!("{level:?} {line}"))).collect()
+}
+
+#[test]
+fn v2_the_log_of_a_cluster_says_what_became_of_each_smigrated() {
+    let mut host = Host::loaded();
+    assert_eq!(said(&host.cluster), [""; 0], "off at first");
+    host.cluster.set_log_level(Some(Level::Debug));
+    host.push(7, "a:1>b:1=0,5-9");
+    host.push(7, "a:1>b:1=0,5-9");
+    host.push(6, "a:1>c:1=9-10 c:1>d:1=200");
+    host.actions();
+    let wanted = [
+        "Info event=smigrated seq=7 patched=6 settled=0 superseded=0 unfit=0 stranger=false kept=false a:1>b:1=0,5-9",
+        "Debug event=ignored seq=7 type=SMIGRATED why=duplicate loaded_seq=none",
+        "Info event=smigrated seq=6 patched=2 settled=0 superseded=1 unfit=0 stranger=true kept=false \
+         a:1>c:1=9-10 c:1>d:1=200",
+        "Info event=reload-wanted reasons=unfit due_ms=30",
+        "Info event=dial-node node=5 endpoint=d:1",
+    ];
+    assert_eq!(said(&host.cluster), wanted);
+    host.wait();
+    host.push(8, "b:1>a:1=9");
+    host.cluster.reload_failed(at(host.now));
+    host.cluster.set_log_level(Some(Level::Info));
+    host.wait();
+    host.push(9, "nobody:1>a:1=50");
+    host.load(&THREE, Some(8));
+    host.push(8, "b:1>a:1=8");
+    host.actions();
+    let wanted = [
+        "Info event=reload seq=7 reasons=unfit attempt=1 endpoint=a:1",
+        "Info event=smigrated seq=8 patched=1 settled=0 superseded=0 unfit=0 stranger=false kept=true b:1>a:1=9",
+        "Warn event=reload-failed why=told retry_ms=54",
+        "Info event=reload seq=8 reasons=failed attempt=2 endpoint=b:1",
+        "Info event=smigrated seq=9 patched=0 settled=1 superseded=0 unfit=0 stranger=false kept=true \
+         nobody:1>a:1=50",
+        "Info event=loaded seq=8 nodes=4 ranges=3 overlaps=0 unreadable=0 replicas_left_out=0",
+        "Info event=replayed seq=9 patched=0 unfit=0 nobody:1>a:1=50",
+        "Info event=drain-node node=5 endpoint=d:1 gone=true",
+    ];
+    assert_eq!(said(&host.cluster), wanted);
+}
+
+#[test]
+fn s1_the_log_of_a_cluster_says_which_limit_was_met() {
+    let limits = ClusterLimits { max_nodes: 4, max_events: 1, ..ClusterLimits::default() };
+    let mut host = Host::with(ClusterConfig { limits, ..ClusterConfig::default() });
+    host.load(&THREE, None);
+    host.cluster.set_log_level(Some(Level::Warn));
+    for seq in 1..4 {
+        host.push(seq, &format!("a:1>node{seq}:1={seq}"));
+    }
+    assert!(host.cluster.handle_push(at(host.now), b">3\r\n+SMIGRATED\r\n:9\r\n*1\r\n+no-moves\r\n"));
+    let error = host.cluster.load_slots(at(host.now), b"-ERR secret words\r\n", &endpoint("a:1"), None);
+    assert!(error.is_err());
+    let wanted = [
+        "Warn event=node-left-out endpoint=node1:1 limit=4",
+        "Warn event=node-left-out endpoint=node2:1 limit=4",
+        "Warn event=event-dropped what=slots-moved limit=1",
+        "Warn event=node-left-out endpoint=node3:1 limit=4",
+        "Warn event=event-dropped what=slots-moved limit=1",
+        "Warn event=malformed seq=9 type=SMIGRATED",
+        "Warn event=load-refused why=error-reply reply=ERR",
+    ];
+    assert_eq!(said(&host.cluster), wanted);
 }

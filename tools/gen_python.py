@@ -47,7 +47,7 @@ ENUMS = {
     "SCH_CLUSTER_TIME_": "ClusterTime",
 }
 STATUS = ("OK", "EMPTY", "MORE", "ERR_")
-NUMBERS = ("SCH_ABI_VERSION", "SCH_VERSION_MAJOR", "SCH_VERSION_MINOR", "SCH_VERSION_PATCH", "SCH_HOST_SIZE")
+NUMBERS = ("SCH_ABI_VERSION", "SCH_VERSION_MAJOR", "SCH_VERSION_MINOR", "SCH_VERSION_PATCH", "SCH_HOST_SIZE", "SCH_LINE_SIZE")
 FLAGS = {"Waiting", "ReloadReason"}
 #: Struct of counters -> the class that shows them.
 COUNTERS = {

@@ -403,6 +403,10 @@ public:
         return check(sch_cluster_find_node(get(), host.data(), host.size(), port, &id)) ? std::optional(id)
                                                                                         : std::nullopt;
     }
+    // The callback may come from any thread; see sch_pool_set_log.
+    void set_log(std::int32_t level, sch_log_fn callback, void *user_data) const {
+        check(sch_cluster_set_log(get(), level, callback, user_data));
+    }
     sch_cluster_counts counters() const {
         auto out = detail::sized<sch_cluster_counts>();
         check(sch_cluster_counters(get(), &out));

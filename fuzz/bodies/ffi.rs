@@ -14,6 +14,7 @@ use sch::ffi::conn::*;
 use sch::ffi::counts::*;
 use sch::ffi::event::*;
 use sch::ffi::join::*;
+use sch::ffi::log::SCH_LINE_SIZE;
 use sch::ffi::pool::*;
 use sch::ffi::push::*;
 use sch::ffi::receive::*;
@@ -117,6 +118,13 @@ struct Conn {
 struct Heard {
     conn: *mut sch_conn,
     lines: u64,
+}
+
+unsafe extern "C" fn hear_pool(level: i32, text: *const c_char, len: usize, _: *mut c_void) {
+    // SAFETY: the text is lent for the call.
+    let text = unsafe { core::slice::from_raw_parts(text.cast::<u8>(), len + 1) };
+    assert!((1..=4).contains(&level) && len < SCH_LINE_SIZE);
+    assert!(core::str::from_utf8(&text[..len]).is_ok() && text[len] == 0);
 }
 
 unsafe extern "C" fn hear(level: i32, text: *const c_char, len: usize, heard: *mut c_void) {
@@ -273,6 +281,7 @@ impl Play<'_> {
                 let (mut waiter, count): (u32, *mut u64) = (0, &mut *self.woken);
                 assert_eq!(c!(sch_pool_add_waiter(self.pool, Some(wake), count.cast(), &mut waiter)), SCH_OK);
                 assert_eq!(c!(sch_pool_watch(self.pool, waiter)), SCH_OK);
+                assert_eq!(c!(sch_pool_set_log(self.pool, 4, Some(hear_pool), null_mut())), SCH_OK);
             }
         }
         assert_eq!(c!(sch_config_free(config)), SCH_OK);

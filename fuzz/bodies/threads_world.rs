@@ -4,7 +4,7 @@
 //! alone. Counters are relaxed; who uses a handle of all says so in a word of its own, which only who wants to free reads.
 
 use super::conn::Conn;
-use super::wake::{Woken, within};
+use super::wake::{Telling, Woken, hear_all, within};
 use super::{PATIENCE, Place};
 use crate::draw::Draw;
 use core::ptr::null_mut;
@@ -12,6 +12,7 @@ use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering
 use sch::ffi::cluster::*;
 use sch::ffi::config::*;
 use sch::ffi::conn::*;
+use sch::ffi::log::SCH_LOG_DEBUG;
 use sch::ffi::pool::*;
 use sch::ffi::status::*;
 use sch::ffi::version::*;
@@ -100,6 +101,7 @@ pub struct World {
     over: AtomicBool,
     guests: [Guest; MOST_THREADS + 1],
     woken: Mutex<Vec<Arc<Woken>>>,
+    tellings: Mutex<Vec<Arc<Telling>>>,
     /// Threads that have ended; the one that waits for it. No `Condvar`: what std orders in code of its own is not seen.
     ended: AtomicUsize,
     watcher: Thread,
@@ -170,6 +172,7 @@ impl World {
             over: AtomicBool::new(false),
             guests: Default::default(),
             woken: Mutex::new(Vec::new()),
+            tellings: Mutex::new(Vec::new()),
             ended: AtomicUsize::new(0),
             watcher: std::thread::current(),
             failed: AtomicBool::new(false),
@@ -185,12 +188,23 @@ impl World {
     fn new_pool(&self) -> *mut sch_pool {
         let mut pool = null_mut();
         assert_eq!(c!(sch_pool_new(SCH_ABI_VERSION, self.config, &mut pool)), SCH_OK);
+        let telling = self.telling(true);
+        assert_eq!(c!(sch_pool_set_log(pool, SCH_LOG_DEBUG, Some(hear_all), telling.data())), SCH_OK);
         pool
+    }
+
+    /// For the log of a pool or a cluster; kept until the end.
+    fn telling(&self, is_of_pool: bool) -> Arc<Telling> {
+        let telling = Arc::new(Telling::new(is_of_pool));
+        self.tellings.lock().unwrap().push(Arc::clone(&telling));
+        telling
     }
 
     fn new_cluster(&self) -> *mut sch_cluster {
         let mut cluster = null_mut();
         assert_eq!(c!(sch_cluster_new(SCH_ABI_VERSION, self.config, &mut cluster)), SCH_OK);
+        let telling = self.telling(false);
+        assert_eq!(c!(sch_cluster_set_log(cluster, SCH_LOG_DEBUG, Some(hear_all), telling.data())), SCH_OK);
         super::cluster::load(cluster, START, None);
         cluster
     }

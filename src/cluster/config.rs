@@ -79,6 +79,8 @@ pub struct ClusterConfig {
     pub mark_age: Duration,
     /// Seed of the jitter, and of which node is asked. Give each client its own.
     pub seed: u64,
+    /// Lines of the log that wait: as many as of a connection, 1,024.
+    pub max_lines: usize,
     /// Limits.
     pub limits: ClusterLimits,
 }
@@ -94,6 +96,7 @@ impl Default for ClusterConfig {
             backoff_max: Duration::from_secs(10),
             mark_age: Duration::from_secs(600),
             seed: 0,
+            max_lines: 1024,
             limits: ClusterLimits::default(),
         }
     }
@@ -104,7 +107,8 @@ impl From<&Config> for ClusterConfig {
     fn from(config: &Config) -> Self {
         let defaults = Self::default();
         let limits = ClusterLimits { max_marks: config.limits.max_marks, ..defaults.limits };
-        Self { tls: config.tls, mark_age: config.mark_age, seed: config.seed, limits, ..defaults }
+        let max_lines = config.limits.max_lines;
+        Self { tls: config.tls, mark_age: config.mark_age, seed: config.seed, max_lines, limits, ..defaults }
     }
 }
 

@@ -24,6 +24,7 @@ mod counters;
 mod load;
 mod load_shards;
 mod load_slots;
+mod log;
 mod map;
 mod marks;
 mod nodes;
@@ -44,6 +45,7 @@ pub use slot::{SLOTS, key_slot};
 
 use crate::endpoint::{Endpoint, EndpointError};
 use crate::error::{Error, Result};
+use crate::log::{Level, LinesWait};
 use crate::notification::{self, Body, Kind, MAX_SLOT, SlotMove};
 use crate::time::Timestamp;
 use addresses::Refused;
@@ -65,6 +67,7 @@ pub struct Cluster {
     deadline: AtomicU64,
     /// Whether there may be actions, likewise.
     has_actions: AtomicBool,
+    lines: LinesWait,
 }
 
 /// Where a redirection leads.
@@ -90,6 +93,7 @@ impl Cluster {
             map,
             deadline: AtomicU64::new(NEVER),
             has_actions: AtomicBool::new(false),
+            lines: LinesWait::default(),
         })
     }
 
@@ -106,6 +110,7 @@ impl Cluster {
         let deadline = state.reload.deadline().map_or(NEVER, Timestamp::as_nanos);
         self.deadline.store(deadline, Ordering::Relaxed);
         self.has_actions.store(state.has_actions(), Ordering::Release);
+        self.lines.publish(&state.log);
     }
 
     // ---- inputs --------------------------------------------------------------------------------------------------
@@ -163,6 +168,7 @@ impl Cluster {
             }
             Err(error) => {
                 state.counters.loads_refused += 1;
+                state.log_refused(&error);
                 Err(error)
             }
         })
@@ -327,6 +333,25 @@ impl Cluster {
     /// The nodes that are known.
     pub fn nodes(&self) -> Vec<NodeId> {
         self.state.read().nodes.iter().map(|(id, _)| id).collect()
+    }
+
+    /// From now on lines are logged up to `level`; `None` is no log, and what waits is forgotten.
+    pub fn set_log_level(&self, level: Option<Level>) {
+        self.state.write().log.set_level(level);
+    }
+
+    /// Whether there may be lines: one relaxed load.
+    #[inline]
+    pub fn has_log(&self) -> bool {
+        self.lines.get()
+    }
+
+    /// The oldest line of the log. That lines were dropped, as more than `max_lines` waited, is a line.
+    pub fn poll_log(&self) -> Option<(Level, String)> {
+        if !self.has_log() {
+            return None;
+        }
+        self.lines.pop(&mut self.state.write().log)
     }
 
     /// What was counted.

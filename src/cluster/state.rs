@@ -12,6 +12,7 @@ use super::reload::{Ask, Reload, reason};
 use super::subscriptions::Subscriptions;
 use crate::endpoint::Endpoint;
 use crate::error::Result;
+use crate::log::Log;
 use crate::notification::{MAX_SLOT, SlotMove};
 use crate::time::{Clock, Timestamp};
 use std::collections::VecDeque;
@@ -32,6 +33,7 @@ pub(super) struct State {
     pub(super) subscriptions: Subscriptions,
     pub(super) reload: Reload,
     pub(super) counters: ClusterCounters,
+    pub(super) log: Log,
     marks: Marks,
     /// The seq of the last load that told one, and when that was.
     loaded_seq: Option<(u64, Timestamp)>,
@@ -45,11 +47,15 @@ pub(super) struct State {
 
 /// What became of the slots that were named.
 #[derive(Clone, Copy, Debug, Default)]
-struct Applied {
-    patched: u64,
-    unfit: u64,
+pub(super) struct Applied {
+    pub(super) patched: u64,
+    pub(super) unfit: u64,
+    /// Were there already.
+    pub(super) settled: u64,
+    /// A later SMIGRATED has named them.
+    pub(super) superseded: u64,
     /// A destination that the last load did not list.
-    stranger: bool,
+    pub(super) stranger: bool,
 }
 
 impl Applied {
@@ -62,6 +68,7 @@ impl State {
     pub(super) fn new(config: ClusterConfig, map: SlotMap) -> Self {
         Self {
             reload: Reload::new(config.seed),
+            log: Log::new(config.max_lines),
             config,
             clock: Clock::new(),
             map,
@@ -91,14 +98,15 @@ impl State {
         } else if was_running && !self.reload.is_running() {
             self.counters.reloads_failed += 1;
             self.asked = None;
+            self.log_reload_failed(now, "no-answer");
         }
         now
     }
 
     pub(super) fn want_reload(&mut self, now: Timestamp, reasons: u32) {
-        if !self.reload.want(now, reasons, &self.config) {
-            self.counters.reloads_coalesced += 1;
-        }
+        let is_new = self.reload.want(now, reasons, &self.config);
+        self.counters.reloads_coalesced += u64::from(!is_new);
+        self.log_wanted(now, reasons, is_new);
         self.begin(now);
     }
 
@@ -111,7 +119,9 @@ impl State {
         if matches!(self.next, Some(ClusterAction::ReloadSlots { .. })) {
             self.next = None;
         }
-        self.marks.highest()
+        let seq = self.marks.highest();
+        self.log_reload_started(seq);
+        seq
     }
 
     /// RELOAD_SLOTS waits to be polled: no node was asked yet.
@@ -123,6 +133,7 @@ impl State {
         // What was not polled was not tried.
         if !self.is_reload_unsent() && self.reload.fail(now, &self.config) {
             self.counters.reloads_failed += 1;
+            self.log_reload_failed(now, "told");
         }
     }
 
@@ -136,6 +147,11 @@ impl State {
             }
         }
         self.want_reload(now, reasons);
+    }
+
+    /// That of the last load which told one.
+    pub(super) fn loaded_seq(&self) -> Option<u64> {
+        self.loaded_seq.map(|(seq, _)| seq)
     }
 
     // ---- slots ---------------------------------------------------------------------------------------------------
@@ -157,7 +173,10 @@ impl State {
     /// The number of a node that SMIGRATED or MOVED names.
     fn node(&mut self, endpoint: &Endpoint) -> Option<NodeId> {
         let found = self.nodes.find_or_add(endpoint, self.config.limits.max_nodes);
-        self.counters.nodes_left_out += u64::from(found.is_none());
+        if found.is_none() {
+            self.counters.nodes_left_out += 1;
+            self.log_left_out(endpoint);
+        }
         found
     }
 
@@ -165,7 +184,9 @@ impl State {
         self.counters.moved += 1;
         let node = self.node(endpoint);
         // The host had looked before the map was changed: nothing new.
-        if node.is_some() && self.map.owner(slot) == node {
+        let known = node.is_some() && self.map.owner(slot) == node;
+        self.log_moved(slot, endpoint, node, known);
+        if known {
             return node;
         }
         if node.is_some() {
@@ -196,8 +217,10 @@ impl State {
         }
         if !is_new && plan.moves.is_empty() {
             self.counters.duplicate += 1;
+            self.log_ignored(seq, "duplicate");
         } else if seq.is_some_and(|seq| self.loaded_seq.is_some_and(|(loaded, _)| seq <= loaded)) {
             self.counters.old += 1;
+            self.log_ignored(seq, "old");
             self.tell(seq, moves);
         } else {
             let applied = self.apply(seq, &plan);
@@ -206,7 +229,11 @@ impl State {
             }
             // With a reload under way, what it brings decides; else more of a seq that was thought to be complete says that the
             // map is not to be trusted.
-            let kept = self.reload.is_running() && self.keep_for_replay(seq, plan);
+            let kept = self.reload.is_running() && self.has_room_for_replay();
+            self.log_applied(seq, &plan.moves, applied, kept);
+            if kept {
+                self.replay.push((seq, plan));
+            }
             if !kept && (applied.is_doubtful() || !is_new || self.reload.is_running()) {
                 if is_new {
                     self.want_reload_for(now, seq, reason::UNFIT);
@@ -216,6 +243,7 @@ impl State {
             }
         }
         if !whole {
+            self.log_malformed(seq);
             self.want_reload_for(now, seq, reason::MALFORMED);
         }
         Ok(())
@@ -248,15 +276,16 @@ impl State {
         while self.moved.len() >= self.config.limits.max_events {
             self.moved.pop_front();
             self.counters.events_dropped += 1;
+            self.log_event_dropped();
         }
         self.moved.push_back(ClusterAction::SlotsMoved { seq, moves });
     }
 
     /// False: there is no room, so that the map is to be loaded once more.
-    fn keep_for_replay(&mut self, seq: Option<u64>, plan: Plan) -> bool {
+    fn has_room_for_replay(&mut self) -> bool {
         let room = self.replay.len() < self.config.limits.max_replay;
-        if room {
-            self.replay.push((seq, plan));
+        if !room {
+            self.log_replay_full();
         }
         room
     }
@@ -269,13 +298,13 @@ impl State {
             let mut destination = self.nodes.find(&one.destination);
             for slot in one.slots.slots() {
                 if seq.is_some_and(|seq| self.marks.is_superseded(seq, slot)) {
-                    self.counters.slots_superseded += 1;
+                    applied.superseded += 1;
                     continue;
                 }
                 let owner = self.map.owner(slot);
                 let fits = owner.is_some() && owner == source && !plan.disputed.contains(slot);
                 if owner.is_some() && owner == destination && !plan.disputed.contains(slot) {
-                    self.counters.slots_settled += 1;
+                    applied.settled += 1;
                     continue;
                 }
                 if fits && destination.is_none() {
@@ -294,6 +323,8 @@ impl State {
         }
         self.counters.slots_patched += applied.patched;
         self.counters.slots_unfit += applied.unfit;
+        self.counters.slots_settled += applied.settled;
+        self.counters.slots_superseded += applied.superseded;
         applied
     }
 
@@ -305,15 +336,17 @@ impl State {
         self.counters.overlaps += draft.overlaps;
         self.counters.unreadable += draft.unreadable;
         self.counters.replicas_left_out += draft.replicas_left_out;
+        self.log_loading(&draft, seq);
         self.install(draft);
         if let Some(seq) = seq {
             self.loaded_seq = Some((seq, now));
         }
         let mut doubtful = false;
         for (said, plan) in core::mem::take(&mut self.replay) {
-            if said.zip(seq).is_none_or(|(said, seq)| said > seq) {
-                doubtful |= self.apply(said, &plan).is_doubtful();
-            }
+            let is_newer = said.zip(seq).is_none_or(|(said, seq)| said > seq);
+            let applied = is_newer.then(|| self.apply(said, &plan));
+            self.log_replayed(said, &plan, applied);
+            doubtful |= applied.is_some_and(Applied::is_doubtful);
         }
         // One that is not polled was not answered by this.
         let answered = !self.is_reload_unsent();
@@ -362,7 +395,8 @@ impl State {
     /// What [`State::front`] has found goes to the host.
     pub(super) fn take(&mut self) -> Option<ClusterAction> {
         let action = self.next.take();
-        if let Some(ClusterAction::MoveShardedSubscriptions { to, slots, .. }) = &action {
+        if let Some(ClusterAction::MoveShardedSubscriptions { from, to, slots }) = &action {
+            self.log_subscriptions(*from, *to, slots);
             self.counters.subscriptions_moved += slots.len() as u64;
             self.subscriptions.sent(slots, *to);
         }
@@ -380,6 +414,7 @@ impl State {
         }
         if let Some((node, endpoint)) = self.nodes.stirred.then(|| self.nodes.poll_dial()).flatten() {
             self.counters.nodes_dialled += 1;
+            self.log_dial(node, &endpoint);
             return Some(ClusterAction::DialNode { node, endpoint });
         }
         if self.subscriptions.stirred {
@@ -397,12 +432,14 @@ impl State {
         let Asked { ask, seq } = self.asked.take()?;
         self.counters.reloads += 1;
         let node = self.whom_to_ask(ask.turn);
+        self.log_reload(ask, seq, node.as_ref());
         Some(ClusterAction::ReloadSlots { reasons: ask.reasons, attempt: ask.attempt, seq, node })
     }
 
     fn drain(&mut self) -> Option<ClusterAction> {
         let (node, endpoint, gone) = self.nodes.poll_drain()?;
         self.counters.nodes_drained += 1;
+        self.log_drain(node, &endpoint, gone);
         Some(ClusterAction::DrainNode { node, endpoint, gone })
     }
 

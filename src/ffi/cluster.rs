@@ -8,6 +8,7 @@ use super::cluster_types::{
 };
 use super::config::{Settings, sch_config};
 use super::conn::{Inner as ConnInner, sch_conn};
+use super::log::{Teller, sch_log_fn};
 use super::shared::{Gate, SharedNoun, free_shared, shared};
 use super::status::{
     Failure, SCH_EMPTY, SCH_ERR_ABI, SCH_ERR_LIMIT, SCH_ERR_NO_MEMORY, SCH_ERR_NOT_A_SLOT_MAP, SCH_ERR_NULL,
@@ -17,7 +18,7 @@ use super::version::SCH_ABI_VERSION;
 use crate::cluster::{Cluster, ClusterConfig, LoadError, NodeId, key_slot};
 use crate::endpoint::Endpoint;
 use crate::time::Timestamp;
-use core::ffi::c_char;
+use core::ffi::{c_char, c_void};
 use parking_lot::Mutex;
 use std::borrow::Cow;
 
@@ -26,6 +27,7 @@ use std::borrow::Cow;
 pub struct sch_cluster {
     gate: Gate,
     cluster: Cluster,
+    teller: Teller,
     /// Of the last call that failed, whoever made it.
     error: Mutex<Cow<'static, str>>,
 }
@@ -40,6 +42,12 @@ impl sch_cluster {
     /// Keeps the text of a failure.
     fn told(&self, outcome: Outcome) -> Outcome {
         outcome.inspect_err(|failure| self.error.lock().clone_from(&failure.text))
+    }
+
+    /// The last thing that an input does: tells the lines that there are for the log.
+    fn ends(&self, outcome: Outcome) -> Outcome {
+        self.teller.tell(&self.cluster, || false);
+        outcome
     }
 }
 
@@ -128,7 +136,8 @@ pub unsafe extern "C" fn sch_cluster_new(
             }
         }
         let cluster = Cluster::new(settings)?;
-        Ok(sch_cluster { gate: Gate::default(), cluster, error: Mutex::new(Cow::Borrowed("")) })
+        let error = Mutex::new(Cow::Borrowed(""));
+        Ok(sch_cluster { gate: Gate::default(), cluster, teller: Teller::default(), error })
     };
     // SAFETY: as the caller promises.
     unsafe { create(cluster_out, make) }
@@ -136,7 +145,7 @@ pub unsafe extern "C" fn sch_cluster_new(
 
 /// Frees a cluster. NULL is fine.
 ///
-/// Returns SCH_OK; SCH_ERR_BUSY: a call of another thread is inside, nothing is freed.
+/// Returns SCH_OK; SCH_ERR_BUSY: a call of another thread is inside, or this is its log callback: nothing is freed.
 ///
 /// # Safety
 ///
@@ -233,7 +242,7 @@ pub unsafe extern "C" fn sch_cluster_load_slots(
         Ok(SCH_OK)
     };
     // SAFETY: as the caller promises.
-    unsafe { shared(cluster, |c| c.told(work(c))) }
+    unsafe { shared(cluster, |c| c.ends(c.told(work(c)))) }
 }
 
 /// The whole reply to CLUSTER SHARDS, likewise. It tells of nodes without slots, of health, and of both ports: with TLS
@@ -265,7 +274,7 @@ pub unsafe extern "C" fn sch_cluster_load_shards(
         Ok(SCH_OK)
     };
     // SAFETY: as the caller promises.
-    unsafe { shared(cluster, |c| c.told(work(c))) }
+    unsafe { shared(cluster, |c| c.ends(c.told(work(c)))) }
 }
 
 /// You are about to ask a node for the map on your own account, as at your start. What is told meanwhile is repeated on
@@ -292,7 +301,7 @@ pub unsafe extern "C" fn sch_cluster_reload_started(
         Ok(SCH_OK)
     };
     // SAFETY: as the caller promises.
-    unsafe { shared(cluster, work) }
+    unsafe { shared(cluster, |c| c.ends(work(c))) }
 }
 
 /// The map that was asked for did not come: no connection, an error, no map. It will be asked for again, after a pause
@@ -310,7 +319,7 @@ pub unsafe extern "C" fn sch_cluster_reload_failed(cluster: *const sch_cluster, 
         Ok(SCH_OK)
     };
     // SAFETY: as the caller promises.
-    unsafe { shared(cluster, work) }
+    unsafe { shared(cluster, |c| c.ends(work(c))) }
 }
 
 /// The map is not to be trusted: CLUSTERDOWN, a node that cannot be reached, or there is none yet. One
@@ -328,7 +337,7 @@ pub unsafe extern "C" fn sch_cluster_ask_reload(cluster: *const sch_cluster, now
         Ok(SCH_OK)
     };
     // SAFETY: as the caller promises.
-    unsafe { shared(cluster, work) }
+    unsafe { shared(cluster, |c| c.ends(work(c))) }
 }
 
 /// `conn` told SCH_ACTION_SLOTS_MOVED, and that is the action polled from it last: the cluster takes its moves.
@@ -364,7 +373,7 @@ pub unsafe extern "C" fn sch_cluster_slots_moved(
         }
     };
     // SAFETY: as the caller promises.
-    unsafe { shared(cluster, |c| c.told(work(c))) }
+    unsafe { shared(cluster, |c| c.ends(c.told(work(c)))) }
 }
 
 /// A connection told SCH_ACTION_RELOAD_SLOTS, with its `has_seq` and `seq`. Once for each seq, whoever tells it.
@@ -386,7 +395,7 @@ pub unsafe extern "C" fn sch_cluster_reload_asked(
         Ok(SCH_OK)
     };
     // SAFETY: as the caller promises.
-    unsafe { shared(cluster, work) }
+    unsafe { shared(cluster, |c| c.ends(work(c))) }
 }
 
 /// One push, as it came, of a connection that libsch does not drive: SMIGRATED is taken, all else left alone.
@@ -411,7 +420,7 @@ pub unsafe extern "C" fn sch_cluster_push(
         Ok(SCH_OK)
     };
     // SAFETY: as the caller promises.
-    unsafe { shared(cluster, work) }
+    unsafe { shared(cluster, |c| c.ends(work(c))) }
 }
 
 /// The text of an error reply (with or without `-` and line end) of the node that you dialled as `asked_host`,
@@ -444,7 +453,7 @@ pub unsafe extern "C" fn sch_cluster_redirected(
         Ok(SCH_OK)
     };
     // SAFETY: as the caller promises.
-    unsafe { shared(cluster, |c| c.told(work(c))) }
+    unsafe { shared(cluster, |c| c.ends(c.told(work(c)))) }
 }
 
 /// A command was answered with MOVED, and your parser has read it: `slot` is at `host`, `port`.
@@ -472,7 +481,7 @@ pub unsafe extern "C" fn sch_cluster_moved(
         Ok(SCH_OK)
     };
     // SAFETY: as the caller promises.
-    unsafe { shared(cluster, |c| c.told(work(c))) }
+    unsafe { shared(cluster, |c| c.ends(c.told(work(c)))) }
 }
 
 /// You subscribe to a shard channel: on `*node_out`, 0 if its slot `*slot_out` has no owner yet. Say it once for each
@@ -541,7 +550,7 @@ pub unsafe extern "C" fn sch_cluster_tick(cluster: *const sch_cluster, now_ns: u
         Ok(SCH_OK)
     };
     // SAFETY: as the caller promises.
-    unsafe { shared(cluster, work) }
+    unsafe { shared(cluster, |c| c.ends(work(c))) }
 }
 
 /// When `sch_cluster_tick` is due. Takes no lock.
@@ -610,7 +619,7 @@ pub unsafe extern "C" fn sch_cluster_poll_action(
         Ok(SCH_OK)
     };
     // SAFETY: as the caller promises.
-    unsafe { shared(cluster, work) }
+    unsafe { shared(cluster, |c| c.ends(work(c))) }
 }
 
 /// The slot of a key, or of a shard channel, as the server has it: of `{tag}` only what is inside counts.
@@ -770,4 +779,33 @@ pub unsafe extern "C" fn sch_cluster_counters(
     };
     // SAFETY: as the caller promises.
     unsafe { shared(cluster, work) }
+}
+
+/// Sets where log lines of the cluster go: `callback` gets those up to `level`, SCH_LOG_*, and `user_data`; NULL, or
+/// SCH_LOG_NONE, turns the log off, as at first. What it tells, level by level:
+///
+///   info   an SMIGRATED that is new, and what became of its slots; a map that is wanted, asked for, loaded; nodes to dial and to
+///          drain; subscriptions that move
+///   warn   a reload that failed, a reply that is no map, an SMIGRATED that could not be read in full, a limit that was met
+///   debug  an SMIGRATED that does nothing, and why; MOVED; more reasons for a map that is wanted already
+///
+/// The form of a line and the rules of a callback are those of `sch_pool_set_log`: lines come at the end of a call on the cluster,
+/// one thread tells at a time, the cluster may be called from inside, but neither freed nor this.
+///
+/// Returns SCH_OK: the callback before is not called any more; SCH_ERR_ARGUMENT: no such level; SCH_ERR_BUSY: the callback
+/// before is being called, by another thread or around this call: nothing was changed, try again; SCH_ERR_NULL.
+///
+/// # Safety
+///
+/// As the manual says of pointers; `callback` can be called with `user_data` until it is replaced or the handle is free.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sch_cluster_set_log(
+    cluster: *const sch_cluster,
+    level: i32,
+    callback: sch_log_fn,
+    user_data: *mut c_void,
+) -> sch_status {
+    let work = |c: &sch_cluster| -> Outcome { c.teller.set(&c.cluster, level, callback, user_data) };
+    // SAFETY: as the caller promises.
+    unsafe { shared(cluster, |c| c.told(work(c))) }
 }

@@ -108,7 +108,7 @@ pub const SCH_LIMIT_MAX_ATTEMPTS: i32 = 18;
 pub const SCH_LIMIT_MAX_OVERLAP_MESSAGES: i32 = 19;
 /// Bytes of them. 1 MiB.
 pub const SCH_LIMIT_MAX_OVERLAP_BYTES: i32 = 20;
-/// Log lines kept until they are read. 1,024.
+/// Log lines kept until they are read; of a pool or a cluster, while its callback is busy. 1,024.
 pub const SCH_LIMIT_MAX_LINES: i32 = 21;
 /// Members of a pool. 1,000,000, ten times the largest pool known; at least 1, as each limit of a pool.
 pub const SCH_LIMIT_MAX_POOL_MEMBERS: i32 = 41;
@@ -195,7 +195,8 @@ impl Settings {
     /// Those of a cluster of connections that are made with these settings.
     pub(super) fn cluster(&self) -> ClusterConfig {
         let (tls, mark_age, seed) = (self.config.tls, self.config.mark_age, self.config.seed);
-        ClusterConfig { tls, mark_age, seed, ..self.cluster.clone() }
+        let max_lines = self.config.limits.max_lines;
+        ClusterConfig { tls, mark_age, seed, max_lines, ..self.cluster.clone() }
     }
 
     /// Those of a pool of such connections, checked.
@@ -1138,7 +1139,7 @@ pub unsafe extern "C" fn sch_config_set_endpoint_policy(config: *mut sch_config,
     unsafe { change(config, work) }
 }
 
-/// Lines are logged up to this level: SCH_LOG_*. Default none. `sch_conn_set_log` says where to.
+/// Lines of a connection are logged up to this level: SCH_LOG_*. Default none. `sch_conn_set_log` says where to.
 ///
 /// Returns SCH_OK; SCH_ERR_ARGUMENT: no such number; SCH_ERR_NULL; SCH_ERR_BUSY.
 ///

@@ -58,6 +58,11 @@ impl<T> Handle<T> {
         self.inside.compare_exchange(0, ALONE, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
+    /// Whether a call is inside.
+    pub(super) fn is_entered(&self) -> bool {
+        self.inside.load(Ordering::Relaxed) != 0
+    }
+
     pub(super) fn is_poisoned(&self) -> bool {
         self.poisoned.load(Ordering::Relaxed)
     }

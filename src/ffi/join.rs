@@ -38,7 +38,7 @@ pub(super) struct Joined {
 impl Drop for Joined {
     fn drop(&mut self) {
         let wakes = self.pool.pool.leave(self.now, self.member.id());
-        self.pool.waitings.wake(&wakes);
+        self.pool.tell(&wakes);
     }
 }
 
@@ -89,7 +89,7 @@ pub(super) struct Due(Arc<pool::Inner>, Wakes);
 
 impl Due {
     pub(super) fn wake(self) {
-        self.0.waitings.wake(&self.1);
+        self.0.tell(&self.1);
     }
 }
 
@@ -134,7 +134,7 @@ impl Inner {
         self.conn.handle_joined(now)?;
         let (current, peer) = (self.conn.current(), self.conn.peer());
         let (member, wakes) = pool.pool.try_join(now, JoinOptions { peer, ..options });
-        pool.waitings.wake(&wakes);
+        pool.tell(&wakes);
         let member = match member {
             Ok(Some(member)) => member,
             refused => {
@@ -211,7 +211,7 @@ pub unsafe extern "C" fn sch_conn_leave(conn: *mut sch_conn, now_ns: u64) -> sch
         let now = Timestamp::from_nanos(now_ns);
         let mut joined = c.joined.take().ok_or(NOT_JOINED)?;
         let wakes = joined.exchange(&mut c.conn, now);
-        joined.pool.waitings.wake(&wakes);
+        joined.pool.tell(&wakes);
         c.conn.handle_left(now)?;
         Ok(SCH_OK)
     };
@@ -257,7 +257,7 @@ pub unsafe extern "C" fn sch_conn_give(conn: *mut sch_conn, now_ns: u64) -> sch_
         let joined = c.joined.as_mut().ok_or(NOT_JOINED)?;
         joined.now = now;
         let wakes = joined.pool.pool.give(now, &joined.member);
-        joined.pool.waitings.wake(&wakes);
+        joined.pool.tell(&wakes);
         Ok(SCH_OK)
     };
     // SAFETY: as the caller promises.

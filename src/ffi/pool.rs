@@ -4,6 +4,7 @@ use super::boundary::{Out, Outcome, SizedOut, create, peek_beside, text};
 use super::config::{Settings, sch_config};
 use super::counts::{sch_endpoint_counters, sch_pool_counts};
 use super::event::{sch_place, sch_pool_event};
+use super::log::{Teller, sch_log_fn};
 use super::shared::{Gate, SharedNoun, free_shared, shared};
 use super::status::{Failure, SCH_EMPTY, SCH_ERR_ABI, SCH_ERR_NULL, SCH_OK, sch_status};
 use super::version::SCH_ABI_VERSION;
@@ -39,6 +40,15 @@ pub struct sch_pool {
 pub(super) struct Inner {
     pub(super) pool: Pool,
     pub(super) waitings: Waitings,
+    teller: Teller,
+}
+
+impl Inner {
+    /// Last thing a call does: wakes, then tells what there is for the log.
+    pub(super) fn tell(&self, wakes: &Wakes) {
+        self.waitings.wake(wakes);
+        self.teller.tell(&self.pool, || self.waitings.is_calling());
+    }
 }
 
 impl SharedNoun for sch_pool {
@@ -47,7 +57,7 @@ impl SharedNoun for sch_pool {
     }
 
     fn is_calling(&self) -> bool {
-        self.inner.waitings.is_calling()
+        self.inner.waitings.is_calling() || self.inner.teller.is_telling()
     }
 }
 
@@ -56,8 +66,8 @@ impl sch_pool {
         &self.inner
     }
 
-    fn wake(&self, wakes: &Wakes) {
-        self.inner.waitings.wake(wakes);
+    fn tell(&self, wakes: &Wakes) {
+        self.inner.tell(wakes);
     }
 }
 
@@ -137,7 +147,9 @@ pub unsafe extern "C" fn sch_pool_new(
         }
         let settings = settings?;
         mem::ask(at_first(settings.limits.max_events))?;
-        let inner = mem::shared(Inner { pool: Pool::new(settings), waitings: Waitings::default() })?;
+        let pool = Pool::new(settings);
+        let (waitings, teller) = (Waitings::default(), Teller::default());
+        let inner = mem::shared(Inner { pool, waitings, teller })?;
         Ok(sch_pool { gate: Gate::default(), inner })
     };
     // SAFETY: as the caller promises.
@@ -145,10 +157,10 @@ pub unsafe extern "C" fn sch_pool_new(
 }
 
 /// Frees your handle of a pool. NULL is fine. Connections that have joined go on as its members, and their waiters are woken
-/// until the last of them has left: remove before those that are to end earlier.
+/// and its log is told until the last of them has left: remove before those that are to end earlier, and turn off the log.
 ///
-/// Returns SCH_OK; SCH_ERR_BUSY: a call of another thread is inside, or a wake-up callback is running, as when this is one:
-/// nothing is freed.
+/// Returns SCH_OK; SCH_ERR_BUSY: a call of another thread is inside, or a wake-up or log callback is running, as when this is
+/// one: nothing is freed.
 ///
 /// # Safety
 ///
@@ -253,7 +265,9 @@ pub unsafe extern "C" fn sch_pool_poll_event(
     let work = |p: &sch_pool| -> Outcome {
         // SAFETY: as the caller promises.
         let out = unsafe { SizedOut::new(event_out) }?;
-        let Some(event) = p.inner.pool.poll_event() else { return Ok(SCH_EMPTY) };
+        let event = p.inner.pool.poll_event();
+        p.tell(&Wakes::default());
+        let Some(event) = event else { return Ok(SCH_EMPTY) };
         out.put(&event.into());
         Ok(SCH_OK)
     };
@@ -271,7 +285,7 @@ pub unsafe extern "C" fn sch_pool_poll_event(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sch_pool_tick(pool: *const sch_pool, now_ns: u64) -> sch_status {
     let work = |p: &sch_pool| -> Outcome {
-        p.wake(&p.inner.pool.tick(at(now_ns)));
+        p.tell(&p.inner.pool.tick(at(now_ns)));
         Ok(SCH_OK)
     };
     // SAFETY: as the caller promises.
@@ -335,7 +349,7 @@ pub unsafe extern "C" fn sch_pool_where_to_dial(
             return Err(Failure::argument("cap is 0"));
         }
         let (advice, wakes) = p.inner.pool.where_to_dial(at(now_ns));
-        p.wake(&wakes);
+        p.tell(&wakes);
         if advice.targets.is_empty() {
             retry.put(advice.retry_at.map_or(now_ns, Timestamp::as_nanos));
             return Ok(SCH_EMPTY);
@@ -367,7 +381,7 @@ pub unsafe extern "C" fn sch_pool_dial_result(
     let work = |p: &sch_pool| -> Outcome {
         // SAFETY: as the caller promises.
         let endpoint = unsafe { endpoint(host, host_len, port) }?;
-        p.wake(&p.inner.pool.dial_result(at(now_ns), &endpoint, ok));
+        p.tell(&p.inner.pool.dial_result(at(now_ns), &endpoint, ok));
         Ok(SCH_OK)
     };
     // SAFETY: as the caller promises.
@@ -393,7 +407,7 @@ pub unsafe extern "C" fn sch_pool_optin_refused(
     let work = |p: &sch_pool| -> Outcome {
         // SAFETY: as the caller promises.
         let endpoint = unsafe { endpoint(host, host_len, port) }?;
-        p.wake(&p.inner.pool.optin_refused(at(now_ns), endpoint));
+        p.tell(&p.inner.pool.optin_refused(at(now_ns), endpoint));
         Ok(SCH_OK)
     };
     // SAFETY: as the caller promises.
@@ -475,4 +489,43 @@ pub unsafe extern "C" fn sch_pool_endpoint_counters(
     };
     // SAFETY: as the caller promises.
     unsafe { shared(pool, work) }
+}
+
+/// Sets where log lines of the pool go: `callback` gets those up to `level`, SCH_LOG_*, and `user_data`; NULL, or
+/// SCH_LOG_NONE, turns the log off, as at first. A line is words of the form `event=grant member=4294967296 user=42`, of at most
+/// SCH_LINE_SIZE bytes with its NUL; keys that end in _ms are milliseconds; credentials and names of channels never stand there.
+/// Lines are for people: words may come and change in any version. What they tell, level by level:
+///
+///   info   a notification that is new: by which member it was read, of which node, how many members hear of it; a MOVING's
+///          handoffs (a wave) begin and end; an endpoint answers again
+///   warn   members that are late, an endpoint that is not followed or refuses, a limit that was met: mail, events, members
+///   debug  who joins, leaves and moves; a notification that does nothing, and why; who is granted, and why nobody is; RETIRE and
+///          HANDOFF; attempts, dials and who tries an endpoint that refuses
+///
+/// A line is told at the end of a call on the pool, or of one on a member, when no lock is held and all wake-ups are made: never
+/// from inside a wake-up. One thread tells at a time, so that lines come in the order of what they tell; it may tell those of
+/// other threads. So the callback is never called twice at once, but by different threads. The text lives until it returns.
+///
+/// From inside it the pool may be called; the lines of such a call are told after it has returned. sch_pool_free and this function
+/// answer SCH_ERR_BUSY there, and so does every call on the connection whose call is telling. While it runs other threads go on,
+/// and at most SCH_LIMIT_MAX_LINES lines wait; that more were dropped is a line. A call tells at most 1,024: the rest comes with the
+/// next. It must not throw nor longjmp.
+///
+/// Returns SCH_OK: the callback before is not called any more; SCH_ERR_ARGUMENT: no such level; SCH_ERR_BUSY: the callback
+/// before is being called, by another thread or around this call: nothing was changed, try again; and what every call on a pool
+/// answers.
+///
+/// # Safety
+///
+/// As the manual says of pointers; `callback` can be called with `user_data` from any thread until it is replaced, or the handle is
+/// free and the last member has left.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sch_pool_set_log(
+    pool: *const sch_pool,
+    level: i32,
+    callback: sch_log_fn,
+    user_data: *mut c_void,
+) -> sch_status {
+    // SAFETY: as the caller promises.
+    unsafe { shared(pool, |p| p.inner.teller.set(&p.inner.pool, level, callback, user_data)) }
 }

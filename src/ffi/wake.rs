@@ -4,7 +4,7 @@ use super::shared::Gate;
 use super::status::{Failure, SCH_ERR_BUSY, SCH_ERR_LIMIT};
 use crate::pool::{Pool, WaiterId, Wakes};
 use core::ffi::{c_int, c_void};
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicU32, Ordering, fence};
 use parking_lot::Mutex;
 use std::sync::Arc;
 
@@ -38,9 +38,12 @@ impl Waiting {
         match self.how {
             How::Descriptor(descriptor) => write_one(descriptor),
             How::Callback(callback, data) => {
-                let _running = callbacks.enter();
+                let running = callbacks.enter();
                 // SAFETY: the host's callback and its data, which live until the waiter is removed.
                 unsafe { callback(data) }
+                drop(running);
+                // For who left its lines of the log to this thread as a callback was running (`Teller`).
+                fence(Ordering::SeqCst);
             }
         }
     }

@@ -39,6 +39,10 @@ impl Admission {
         self.deadline
     }
 
+    pub(super) fn has_begun(&self, now: Timestamp) -> bool {
+        now >= self.start
+    }
+
     pub(super) fn estimate(&self) -> Duration {
         self.measured.unwrap_or(FIRST_GUESS)
     }

@@ -75,6 +75,8 @@ pub struct PoolConfig {
     pub backoff_max: Duration,
     /// Seed of the jitter and of the order of members.
     pub seed: u64,
+    /// Lines of the log that wait: as many as of a connection, 1,024.
+    pub max_lines: usize,
     /// Limits.
     pub limits: PoolLimits,
 }
@@ -125,6 +127,7 @@ impl From<&Config> for PoolConfig {
             backoff_min: config.backoff_min,
             backoff_max: config.backoff_max,
             seed: config.seed,
+            max_lines: config.limits.max_lines,
             limits: PoolLimits::default(),
         }
     }

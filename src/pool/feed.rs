@@ -81,20 +81,20 @@ impl Feed {
         Self { sender, receiver, unsaid: AtomicU64::new(0) }
     }
 
-    /// Never waits. `false`: it was full; the event is counted as dropped.
-    pub(super) fn tell(&self, event: Event) -> bool {
-        let told = self.offer(event);
-        if !told {
+    /// Never waits. Answers an event that found it full, and is counted as dropped.
+    pub(super) fn tell(&self, event: Event) -> Option<Event> {
+        let left = self.offer(event);
+        if left.is_some() {
             self.unsaid.fetch_add(1, Ordering::Relaxed);
         }
-        told
+        left
     }
 
     /// As `tell`, for one who will come again.
-    pub(super) fn offer(&self, event: Event) -> bool {
+    pub(super) fn offer(&self, event: Event) -> Option<Event> {
         match self.sender.try_send(event) {
-            Ok(()) => true,
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
+            Ok(()) => None,
+            Err(TrySendError::Full(event) | TrySendError::Disconnected(event)) => Some(event),
         }
     }
 
@@ -115,10 +115,10 @@ mod tests {
     fn s1_a_full_feed_drops_the_newest_and_says_how_many() {
         let feed = Feed::new(2);
         let late = |members| Event::Late { seq: None, endpoint: None, members };
-        let told: Vec<bool> = (0..5).map(|n| feed.tell(late(n))).collect();
+        let told: Vec<bool> = (0..5).map(|n| feed.tell(late(n)).is_none()).collect();
         assert_eq!(told, [true, true, false, false, false]);
         assert_eq!(feed.poll(), Some(late(0)));
-        assert!(feed.tell(late(9)));
+        assert_eq!(feed.tell(late(9)), None);
         assert_eq!(feed.poll(), Some(late(1)));
         assert_eq!(feed.poll(), Some(late(9)));
         assert_eq!(feed.poll(), Some(Event::Dropped { events: 3 }));

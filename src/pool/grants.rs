@@ -2,6 +2,7 @@
 
 use super::breaker::Gate;
 use super::feed::Event;
+use super::log::NoGrant;
 use super::mailbox::{OWNED, WAVE};
 use super::member::{MemberId, Standing, Unowned};
 use super::state::State;
@@ -61,10 +62,10 @@ impl State {
     /// Lets start who may, and sets the timer for the next look.
     pub(super) fn pump(&mut self, now: Timestamp, number: u64) {
         let mut blocked = None;
-        loop {
+        let why = loop {
             let Some(wave) = self.waves.get(&number) else { return };
             if !wave.has_place(now) {
-                break;
+                break if wave.admission.has_begun(now) { NoGrant::Places } else { NoGrant::NotBegun };
             }
             let gate = match &wave.endpoint {
                 Some(endpoint) => self.endpoints.gate(now, endpoint),
@@ -72,21 +73,21 @@ impl State {
             };
             if let Gate::Closed(until) = gate {
                 blocked = Some(until);
-                break;
+                break NoGrant::Breaker;
             }
             let random = self.random();
             let Some(wave) = self.waves.get_mut(&number) else { return };
             let Some(turn) = wave.next(now, random) else {
                 wave.shrink();
-                break;
+                break NoGrant::NobodyWaits;
             };
             if let Some(id) = self.takes_turn(number, turn) {
                 if gate == Gate::Probe {
-                    self.begin_probe(now, number);
+                    self.begin_probe(now, number, id);
                 }
                 self.grant(now, id);
             }
-        }
+        };
         let Some(wave) = self.waves.get_mut(&number) else { return };
         let next = wave.wake(now).map(|at| blocked.map_or(at, |until| until.max(at))).or(blocked);
         if let Some(at) = next.filter(|at| *at > now)
@@ -95,16 +96,19 @@ impl State {
             wave.timer = Some(at);
             self.timers.set(at, Timer::Wave(number));
         }
+        self.log_no_grant(now, number, why, next);
     }
 
-    fn begin_probe(&mut self, now: Timestamp, number: u64) {
+    fn begin_probe(&mut self, now: Timestamp, number: u64, by: MemberId) {
         let Some(wave) = self.waves.get_mut(&number) else { return };
         // As long as the grant holds its place: see `grant_due`.
         let lease = TAKE_UP + wave.attempt_time + TAKE_UP;
-        match wave.endpoint.clone() {
-            Some(endpoint) => self.endpoints.begin_probe(now, &endpoint, lease),
+        let to = wave.endpoint.clone();
+        match &to {
+            Some(endpoint) => self.endpoints.begin_probe(now, endpoint, lease),
             None => wave.breaker.begin_probe(now, lease),
         }
+        self.log_probe(to.as_ref(), Some(by), lease);
     }
 
     /// Who was queued may have left, gone on, or been taken since.
@@ -142,6 +146,7 @@ impl State {
         let word = mailbox.post(Told::Grant);
         self.counters.grants += 1;
         let owned = word & OWNED != 0;
+        self.log_grant(id, owned, unowned);
         if owned {
             self.wake_owner(word, mailbox.waiter());
         } else {
@@ -180,9 +185,11 @@ impl State {
             Unowned::Handoff => Event::Handoff { member, user },
         };
         self.waiters.note_feed();
-        if !self.feed.offer(event) && !core::mem::replace(&mut record.unfed, true) {
+        let (what, has_room) = (record.unowned, self.feed.offer(event).is_none());
+        if !has_room && !core::mem::replace(&mut record.unfed, true) {
             self.unfed.push_back(id);
         }
+        self.log_fed(id, what, has_room);
     }
 
     /// The feed has room again: those who found it full come now. True if there were any.
@@ -219,8 +226,9 @@ impl State {
             self.timers.set(now + lease, Timer::Grant(id, number));
             return;
         }
-        let wave = record.wave;
+        let (wave, is_read) = (record.wave, record.taken_up);
         self.counters.grants_lapsed += 1;
+        self.log_lapsed(id, is_read);
         self.stand(id, Standing::Lapsed);
         // If it was the probe, another one is.
         match self.waves.get_mut(&wave).map(|wave| (wave.endpoint.clone(), &mut wave.breaker)) {

@@ -20,6 +20,7 @@ mod counters;
 mod dial;
 mod feed;
 mod grants;
+mod log;
 mod mailbox;
 mod marks;
 mod member;
@@ -43,6 +44,7 @@ pub use waiter::{WaiterId, Wakes};
 use crate::endpoint::{Endpoint, PeerAddr};
 use crate::error::Result;
 use crate::exchange::{Heard, Told};
+use crate::log::{Level, LinesWait};
 use crate::time::Timestamp;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use dial::Tried;
@@ -68,6 +70,7 @@ pub struct Pool {
     deadline: AtomicU64,
     /// Members wait for room in the feed.
     unfed: AtomicBool,
+    lines: LinesWait,
 }
 
 impl Pool {
@@ -79,6 +82,7 @@ impl Pool {
             feed,
             deadline: AtomicU64::new(NEVER),
             unfed: AtomicBool::new(false),
+            lines: LinesWait::default(),
         }
     }
 
@@ -98,6 +102,7 @@ impl Pool {
         if !state.unfed.is_empty() {
             self.unfed.store(true, Ordering::Relaxed);
         }
+        self.lines.publish(&state.log);
         state.waiters.take()
     }
 
@@ -191,6 +196,7 @@ impl Pool {
             if !state.unfed.is_empty() {
                 self.unfed.store(true, Ordering::Relaxed);
             }
+            self.lines.publish(&state.log);
             drop(state);
             return event.or_else(|| if any { self.feed.poll() } else { None });
         }
@@ -220,7 +226,9 @@ impl Pool {
     pub fn dial_result(&self, now: Timestamp, endpoint: &Endpoint, ok: bool) -> Wakes {
         self.with(now, |state, now| {
             state.counters.dials += 1;
-            state.result(now, endpoint, Tried { is_dial: true, ok, proves_nothing: false });
+            let tried = Tried { is_dial: true, ok, proves_nothing: false };
+            state.log_dialled(endpoint, tried);
+            state.result(now, endpoint, tried);
             if ok && *endpoint == state.config.configured {
                 state.moves.configured_works(now);
             }
@@ -233,6 +241,7 @@ impl Pool {
         self.with(now, |state, now| {
             let until = now + state.config.refusal_memory;
             state.counters.optins_refused += 1;
+            state.log_optin_refused(&endpoint, state.config.refusal_memory);
             state.endpoints.optin_refused(now, endpoint, until, state.config.limits.max_refusals);
         })
         .1
@@ -249,6 +258,7 @@ impl Pool {
         let mut state = self.state.lock();
         let now = state.clock.last();
         state.counters.members_ejected += 1;
+        state.log_ejected(member);
         state.leave(now, member);
         self.end(&mut state)
     }
@@ -279,6 +289,25 @@ impl Pool {
         }
     }
 
+    /// From now on lines are logged up to `level`; `None` is no log, and what waits is forgotten.
+    pub fn set_log_level(&self, level: Option<Level>) {
+        self.state.lock().log.set_level(level);
+    }
+
+    /// Whether there may be lines: one relaxed load.
+    #[inline]
+    pub fn has_log(&self) -> bool {
+        self.lines.get()
+    }
+
+    /// The oldest line of the log. That lines were dropped, as more than `max_lines` waited, is a line.
+    pub fn poll_log(&self) -> Option<(Level, String)> {
+        if !self.has_log() {
+            return None;
+        }
+        self.lines.pop(&mut self.state.lock().log)
+    }
+
     /// The endpoints that there are counters of.
     pub fn endpoints(&self) -> Vec<Endpoint> {
         self.state.lock().endpoints.names()
@@ -301,6 +330,7 @@ impl State {
                 Gate::Probe if advice.targets.is_empty() => {
                     let lease = self.config.attempt_time(self.config.handoff_timeout);
                     self.endpoints.begin_probe(now, &endpoint, lease);
+                    self.log_probe(Some(&endpoint), None, lease);
                     true
                 }
                 Gate::Probe => continue,
@@ -317,6 +347,7 @@ impl State {
         } else {
             advice.retry_at = None;
         }
+        self.log_where_to_dial(now, &advice);
         advice
     }
 }

@@ -4,6 +4,7 @@ use super::member::{Fact, Facts};
 use crate::endpoint::{Endpoint, PeerAddr};
 use crate::notification::{Body, Kind, MovingTarget, Notification};
 use crate::time::Timestamp;
+use core::fmt;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -12,6 +13,15 @@ use std::sync::Arc;
 pub(super) enum NodeKey {
     Peer(PeerAddr),
     Named(Endpoint),
+}
+
+impl fmt::Display for NodeKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Peer(peer) => peer.fmt(f),
+            Self::Named(name) => name.fmt(f),
+        }
+    }
 }
 
 impl NodeKey {

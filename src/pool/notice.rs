@@ -3,6 +3,7 @@
 
 use super::admission::Admission;
 use super::feed::Event;
+use super::log::Ignored;
 use super::marks::Place;
 use super::member::{Fact, MemberId, NONE};
 use super::node::{Under, is_merged};
@@ -46,6 +47,7 @@ impl State {
         }
         if node != NONE && self.marks.find(now, place, &notification).is_some() {
             self.counters.notifications_duplicate += 1;
+            self.log_ignored(&notification, by, node, Ignored::Duplicate);
             return None;
         }
         let first = self.marks.find(now, Place::Pool, &notification).cloned();
@@ -58,14 +60,20 @@ impl State {
             self.counters.notifications_duplicate += 1;
         }
         if node == NONE {
+            match is_new {
+                true => self.log_notice(&shared, by, node, 0),
+                false => self.log_ignored(&shared, by, node, Ignored::Duplicate),
+            }
             return None;
         }
         let is_stale = self.marks.is_stale(now, place, &shared);
         self.mark(now, place, &shared);
         if is_stale {
             self.counters.notifications_stale += 1;
+            self.log_ignored(&shared, by, node, Ignored::Stale);
             return None;
         }
+        self.log_read(&shared, by, node);
         let window = match shared.kind {
             Kind::FailingOver | Kind::FailedOver => self.config.failover_window,
             _ => self.config.migration_window,
@@ -91,7 +99,10 @@ impl State {
         node.board.retain(|old| !is_merged(&old.notification, &later));
         let (facts, dropped) = node.board.post(fact, limit);
         node.facts = facts;
-        self.counters.facts_dropped += u64::from(dropped);
+        if dropped {
+            self.counters.facts_dropped += 1;
+            self.log_fact_dropped(index);
+        }
         self.timers.set(until, Timer::Board(index));
     }
 
@@ -142,6 +153,7 @@ impl State {
         let endpoint = target.endpoint(self.config.configured.port);
         if self.marks.find(now, place, &notification).is_some() {
             self.counters.notifications_duplicate += 1;
+            self.log_ignored(&notification, by, node, Ignored::Duplicate);
             let wave = self.find_wave(now, notification.seq, endpoint.as_ref());
             if let Some(wave) = wave.filter(|wave| self.leads(by, node, *wave)) {
                 self.enrol(by, wave);
@@ -156,8 +168,10 @@ impl State {
         self.maintenance(by, &shared);
         if self.is_overtaken(now, node, shared.seq) {
             self.counters.notifications_stale += 1;
+            self.log_ignored(&shared, by, node, Ignored::Stale);
             return None;
         }
+        self.log_read(&shared, by, node);
         let allowed = self.follows(endpoint.as_ref());
         let wave = allowed.then(|| self.find_or_begin_wave(now, shared.seq, endpoint.clone(), arrived, time));
         if let (Some(to), true) = (endpoint, allowed) {
@@ -200,6 +214,7 @@ impl State {
         let allowed = self.config.endpoint_policy.allows(endpoint, &self.config.configured.host);
         if !allowed {
             self.counters.endpoints_refused += 1;
+            self.log_endpoint_refused(endpoint);
             self.tell(Event::EndpointRefused { endpoint: endpoint.clone() });
         }
         allowed
@@ -235,6 +250,7 @@ impl State {
         let attempt_time = self.config.attempt_time(time);
         self.waves.insert(self.last_wave, Wave::new(seq, endpoint, admission, attempt_time));
         self.counters.waves += 1;
+        self.log_begun(now, self.last_wave);
         self.timers.set(deadline, Timer::Wave(self.last_wave));
         self.timers.set(deadline + self.config.keep_trying, Timer::Wave(self.last_wave));
         self.last_wave

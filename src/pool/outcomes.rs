@@ -31,6 +31,7 @@ impl State {
         ok: bool,
         took: Duration,
     ) {
+        self.log_attempt(id, endpoint.as_ref(), ok, took);
         let is_null = endpoint.is_none();
         let place = endpoint.clone().unwrap_or_else(|| self.config.configured.clone());
         self.result(now, &place, Tried { is_dial: false, ok, proves_nothing: is_null && !ok });
@@ -46,11 +47,9 @@ impl State {
             wave.admission.measure(took);
         }
         if is_null {
-            if ok {
-                wave.breaker.succeeded(now)
-            } else {
-                wave.breaker.refused(now, min, max)
-            };
+            let breaker = &mut wave.breaker;
+            let change = if ok { breaker.succeeded(now) } else { breaker.refused(now, min, max) };
+            self.log_breaker(None, change);
         }
         match (ok, standing) {
             (true, s) if s.is_left() => self.stand(id, Standing::Ready),
@@ -69,7 +68,9 @@ impl State {
     pub(super) fn result(&mut self, now: Timestamp, endpoint: &Endpoint, tried: Tried) {
         let pauses = (self.config.backoff_min, self.config.backoff_max);
         let limit = self.config.limits.max_endpoints;
-        match self.endpoints.result(now, endpoint, tried, pauses, limit) {
+        let change = self.endpoints.result(now, endpoint, tried, pauses, limit);
+        self.log_breaker(Some(endpoint), change);
+        match change {
             Change::None => {}
             Change::Opened => {
                 self.counters.breakers_opened += 1;
@@ -87,6 +88,7 @@ impl State {
     }
 
     pub(super) fn finish(&mut self, now: Timestamp, id: MemberId, how: Finished) {
+        self.log_finished(id, how);
         let Some(record) = self.members.get(id) else { return };
         let (wave, standing) = (record.wave, record.standing);
         if let Finished::Told(outcome) = how {
@@ -127,6 +129,7 @@ impl State {
         if now >= deadline && !core::mem::replace(&mut wave.told_late, true) && wave.left() > 0 {
             let (seq, endpoint, members) = (wave.seq, wave.endpoint.clone(), wave.left());
             self.counters.handoffs_late += u64::from(members);
+            self.log_late(number);
             self.tell(Event::Late { seq, endpoint, members });
         }
         if now >= deadline + keep_trying {
@@ -140,12 +143,14 @@ impl State {
     pub(super) fn evict_oldest_wave(&mut self, now: Timestamp) {
         if let Some(number) = self.waves.keys().next().copied() {
             self.counters.waves_evicted += 1;
+            self.log_evicted(number);
             self.end_wave(now, number);
         }
     }
 
     /// Who still waits may go on: handoffs end by themselves, with or without a pool.
     fn end_wave(&mut self, now: Timestamp, number: u64) {
+        self.log_ended(number);
         let Some(wave) = self.waves.get_mut(&number) else { return };
         for index in wave.drain() {
             let waits = |record: &Record| record.wave == number && record.standing == Standing::Waiting;

@@ -16,6 +16,7 @@ use super::wave::Wave;
 use crate::endpoint::{Endpoint, PeerAddr};
 use crate::error::Result;
 use crate::exchange::Told;
+use crate::log::Log;
 use crate::mem;
 use crate::time::{Clock, Timestamp};
 use std::collections::{BTreeMap, VecDeque};
@@ -38,6 +39,7 @@ pub(super) struct State {
     /// Members whose event found the feed full.
     pub(super) unfed: VecDeque<MemberId>,
     pub(super) counters: PoolCounters,
+    pub(super) log: Log,
     random: u64,
 }
 
@@ -45,6 +47,7 @@ impl State {
     pub(super) fn new(config: PoolConfig, feed: Arc<Feed>) -> Self {
         Self {
             random: config.seed,
+            log: Log::new(config.max_lines),
             config,
             clock: Clock::new(),
             members: Members::default(),
@@ -87,8 +90,9 @@ impl State {
     }
 
     pub(super) fn tell(&mut self, event: Event) {
-        if !self.feed.tell(event) {
+        if let Some(event) = self.feed.tell(event) {
             self.counters.events_dropped += 1;
+            self.log_event_dropped(&event);
         }
         self.waiters.note_feed();
     }
@@ -104,6 +108,7 @@ impl State {
         let limit = self.config.limits.max_members.min(NONE as usize);
         if self.members.len() >= limit {
             self.counters.members_refused += 1;
+            self.log_full();
             return Ok(None);
         }
         self.members.room()?;
@@ -130,6 +135,7 @@ impl State {
         self.counters.members_joined += 1;
         let key = options.node.map(NodeKey::Named).or(options.peer.map(NodeKey::Peer));
         self.settle(now, id, key);
+        self.log_joined(id);
         self.tell_refusals(now, &mailbox);
         Ok(Some((id, mailbox)))
     }
@@ -144,6 +150,7 @@ impl State {
     pub(super) fn leave(&mut self, now: Timestamp, id: MemberId) {
         let Some(record) = self.members.get(id) else { return };
         let wave = record.wave;
+        self.log_left(id);
         self.stand(id, Standing::Out);
         self.unsettle(id);
         self.members.remove(id);
@@ -222,6 +229,7 @@ impl State {
             }
             self.unsettle(id);
             self.settle(now, id, key);
+            self.log_moved(id);
         }
         self.tell_refusals(now, &mailbox);
         self.pump(now, wave);

@@ -3,6 +3,7 @@
 
 use super::admission::Admission;
 use super::breaker::Breaker;
+use super::log::NoGrant;
 use super::member::Standing;
 use crate::endpoint::Endpoint;
 use crate::time::Timestamp;
@@ -35,6 +36,8 @@ pub(super) struct Wave {
     /// Not handed off yet, granted or not.
     left: u32,
     pub(super) told_late: bool,
+    /// What the log said last of why nobody is granted.
+    pub(super) told_why: Option<NoGrant>,
     /// The timer that is set.
     pub(super) timer: Option<Timestamp>,
 }
@@ -68,12 +71,17 @@ impl Wave {
             retiring: 0,
             left: 0,
             told_late: false,
+            told_why: None,
             timer: None,
         }
     }
 
     pub(super) fn left(&self) -> u32 {
         self.left
+    }
+
+    pub(super) fn running(&self) -> u32 {
+        self.running + self.retiring
     }
 
     /// A member goes from one standing to another.
@@ -94,7 +102,7 @@ impl Wave {
     /// Whether one more may start.
     pub(super) fn has_place(&self, now: Timestamp) -> bool {
         let concurrency = self.admission.concurrency(now, self.left + self.retiring);
-        self.running + self.retiring < self.admission.allowed(now, concurrency)
+        self.running() < self.admission.allowed(now, concurrency)
     }
 
     pub(super) fn queue_idle(&mut self, index: u32) {

@@ -7,10 +7,12 @@ use sch::ffi::cluster::*;
 use sch::ffi::cluster_types::*;
 use sch::ffi::config::*;
 use sch::ffi::join::*;
+use sch::ffi::log::SCH_LOG_DEBUG;
 use sch::ffi::pool::*;
 use sch::ffi::status::*;
 use sch::ffi::version::*;
 use std::collections::BTreeMap;
+use std::ffi::{c_char, c_void};
 use std::ptr::{null, null_mut};
 
 const MOVING: &[u8] = b">4\r\n+MOVING\r\n:7\r\n:15\r\n$10\r\nb.com:6379\r\n";
@@ -152,10 +154,18 @@ pub fn channels_that_end() -> Told {
     host.close()
 }
 
+/// A line that cannot be had is not told.
+unsafe extern "C" fn hear(_: i32, text: *const c_char, len: usize, _: *mut c_void) {
+    // SAFETY: what the library lends.
+    let text = unsafe { core::slice::from_raw_parts(text.cast::<u8>(), len + 1) };
+    assert!(text.starts_with(b"event=") && text[len] == 0);
+}
+
 /// Three members of a pool, of which one is told that all move.
 pub fn pool_wave() -> Told {
     let (config, mut pool) = (config(&[]), null_mut());
     assert_eq!(call!(sch_pool_new(SCH_ABI_VERSION, config, &mut pool)), SCH_OK);
+    assert_eq!(call!(sch_pool_set_log(pool, SCH_LOG_DEBUG, Some(hear), null_mut())), SCH_OK);
     assert_eq!(call!(sch_config_free(config)), SCH_OK);
     let mut members: Vec<Host> = (0..3)
         .map(|user| {
@@ -194,6 +204,7 @@ pub fn pool_wave() -> Told {
 pub fn cluster() -> Told {
     let mut cluster = null_mut();
     assert_eq!(call!(sch_cluster_new(SCH_ABI_VERSION, null(), &mut cluster)), SCH_OK);
+    assert_eq!(call!(sch_cluster_set_log(cluster, SCH_LOG_DEBUG, Some(hear), null_mut())), SCH_OK);
     let mut told = Told::default();
     let (mut slot, mut node) = (0, 0);
     for channel in [c"a", c"b"] {

@@ -49,6 +49,12 @@ static void clusters() {
     CHECK(slots.redirected(3, "MOVED 5 b:1", "a", 1)->node == *b && slots.moved(3, 6, "b", 1) == *b);
     CHECK(!slots.redirected(3, "ERR", "a", 1) && slots.next_deadline() && slots.unsubscribe("foo"));
     CHECK(slots.counters().moved == 2);
+    std::string said;
+    const auto hear = [](std::int32_t, const char *text, std::size_t len, void *where) {
+        static_cast<std::string *>(where)->append(text, len).append("\n");
+    };
+    slots.set_log(SCH_LOG_WARN, hear, &said);
+    CHECK(slots.moved(4, 9, "c", 3) && said.empty());
     try {
         slots.load_shards(4, "-ERR unknown subcommand\r\n", "a", 1, std::nullopt);
         CHECK(false);
@@ -56,6 +62,14 @@ static void clusters() {
         CHECK(error.status() == SCH_ERR_NOT_A_SLOT_MAP);
         CHECK(std::string_view(error.what()).find("unknown subcommand") != std::string_view::npos);
     }
+    CHECK(said == "event=load-refused why=error-reply reply=ERR\n");
+    try {
+        slots.set_log(9, hear, &said);
+        CHECK(false);
+    } catch (const sch::error &error) {
+        CHECK(error.status() == SCH_ERR_ARGUMENT && std::string_view(error.what()).find("SCH_LOG") != std::string_view::npos);
+    }
+    slots.set_log(SCH_LOG_NONE, nullptr, nullptr);
 }
 
 int main() {

@@ -65,6 +65,34 @@ static void expect_none(void) {
     CHECK(sch_cluster_poll_action(cluster, &action, NULL, 0, NULL, 0) == SCH_EMPTY);
 }
 
+/* Lines so far, each level apart. Never called twice at once: no lock, whichever thread tells. */
+static size_t lines[SCH_LOG_DEBUG + 1];
+
+static void on_log(int32_t level, const char *text, size_t len, void *user_data) {
+    uint64_t node;
+    CHECK(user_data == lines && level >= SCH_LOG_ERROR && level <= SCH_LOG_DEBUG);
+    CHECK(strlen(text) == len && len < SCH_LINE_SIZE && !strncmp(text, "event=", 6));
+    lines[level]++;
+    /* The cluster may be used from here, and makes no lines inside; it is neither freed nor told elsewhere. */
+    CHECK(sch_cluster_find_node(cluster, TEXT("nowhere"), 1, &node) == SCH_EMPTY);
+    CHECK(sch_cluster_set_log(cluster, SCH_LOG_NONE, NULL, NULL) == SCH_ERR_BUSY);
+    CHECK(sch_cluster_free(cluster) == SCH_ERR_BUSY);
+}
+
+static void logging(void) {
+    bool taken;
+    OK(sch_cluster_set_log(cluster, SCH_LOG_DEBUG, on_log, lines));
+    CHECK(sch_cluster_set_log(cluster, SCH_LOG_DEBUG + 1, on_log, NULL) == SCH_ERR_ARGUMENT);
+    CHECK(sch_cluster_set_log(NULL, SCH_LOG_DEBUG, on_log, NULL) == SCH_ERR_NULL);
+    OK(sch_cluster_push(cluster, now, BYTES(">3\r\n+SMIGRATED\r\n:8\r\n*1\r\n*3\r\n+a:1\r\n+b:2\r\n+0-8191\r\n"), &taken));
+    CHECK(lines[SCH_LOG_DEBUG] == 1 && lines[SCH_LOG_INFO] == 0); /* a duplicate */
+    OK(sch_cluster_set_log(cluster, SCH_LOG_INFO, on_log, lines));
+    CHECK(sch_cluster_load_slots(cluster, now, BYTES("-ERR no\r\n"), TEXT("b"), 7, false, 0) == SCH_ERR_NOT_A_SLOT_MAP);
+    CHECK(lines[SCH_LOG_DEBUG] == 1 && lines[SCH_LOG_WARN] == 1);
+    OK(load(false, 0));
+    CHECK(lines[SCH_LOG_INFO] == 1);
+}
+
 static void loading(void) {
     sch_node node;
     uint64_t found;
@@ -301,15 +329,18 @@ int main(void) {
     from_a_connection();
     redirections();
     limits_and_settings();
+    logging();
 
     pthread_t threads[2];
     for (int i = 0; i < 2; i++) CHECK(!pthread_create(&threads[i], NULL, look_up, NULL));
     for (int i = 0; i < 20; i++) {
         uint64_t node;
-        OK(load(false, 0));
+        OK(load(false, 0)); /* tells a line */
         OK(sch_cluster_moved(cluster, now, (uint16_t)i, TEXT("b"), 2, &node));
     }
     for (int i = 0; i < 2; i++) CHECK(!pthread_join(threads[i], NULL));
+    CHECK(lines[SCH_LOG_INFO] >= 21);
+    OK(sch_cluster_set_log(cluster, SCH_LOG_DEBUG, NULL, NULL));
     OK(sch_cluster_free(cluster));
     OK(sch_cluster_free(NULL));
     puts("ok");

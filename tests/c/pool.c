@@ -1,4 +1,4 @@
-/* Two threads with a connection each, one pool: what one reads wakes the other, which acts on it. */
+/* Two threads with a connection each, one pool: what one reads wakes the other, which acts on it. What the pool does it logs. */
 #include "sch.h"
 #include <pthread.h>
 #include <stdio.h>
@@ -19,6 +19,20 @@ static void wake(void *user_data) {
     *(int *)user_data += 1;
     pthread_cond_broadcast(&signal_);
     pthread_mutex_unlock(&lock);
+}
+
+/* Called by both threads, never twice at once: no lock. */
+static int joins, leaves, grants, wrong;
+
+static void on_log(int32_t level, const char *text, size_t len, void *user_data) {
+    sch_pool_counts counts = { .struct_size = sizeof counts };
+    joins += !strncmp(text, "event=joined ", 13);
+    leaves += !strncmp(text, "event=left ", 11);
+    grants += !strncmp(text, "event=grant ", 12);
+    /* The pool may be used from here; it is neither freed nor told elsewhere. */
+    wrong += level < SCH_LOG_ERROR || level > SCH_LOG_DEBUG || strlen(text) != len || len >= SCH_LINE_SIZE ||
+             sch_pool_counters(user_data, &counts) != SCH_OK || sch_pool_free(user_data) != SCH_ERR_BUSY ||
+             sch_pool_set_log(user_data, SCH_LOG_NONE, NULL, NULL) != SCH_ERR_BUSY;
 }
 
 static void wait_for(int *what, int count) {
@@ -95,6 +109,7 @@ int main(void) {
     sch_pool_event event = { .struct_size = sizeof event };
     sch_pool_counts counts = { .struct_size = sizeof counts };
     if (sch_pool_new(SCH_ABI_VERSION, NULL, &pool) != SCH_OK) return 1;
+    if (sch_pool_set_log(pool, SCH_LOG_DEBUG, on_log, pool) != SCH_OK) return 1;
     if (pthread_create(&threads[0], NULL, reader, NULL) || pthread_create(&threads[1], NULL, other, NULL)) return 1;
     pthread_join(threads[0], &good[0]);
     pthread_join(threads[1], &good[1]);
@@ -102,6 +117,10 @@ int main(void) {
     if (sch_pool_poll_event(pool, &event) != SCH_OK || event.kind != SCH_EVENT_MAINTENANCE) return 1;
     if (event.notification != SCH_NOTIFICATION_MOVING || event.seq != 7 || event.user != 42) return 1;
     if (sch_pool_counters(pool, &counts) != SCH_OK || counts.members != 0 || counts.notifications_told != 1) return 1;
+    /* The reader left, and with it maybe a grant. */
+    if (joins != 2 || leaves != 2 || grants < 1 || wrong) return 1;
+    if (sch_pool_set_log(pool, SCH_LOG_DEBUG, NULL, NULL) != SCH_OK) return 1;
+    if (sch_pool_tick(pool, UINT64_C(99000000000)) != SCH_OK || joins + leaves != 4) return 1;
     if (sch_pool_free(pool) != SCH_OK) return 1;
     puts("ok");
     return 0;

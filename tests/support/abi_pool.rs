@@ -1,7 +1,7 @@
 //! A pool and its members through the C ABI.
 #![allow(dead_code)] // each test uses a part
 
-use core::ffi::c_char;
+use core::ffi::{c_char, c_void};
 use core::ptr::{null, null_mut};
 use sch::ffi::action::*;
 use sch::ffi::config::*;
@@ -9,10 +9,13 @@ use sch::ffi::conn::*;
 use sch::ffi::counts::*;
 use sch::ffi::event::*;
 use sch::ffi::join::*;
+use sch::ffi::log::*;
 use sch::ffi::pool::*;
 use sch::ffi::push::*;
 use sch::ffi::status::*;
 use sch::ffi::version::*;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Calls one export.
 macro_rules! c {
@@ -111,6 +114,36 @@ impl Pool {
     pub fn tick(&self, from_ms: u64, to_ms: u64) {
         (from_ms..to_ms).step_by(10).for_each(|now| assert_eq!(c!(sch_pool_tick(self.0, ms(now))), SCH_OK));
     }
+}
+
+/// What a log callback got. It checks that it is never called twice at once.
+#[derive(Default)]
+pub struct Heard {
+    inside: AtomicBool,
+    lines: Mutex<Vec<String>>,
+}
+
+impl Heard {
+    pub fn data(&self) -> *mut c_void {
+        (&raw const *self).cast_mut().cast()
+    }
+
+    /// The lines since this was asked last, each behind the number of its level.
+    pub fn take(&self) -> Vec<String> {
+        core::mem::take(&mut self.lines.lock().unwrap())
+    }
+}
+
+pub unsafe extern "C" fn hear(level: i32, text: *const c_char, len: usize, heard: *mut c_void) {
+    // SAFETY: a `Heard` that outlives the handle, and a text of `len` bytes with a NUL after them.
+    let (heard, text) = unsafe {
+        let text = core::slice::from_raw_parts(text.cast::<u8>(), len + 1);
+        (&*heard.cast::<Heard>(), core::str::from_utf8(text).expect("UTF-8"))
+    };
+    assert!(!heard.inside.swap(true, Ordering::SeqCst), "one line at a time");
+    assert!(text.ends_with('\0') && text.starts_with("event=") && text.len() <= SCH_LINE_SIZE);
+    heard.lines.lock().unwrap().push(format!("{level} {}", &text[..len]));
+    heard.inside.store(false, Ordering::SeqCst);
 }
 
 impl Drop for Pool {

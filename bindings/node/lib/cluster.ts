@@ -7,6 +7,7 @@ import { type ClusterAction, decodeClusterAction } from './cluster-action.js';
 import type { Connection } from './connection.js';
 import { failure, mistake } from './errors.js';
 import { CLUSTER, HANDLE, Handle, OWN, bytes, int, named, or } from './handle.js';
+import { type LogLine, linesOf } from './log.js';
 import { native } from './native.js';
 import type { Endpoint } from './pool.js';
 import { type Settings, open } from './settings.js';
@@ -41,7 +42,7 @@ export function keySlot(key: string | Uint8Array): number {
 export class Cluster extends Handle {
   /** Without a map, for connections that are made with the same settings. */
   constructor(settings: Settings = {}) {
-    super(CLUSTER, open(settings, (list) => native.clusterOpen(list)));
+    super(CLUSTER, open(settings, (list, log) => native.clusterOpen(list, log)));
   }
 
   /** What servers write as `from` is dialled as `to`: `host:port`, or `host` for any port. For what is loaded after it. */
@@ -149,6 +150,11 @@ export class Cluster extends Handle {
   /** Milliseconds until `tick` is due, rounded up. */
   delayMs(now: number = OWN): number | undefined {
     return native.clusterDelayMs(this[HANDLE], now);
+  }
+
+  /** Log lines up to `logLevel`, since they were taken last. */
+  takeLog(): LogLine[] {
+    return linesOf(native.clusterTakeLog(this[HANDLE]));
   }
 
   // Who owns what ----------------------------------------------------------------------------------------------

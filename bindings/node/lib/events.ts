@@ -2,7 +2,7 @@
 
 import { channel, type Channel } from 'node:diagnostics_channel';
 import type { ActionOf, SlotMove } from './action.js';
-import type { LogLine } from './questions.js';
+import type { LogLine } from './log.js';
 import type { CloseReason, OffReason, RestoreReason, WaitingFor, WindowReason } from './words.js';
 
 type Fields<T> = Omit<T, 'kind'>;

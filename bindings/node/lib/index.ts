@@ -2,7 +2,8 @@
 
 export { Connection } from './connection.js';
 export type { Dial, Submitted } from './connection.js';
-export type { LogLine, Wait } from './questions.js';
+export type { LogLine } from './log.js';
+export type { Wait } from './questions.js';
 export type { PushValue } from './stated.js';
 export type { JoinOptions } from './member.js';
 export { Todo, abiVersion, now, version } from './todo.js';

@@ -78,7 +78,7 @@ export interface Native {
   give(handle: number, now: number): number;
   hasMail(handle: number): number;
   member(handle: number): number;
-  poolOpen(settings: unknown[]): Opened;
+  poolOpen(settings: unknown[], logLevel: number): Opened;
   poolRelease(handle: number): boolean;
   poolAddWaiter(handle: number, key: number): number;
   poolRemoveWaiter(handle: number, waiter: number): number;
@@ -90,12 +90,13 @@ export interface Native {
   poolWhereToDial(handle: number, now: number, most: number): (string | number | boolean | undefined)[] | number;
   poolDialResult(handle: number, now: number, host: string, port: number, ok: boolean): number;
   poolOptinRefused(handle: number, now: number, host: string, port: number): number;
+  poolTakeLog(handle: number): (number | string)[];
   poolCounters(handle: number): number[] | number;
   poolEndpoints(handle: number): (string | number)[] | number;
   poolEndpointCounters(handle: number, host: string, port: number): number[] | number | undefined;
   onWake(wake: () => void): void;
   takeWoken(): number[];
-  clusterOpen(settings: unknown[]): Opened;
+  clusterOpen(settings: unknown[], logLevel: number): Opened;
   clusterRelease(handle: number): boolean;
   clusterLastError(handle: number): string | undefined;
   clusterMapAddress(handle: number, from: string, to: string): number;
@@ -114,6 +115,7 @@ export interface Native {
   clusterSubscribe(handle: number, channel: Uint8Array): [slot: number, node: number] | number;
   clusterUnsubscribe(handle: number, channel: Uint8Array): boolean | number;
   clusterTick(handle: number, now: number): number;
+  clusterTakeLog(handle: number): (number | string)[];
   clusterPollAction(handle: number): RawClusterAction | number | undefined;
   clusterDeadline(handle: number): number | undefined;
   clusterDelayMs(handle: number, now: number): number | undefined;

@@ -8,6 +8,7 @@
 
 import { mistake } from './errors.js';
 import { HANDLE, Handle, OWN, POOL, int, named, or } from './handle.js';
+import { type LogLine, linesOf } from './log.js';
 import { native } from './native.js';
 import { type PoolEvent, decodeEvent } from './pool-events.js';
 import { type Settings, open } from './settings.js';
@@ -39,7 +40,7 @@ export class Pool extends Handle {
 
   /** For connections that are made with the same settings. */
   constructor(settings: Settings = {}) {
-    super(POOL, open(settings, (list) => native.poolOpen(list)));
+    super(POOL, open(settings, (list, log) => native.poolOpen(list, log)));
   }
 
   // Waiters ----------------------------------------------------------------------------------------------------
@@ -84,6 +85,11 @@ export class Pool extends Handle {
   /** Milliseconds until `tick` is due, rounded up. */
   delayMs(now: number = OWN): number | undefined {
     return native.poolDelayMs(this[HANDLE], now);
+  }
+
+  /** Log lines up to `logLevel`, since they were taken last: also of what its connections did. */
+  takeLog(): LogLine[] {
+    return linesOf(native.poolTakeLog(this[HANDLE]));
   }
 
   // Dialling ---------------------------------------------------------------------------------------------------

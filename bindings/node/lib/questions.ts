@@ -1,6 +1,7 @@
 /** What can be asked of a connection. Nothing here changes it, but that lines are taken. */
 
 import { CONNECTION, HANDLE, Handle, OWN, int, named, or } from './handle.js';
+import { type LogLine, linesOf } from './log.js';
 import { native } from './native.js';
 import { type Settings, open } from './settings.js';
 import * as words from './words.js';
@@ -10,11 +11,6 @@ export interface Wait {
   connecting: boolean;
   read: boolean;
   write: boolean;
-}
-
-export interface LogLine {
-  level: words.LogLevel;
-  text: string;
 }
 
 export abstract class Questions extends Handle {
@@ -68,12 +64,7 @@ export abstract class Questions extends Handle {
 
   /** Log lines up to `logLevel`, since they were taken last. */
   takeLog(): LogLine[] {
-    const flat = native.takeLog(this[HANDLE]);
-    const out: LogLine[] = [];
-    for (let i = 0; i < flat.length; i += 2) {
-      out.push({ level: words.LOG_LEVELS[flat[i] as number], text: flat[i + 1] as string });
-    }
-    return out;
+    return linesOf(native.takeLog(this[HANDLE]));
   }
 
   pollTrace(): string | undefined {

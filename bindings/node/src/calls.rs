@@ -3,6 +3,7 @@
 use crate::config;
 use crate::conn::{Conn, Piece};
 use crate::js::{Answer, Call, Fault, Function, Value};
+use crate::log;
 use crate::plain::empty;
 use crate::todo;
 use core::mem::MaybeUninit;
@@ -86,10 +87,10 @@ fn owe_on(call: &Call) -> Answer {
 
 /// `[...settings], log level`: a handle, or `[status, text]`.
 fn open(call: &Call) -> Answer {
-    let log = call.whole(1, "a log level is a number")?;
+    let log = log::level(call)?;
     match config::open(call, sch_conn_new)? {
         Ok(raw) => {
-            let conn = Conn::new(raw, i32::try_from(log).unwrap_or(0));
+            let conn = Conn::new(raw, log);
             let number = call.instance().conns.put(conn).ok_or(Fault::Full)?;
             call.make(number)
         }

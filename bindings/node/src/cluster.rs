@@ -3,6 +3,7 @@
 use crate::action::text;
 use crate::config;
 use crate::js::{Answer, Call, Fault, Function, Value};
+use crate::log::{self, Log};
 use crate::plain::{empty, host, seq};
 use sch::ffi::cluster::*;
 use sch::ffi::cluster_types::sch_redirection;
@@ -25,23 +26,28 @@ pub const FUNCTIONS: &[Function] = &[
     ("clusterMoved", moved),
     ("clusterSubscribe", subscribe),
     ("clusterUnsubscribe", unsubscribe),
+    ("clusterTakeLog", |c| c.cluster()?.log.take(c)),
     ("clusterTick", |c| plain(c, sch_cluster_tick)),
 ];
 
 pub const SLOT: &str = "a slot is a whole number below 16384";
 
 /// A cluster of libsch.
-pub struct Cluster(*mut sch_cluster);
+pub struct Cluster {
+    raw: *mut sch_cluster,
+    /// Outlives the handle: what drops it frees that before.
+    log: Log,
+}
 
 impl Cluster {
     pub const fn raw(&self) -> *mut sch_cluster {
-        self.0
+        self.raw
     }
 
     pub fn deadline(&self) -> Option<u64> {
         let (mut has, mut at) = (false, 0);
         // SAFETY: the handle is live, the places are of this function.
-        let status = unsafe { sch_cluster_next_deadline(self.0, &mut has, &mut at) };
+        let status = unsafe { sch_cluster_next_deadline(self.raw, &mut has, &mut at) };
         (status == SCH_OK && has).then_some(at)
     }
 }
@@ -49,7 +55,7 @@ impl Cluster {
 impl Drop for Cluster {
     fn drop(&mut self) {
         // SAFETY: taken over in `open`, freed once. No call is inside: all are of this thread, and this is none of them.
-        unsafe { sch_cluster_free(self.0) };
+        unsafe { sch_cluster_free(self.raw) };
     }
 }
 
@@ -82,14 +88,19 @@ impl Call {
 fn plain(call: &Call, f: unsafe extern "C" fn(*const sch_cluster, u64) -> sch_status) -> Answer {
     let now = call.now()?;
     // SAFETY: the handle is live.
-    call.int(unsafe { f(call.cluster()?.0, now) })
+    call.int(unsafe { f(call.cluster()?.raw, now) })
 }
 
-/// `[...settings]`: a handle, or `[status, text]`.
+/// `[...settings], log level`: a handle, or `[status, text]`.
 fn open(call: &Call) -> Answer {
+    let level = log::level(call)?;
     match config::open(call, sch_cluster_new)? {
         Ok(raw) => {
-            let number = call.instance().clusters.put(Cluster(raw)).ok_or(Fault::Full)?;
+            let log = Log::new(level, |level, callback, data| {
+                // SAFETY: the handle is live, and the lines outlive it.
+                unsafe { sch_cluster_set_log(raw, level, callback, data) };
+            });
+            let number = call.instance().clusters.put(Cluster { raw, log }).ok_or(Fault::Full)?;
             call.make(number)
         }
         Err(why) => call.make(why),
@@ -105,7 +116,7 @@ fn release(call: &Call) -> Answer {
 
 /// What to do about the call that failed last, or nothing.
 fn last_error(call: &Call) -> Answer {
-    let (cluster, mut why, mut len) = (call.cluster()?.0, [0u8; 256], 0);
+    let (cluster, mut why, mut len) = (call.cluster()?.raw, [0u8; 256], 0);
     // SAFETY: the handle is live, the places are of this function; libsch has filled what `len` and the room allow.
     let why = unsafe {
         let status = sch_cluster_last_error(cluster, why.as_mut_ptr().cast(), why.len(), &mut len);
@@ -119,7 +130,7 @@ fn map_address(call: &Call) -> Answer {
     let (from, to) = (call.text(1)?, call.text(2)?);
     let (f, t) = (from.as_ptr().cast(), to.as_ptr().cast());
     // SAFETY: the handle is live, the texts are of this function.
-    call.int(unsafe { sch_cluster_map_address(call.cluster()?.0, f, from.len(), t, to.len()) })
+    call.int(unsafe { sch_cluster_map_address(call.cluster()?.raw, f, from.len(), t, to.len()) })
 }
 
 type Load = unsafe extern "C" fn(
@@ -137,7 +148,7 @@ type Load = unsafe extern "C" fn(
 /// `handle, now, reply, host, port, seq`.
 fn load(call: &Call, f: Load) -> Answer {
     let (now, host, port, (has, seq)) = (call.now()?, call.text(3)?, call.port(4)?, call.seq(5)?);
-    let (cluster, (data, len)) = (call.cluster()?.0, call.bytes(2)?);
+    let (cluster, (data, len)) = (call.cluster()?.raw, call.bytes(2)?);
     // SAFETY: the handle is live, the text is of this function; `data` is memory of an argument, and no code of the
     // application runs meanwhile.
     call.int(unsafe { f(cluster, now, data, len, host.as_ptr().cast(), host.len(), port, has, seq) })
@@ -147,7 +158,7 @@ fn load(call: &Call, f: Load) -> Answer {
 fn reload_started(call: &Call) -> Answer {
     let (now, mut has, mut number) = (call.now()?, false, 0);
     // SAFETY: the handle is live, the places are of this function.
-    match unsafe { sch_cluster_reload_started(call.cluster()?.0, now, &mut has, &mut number) } {
+    match unsafe { sch_cluster_reload_started(call.cluster()?.raw, now, &mut has, &mut number) } {
         SCH_OK => call.make(seq(has, number)),
         status => call.make(status),
     }
@@ -155,7 +166,7 @@ fn reload_started(call: &Call) -> Answer {
 
 /// `handle, now, connection`.
 fn slots_moved(call: &Call) -> Answer {
-    let (now, conn, cluster) = (call.now()?, call.conn_at(2)?.raw(), call.cluster()?.0);
+    let (now, conn, cluster) = (call.now()?, call.conn_at(2)?.raw(), call.cluster()?.raw);
     // SAFETY: the handles are live.
     call.int(unsafe { sch_cluster_slots_moved(cluster, now, conn) })
 }
@@ -164,14 +175,14 @@ fn slots_moved(call: &Call) -> Answer {
 fn reload_asked(call: &Call) -> Answer {
     let (now, (has, seq)) = (call.now()?, call.seq(2)?);
     // SAFETY: the handle is live.
-    call.int(unsafe { sch_cluster_reload_asked(call.cluster()?.0, now, has, seq) })
+    call.int(unsafe { sch_cluster_reload_asked(call.cluster()?.raw, now, has, seq) })
 }
 
 /// `handle, now, bytes`: whether it was taken, or a status.
 fn push(call: &Call) -> Answer {
     let (now, (data, len), mut taken) = (call.now()?, call.bytes(2)?, false);
     // SAFETY: the handle is live, the place is of this function, `data` as in `load`.
-    match unsafe { sch_cluster_push(call.cluster()?.0, now, data, len, &mut taken) } {
+    match unsafe { sch_cluster_push(call.cluster()?.raw, now, data, len, &mut taken) } {
         SCH_OK => call.make(taken),
         status => call.make(status),
     }
@@ -180,7 +191,7 @@ fn push(call: &Call) -> Answer {
 /// `handle, now, error, host, port`: `[slot, host, port, node, is ask]`, nothing, or a status.
 fn redirected(call: &Call) -> Answer {
     let (now, asked, port) = (call.now()?, call.text(3)?, call.port(4)?);
-    let (cluster, (data, len), mut r) = (call.cluster()?.0, call.bytes(2)?, empty!(sch_redirection));
+    let (cluster, (data, len), mut r) = (call.cluster()?.raw, call.bytes(2)?, empty!(sch_redirection));
     // SAFETY: the handle is live, the text and the place are of this function, `data` as in `load`.
     let status = unsafe {
         let asked_text = asked.as_ptr().cast();
@@ -202,7 +213,7 @@ fn redirected(call: &Call) -> Answer {
 /// `handle, now, slot, host, port`: the node, 0 if there is no room, or a status.
 fn moved(call: &Call) -> Answer {
     let (now, slot, host, port) = (call.now()?, call.slot(2)?, call.text(3)?, call.port(4)?);
-    let (cluster, mut node) = (call.cluster()?.0, 0);
+    let (cluster, mut node) = (call.cluster()?.raw, 0);
     // SAFETY: the handle is live, the text and the place are of this function.
     match unsafe { sch_cluster_moved(cluster, now, slot, host.as_ptr().cast(), host.len(), port, &mut node) }
     {
@@ -213,7 +224,7 @@ fn moved(call: &Call) -> Answer {
 
 /// `handle, channel`: `[slot, node]`, or a status.
 fn subscribe(call: &Call) -> Answer {
-    let (cluster, (data, len)) = (call.cluster()?.0, call.bytes(1)?);
+    let (cluster, (data, len)) = (call.cluster()?.raw, call.bytes(1)?);
     let (mut slot, mut node) = (0, 0);
     // SAFETY: the handle is live, the places are of this function, `data` as in `load`.
     match unsafe { sch_cluster_subscribe(cluster, data, len, &mut slot, &mut node) } {
@@ -224,7 +235,7 @@ fn subscribe(call: &Call) -> Answer {
 
 /// `handle, channel`: whether one of its slot was said, or a status.
 fn unsubscribe(call: &Call) -> Answer {
-    let (cluster, (data, len)) = (call.cluster()?.0, call.bytes(1)?);
+    let (cluster, (data, len)) = (call.cluster()?.raw, call.bytes(1)?);
     // SAFETY: the handle is live, `data` as in `load`.
     match unsafe { sch_cluster_unsubscribe(cluster, data, len) } {
         SCH_OK => call.make(true),

@@ -1,14 +1,13 @@
 //! One connection of libsch, and what JavaScript has not asked for yet.
 
 use crate::action::Polled;
+use crate::log::Log;
 use crate::todo;
 use crate::waiters::Waiters;
-use core::ffi::{c_char, c_void};
 use core::mem::MaybeUninit;
 use core::ptr::null_mut;
 use sch::ffi::action::sch_action;
 use sch::ffi::conn::*;
-use sch::ffi::log::SCH_LOG_WARN;
 use sch::ffi::status::{SCH_OK, sch_status};
 use std::sync::Arc;
 
@@ -22,16 +21,6 @@ pub enum Piece {
     Owned(Vec<u8>),
 }
 
-/// Log lines with their levels, until JavaScript takes them.
-#[derive(Default)]
-struct Lines {
-    lines: Vec<(i32, String)>,
-    dropped: u64,
-}
-
-/// Lines kept until they are taken: as many as libsch itself keeps (SCH_LIMIT_MAX_LINES).
-const MAX_LINES: usize = 1024;
-
 pub struct Conn {
     raw: *mut sch_conn,
     /// An action that was polled to know whether there is one.
@@ -43,40 +32,25 @@ pub struct Conn {
     pub pieces: Vec<Piece>,
     /// Of its pool: as a member it may wake them until its handle is freed.
     pub waiters: Option<Arc<Waiters>>,
-    /// `user_data` of the log callback: an own allocation, as a callback writes there.
-    lines: *mut Lines,
-}
-
-/// Keeps a line. Calls no JavaScript: what the application does with lines cannot reach into a call of libsch.
-unsafe extern "C" fn keep_line(level: i32, text: *const c_char, len: usize, lines: *mut c_void) {
-    // SAFETY: `lines` is that of the connection that calls, which outlives it; `text` has `len` bytes.
-    let (lines, text) =
-        unsafe { (&mut *lines.cast::<Lines>(), core::slice::from_raw_parts(text.cast::<u8>(), len)) };
-    if lines.lines.len() < MAX_LINES {
-        lines.lines.push((level, String::from_utf8_lossy(text).into_owned()));
-    } else {
-        lines.dropped += 1;
-    }
+    /// Outlives the handle: what drops it frees that before.
+    pub log: Log,
 }
 
 impl Conn {
     /// Takes over a handle that `sch_conn_new` gave. `log`: SCH_LOG_*.
     pub fn new(raw: *mut sch_conn, log: i32) -> Self {
-        let lines = Box::into_raw(Box::default());
-        let conn = Self {
+        Self {
             raw,
             next: None,
             place: empty_action(),
             deadline: None,
             pieces: Vec::new(),
             waiters: None,
-            lines,
-        };
-        if log > 0 {
-            // SAFETY: both live until `drop`.
-            unsafe { sch_conn_set_log(raw, log, Some(keep_line), lines.cast()) };
+            log: Log::new(log, |level, callback, data| {
+                // SAFETY: the handle is live, and the lines outlive it.
+                unsafe { sch_conn_set_log(raw, level, callback, data) };
+            }),
         }
-        conn
     }
 
     pub const fn raw(&self) -> *mut sch_conn {
@@ -92,8 +66,7 @@ impl Conn {
         if self.deadline_now() != self.deadline {
             bits |= todo::DEADLINE;
         }
-        // SAFETY: own allocation, lives until `drop`; no call of libsch is inside.
-        if unsafe { !(*self.lines).lines.is_empty() } {
+        if self.log.waits() {
             bits |= todo::LOG;
         }
         bits
@@ -120,16 +93,6 @@ impl Conn {
     pub fn tell_deadline(&mut self) -> Option<u64> {
         self.deadline = self.deadline_now();
         self.deadline
-    }
-
-    /// Lines with their levels; what was dropped is said by one more.
-    pub fn take_lines(&mut self) -> Vec<(i32, String)> {
-        // SAFETY: as in `todo`.
-        let Lines { mut lines, dropped } = core::mem::take(unsafe { &mut *self.lines });
-        if dropped > 0 {
-            lines.push((SCH_LOG_WARN, format!("event=log-lines-dropped count={dropped}")));
-        }
-        lines
     }
 
     /// Bytes that came in. Answers bits and how many were taken.
@@ -195,11 +158,8 @@ impl Conn {
 
 impl Drop for Conn {
     fn drop(&mut self) {
-        // SAFETY: taken over in `new`, freed once; the lines are freed after the handle that could write there.
-        unsafe {
-            sch_conn_free(self.raw);
-            drop(Box::from_raw(self.lines));
-        }
+        // SAFETY: taken over in `new`, freed once; the lines go after it.
+        unsafe { sch_conn_free(self.raw) };
         self.raw = null_mut();
     }
 }

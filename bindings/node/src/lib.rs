@@ -12,6 +12,7 @@ mod cluster_look;
 mod config;
 mod conn;
 mod js;
+mod log;
 mod look;
 mod member;
 mod plain;

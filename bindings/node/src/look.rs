@@ -20,7 +20,7 @@ pub const FUNCTIONS: &[Function] = &[
     ("region", region),
     ("deadline", |c| c.make(c.conn()?.tell_deadline())),
     ("delayMs", delay_ms),
-    ("takeLog", take_log),
+    ("takeLog", |c| c.conn()?.log.take(c)),
     ("lastError", last_error),
     ("salvage", salvage),
     ("effectiveTimeoutMs", effective_timeout_ms),
@@ -95,14 +95,6 @@ fn delay_ms(call: &Call) -> Answer {
     let now = call.now()?;
     let at = call.conn()?.tell_deadline();
     call.make(at.map(|at| clock::ms_until(at, now)))
-}
-
-/// `[level, line, ...]`.
-fn take_log(call: &Call) -> Answer {
-    let lines = call.conn()?.take_lines();
-    call.make(Value::List(
-        lines.into_iter().flat_map(|(level, line)| [level.into(), Value::Text(line)]).collect(),
-    ))
 }
 
 fn last_error(call: &Call) -> Answer {

@@ -3,10 +3,13 @@
 use crate::clock::ms_until;
 use crate::config;
 use crate::js::{Answer, Call, Fault, Function, Value};
+use crate::log::{self, Log};
 use crate::plain::{empty, host, numbers, seq};
 use crate::waiters::{Waiters, wake};
+use core::ptr::null_mut;
 use sch::ffi::counts::{sch_endpoint_counters, sch_pool_counts};
 use sch::ffi::event::{sch_place, sch_pool_event};
+use sch::ffi::log::SCH_LOG_NONE;
 use sch::ffi::pool::*;
 use sch::ffi::status::{SCH_EMPTY, SCH_OK};
 use std::sync::Arc;
@@ -19,6 +22,7 @@ pub const FUNCTIONS: &[Function] = &[
     ("poolWatch", watch),
     ("poolPollEvent", poll_event),
     ("poolTick", tick),
+    ("poolTakeLog", |c| c.pool()?.log.take(c)),
     ("poolDeadline", |c| c.make(c.pool()?.deadline())),
     ("poolDelayMs", delay_ms),
     ("poolWhereToDial", where_to_dial),
@@ -38,6 +42,7 @@ const WAITER: &str = "a waiter is a number";
 pub struct Pool {
     raw: *mut sch_pool,
     pub waiters: Arc<Waiters>,
+    log: Log,
 }
 
 impl Pool {
@@ -55,16 +60,25 @@ impl Pool {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        // SAFETY: taken over in `open`, freed once. No call is inside: all are of this thread, and this is none of them.
-        unsafe { sch_pool_free(self.raw) };
+        // SAFETY: taken over in `open`, freed once. No call is inside: all are of this thread, and this is none of them. Members
+        // go on, but not the log.
+        unsafe {
+            sch_pool_set_log(self.raw, SCH_LOG_NONE, None, null_mut());
+            sch_pool_free(self.raw);
+        }
     }
 }
 
-/// `[...settings]`: a handle, or `[status, text]`.
+/// `[...settings], log level`: a handle, or `[status, text]`.
 fn open(call: &Call) -> Answer {
+    let level = log::level(call)?;
     match config::open(call, sch_pool_new)? {
         Ok(raw) => {
-            let pool = Pool { raw, waiters: Waiters::new(&call.instance().bell) };
+            let log = Log::new(level, |level, callback, data| {
+                // SAFETY: the handle is live; `drop` turns it off before the lines go.
+                unsafe { sch_pool_set_log(raw, level, callback, data) };
+            });
+            let pool = Pool { raw, waiters: Waiters::new(&call.instance().bell), log };
             let number = call.instance().pools.put(pool).ok_or(Fault::Full)?;
             call.make(number)
         }

@@ -260,3 +260,17 @@ test('what is forgotten is released', async () => {
   }
   assert.ok(native.live() <= before, `${native.live() - before} are left`);
 });
+
+test('the log of a cluster says what becomes of a map, and is off without a level', () => {
+  const quiet = new Cluster();
+  quiet.askReload();
+  assert.deepEqual(quiet.takeLog(), []);
+  const cluster = new Cluster({ logLevel: 'info' });
+  cluster.moved(1, 'x', 1);
+  assert.throws(() => cluster.loadSlots(Buffer.from('-LOADING\r\n'), { host: 'a', port: 1 }), { code: 'SCH_ERR_NOT_A_SLOT_MAP' });
+  assert.deepEqual(cluster.takeLog(), [
+    { level: 'info', text: 'event=reload-wanted reasons=redirected due_ms=0' },
+    { level: 'warn', text: 'event=load-refused why=error-reply reply=LOADING' },
+  ]);
+  assert.deepEqual(cluster.takeLog(), []);
+});

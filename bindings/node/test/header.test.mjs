@@ -82,8 +82,9 @@ test('every setter and every call in the header can be reached', () => {
     sch_config_new: 'open', sch_config_free: 'open', sch_config_problem: 'open', sch_conn_new: 'open', sch_conn_free: 'release',
     sch_conn_poll_action: 'poll', sch_conn_slot_move: 'poll', sch_conn_next_deadline: 'deadline', sch_conn_set_log: 'takeLog',
     sch_status_str: 'statusText', sch_version_string: 'version', sch_abi_version: 'version', sch_config_allow_endpoint: 'open',
-    sch_pool_new: 'poolOpen', sch_pool_free: 'poolRelease', sch_pool_next_deadline: 'poolDeadline',
+    sch_pool_new: 'poolOpen', sch_pool_free: 'poolRelease', sch_pool_next_deadline: 'poolDeadline', sch_pool_set_log: 'poolTakeLog',
     sch_cluster_new: 'clusterOpen', sch_cluster_free: 'clusterRelease', sch_cluster_next_deadline: 'clusterDeadline',
+    sch_cluster_set_log: 'clusterTakeLog',
   };
   for (const name of all) {
     if (WITHOUT.has(name)) continue;
@@ -121,7 +122,7 @@ test('every constant of the header is a word', () => {
     'VERSION', 'ABI', // `version` and `abiVersion`
   ];
   // Statuses that are no errors are answers, and room for a text is the addon's.
-  const others = new Set(['SCH_OK', 'SCH_EMPTY', 'SCH_MORE', 'SCH_HOST_SIZE']);
+  const others = new Set(['SCH_OK', 'SCH_EMPTY', 'SCH_MORE', 'SCH_HOST_SIZE', 'SCH_LINE_SIZE']);
   assert.ok(constants.length > 150);
   for (const [name] of constants) {
     assert.ok(others.has(name) || known.some((prefix) => name.startsWith(`SCH_${prefix}_`)), name);

@@ -147,7 +147,7 @@ test('the addon itself: any values in any place', async () => {
     const gone = new Uint8Array(8); structuredClone(gone, { transfer: [gone.buffer] });
     const names = Object.keys(native).filter((name) => typeof native[name] === 'function');
     const handles = [];
-    const open = () => handles.push(native.open([], 4), native.poolOpen([]), native.clusterOpen([]));
+    const open = () => handles.push(native.open([], 4), native.poolOpen([], 4), native.clusterOpen([], 4));
     open();
     const pool = [
       undefined, null, true, false, 0, 1, 2, 3, -1, 0.5, NaN, Infinity, 2 ** 53, 1e308, '', 'text', '10.0.0.1:1', Symbol('s'), 5n, {}, [], [1, 2, 3],

@@ -339,3 +339,23 @@ test('what is forgotten is released, also where its waiters know it', async () =
   }
   assert.ok(native.live() <= before, `${native.live() - before} are left`);
 });
+
+test('the log of a pool says what it does, and is off without a level', () => {
+  const said = (pool) => pool.takeLog().map(({ level, text }) => `${level} ${text}`);
+  const settings = { level: 'notified', host: 'a' };
+  const quiet = new Pool(settings);
+  quiet.dialResult('x', 1, true);
+  assert.deepEqual(quiet.takeLog(), []);
+  const pool = new Pool({ ...settings, logLevel: 'debug' });
+  const conn = new Connection(settings);
+  conn.join(pool, { user: 5 });
+  pool.dialResult('x', 1, true);
+  const joined = `debug event=joined member=${conn.member} user=5 node=none`;
+  assert.deepEqual(said(pool), [joined, 'debug event=dialled endpoint=x:1 ok=true']);
+  for (let n = 0; n < 1030; n++) pool.dialResult('x', 1, true);
+  const lines = said(pool);
+  assert.equal(lines.length, 1025);
+  assert.equal(lines.at(-1), 'warn event=log-lines-dropped count=6');
+  pool.release();
+  conn.release(); // leaves a pool that has no log any more
+});

@@ -33,7 +33,7 @@ const WORK = `
 
 test('threads work side by side, and a handle of one is nothing in another', async () => {
   const root = fileURLToPath(new URL('..', import.meta.url));
-  const source = `${WORK} parentPort.postMessage([native.live(), native.open([], 0), native.poolOpen([]), native.clusterOpen([])]); setInterval(() => {}, 1000);`;
+  const source = `${WORK} parentPort.postMessage([native.live(), native.open([], 0), native.poolOpen([], 0), native.clusterOpen([], 0)]); setInterval(() => {}, 1000);`;
   const workers = Array.from({ length: 4 }, () => new Worker(source, { eval: true, workerData: root }));
   const answers = await Promise.all(workers.map((worker) => once(worker, 'message')));
   const { createRequire } = await import('node:module');
@@ -47,7 +47,7 @@ test('threads work side by side, and a handle of one is nothing in another', asy
     // Nor can what is of here join there.
     const here = native.open([], 0);
     assert.throws(() => native.join(here, -1, pool, 1, 0), elsewhere);
-    assert.throws(() => native.clusterSlotsMoved(native.clusterOpen([]), -1, conn), elsewhere);
+    assert.throws(() => native.clusterSlotsMoved(native.clusterOpen([], 0), -1, conn), elsewhere);
     return [conn, pool, cluster];
   });
   assert.equal(new Set(handles).size, 12, 'no handle is given twice in a process');

@@ -12,6 +12,7 @@ from ._connection import Connection
 from ._declarations import (
     ClusterCounters,
     Health,
+    LogLevel,
     Status,
     sch_cluster_action,
     sch_cluster_counts,
@@ -23,6 +24,7 @@ from ._declarations import (
 from ._actions import number
 from ._errors import fail
 from ._library import lib, status_text
+from ._log import Later, LogFunction
 from ._memory import Buffer
 from ._memory import as_bytes as copied
 from ._pool_events import host_of
@@ -84,12 +86,17 @@ class Cluster(Shared):
     what connections tell (`slots_moved`, `reload_asked`) and servers answer (`redirected`); `tick` at `next_deadline`; do
     what `actions` say after every input. A node is a number above 0 that stays while its address does."""
 
-    __slots__ = ()
+    __slots__ = ("_later",)
     _noun = "cluster"
 
-    def __init__(self, config: Optional[Config] = None) -> None:
-        """For connections that are made with the same `config`."""
-        super().__init__(config, lib.sch_cluster_new, lib.sch_cluster_free)
+    def __init__(self, config: Optional[Config] = None, *, log: Optional[LogFunction] = None) -> None:
+        """For connections that are made with the same `config`. `log` gets the log lines in place of the logger `sch`: from any
+        thread, one at a time, in order. It may call the cluster."""
+        self._later = Later()
+        super().__init__(config, log, lib.sch_cluster_new, lib.sch_cluster_free, lib.sch_cluster_set_log)
+
+    def _told(self, level: LogLevel, text: str) -> None:
+        self._later.add(level, text)
 
     def _call(self, function: Any, *arguments: Any) -> int:
         """Inside the door, so that the text of an error is this call's."""
@@ -102,6 +109,8 @@ class Cluster(Shared):
                 problem = self.last_error() if status < 0 else None
             finally:
                 self._inside -= 1
+        # Outside the door: the log function may wait for a thread that waits for it.
+        self._later.tell(self._log)
         if status < 0:
             fail(status, problem or status_text(status))
         return status

@@ -31,6 +31,8 @@ VERSION_MINOR = 1
 VERSION_PATCH = 0
 #: The number of this header, for `sch_conn_new`.
 ABI_VERSION = 1
+#: Bytes of the longest line of a pool or a cluster, with its NUL.
+LINE_SIZE = 1024
 #: Room for a host and a NUL.
 HOST_SIZE = 256
 
@@ -221,7 +223,7 @@ class Limit(enum.IntEnum):
     MAX_OVERLAP_MESSAGES = 19
     #: Bytes of them. 1 MiB.
     MAX_OVERLAP_BYTES = 20
-    #: Log lines kept until they are read. 1,024.
+    #: Log lines kept until they are read; of a pool or a cluster, while its callback is busy. 1,024.
     MAX_LINES = 21
     #: Members of a pool. 1,000,000, ten times the largest pool known; at least 1, as each limit of a pool.
     MAX_POOL_MEMBERS = 41
@@ -1242,6 +1244,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "sch_pool_counters": (c_int32, [c_void_p, POINTER(sch_pool_counts)]),
     "sch_pool_endpoints": (c_int32, [c_void_p, POINTER(sch_place), c_size_t, POINTER(c_size_t)]),
     "sch_pool_endpoint_counters": (c_int32, [c_void_p, c_char_p, c_size_t, c_uint16, POINTER(sch_endpoint_counters)]),
+    "sch_pool_set_log": (c_int32, [c_void_p, c_int32, sch_log_fn, c_void_p]),
     "sch_conn_join": (c_int32, [c_void_p, c_uint64, c_void_p, c_int32, c_uint64, c_char_p, c_size_t]),
     "sch_conn_leave": (c_int32, [c_void_p, c_uint64]),
     "sch_conn_take": (c_int32, [c_void_p, c_uint64, c_uint32]),
@@ -1274,4 +1277,5 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "sch_cluster_node": (c_int32, [c_void_p, c_uint64, POINTER(sch_node)]),
     "sch_cluster_find_node": (c_int32, [c_void_p, c_char_p, c_size_t, c_uint16, POINTER(c_uint64)]),
     "sch_cluster_counters": (c_int32, [c_void_p, POINTER(sch_cluster_counts)]),
+    "sch_cluster_set_log": (c_int32, [c_void_p, c_int32, sch_log_fn, c_void_p]),
 }

@@ -6,29 +6,21 @@ none and is told so; so is who comes after `free`. What the library lends is cop
 
 from __future__ import annotations
 
-import logging
 import weakref
 from ctypes import byref, c_size_t, c_void_p
 from functools import partial
-from typing import Any, Callable, NoReturn, Optional, TypeVar
+from typing import Any, NoReturn, Optional, TypeVar
 
 from ._actions import number, text_at
 from ._config import Config, Settings, whole
 from ._declarations import ABI_VERSION, Level, LogLevel, Status, sch_log_fn
 from ._errors import BusyError, FreedError, fail
 from ._library import lib, status_text
+from ._log import LogFunction, function_of, level_of
 from ._pool import Pool
 from ._steady import Answers, Idle, Receive, Submit
 from ._steady import make as make_steady
 
-logger = logging.getLogger("sch")
-_TO_LOGGING = {
-    LogLevel.ERROR: logging.ERROR,
-    LogLevel.WARN: logging.WARNING,
-    LogLevel.INFO: logging.INFO,
-    LogLevel.DEBUG: logging.DEBUG,
-}
-LogFunction = Callable[[LogLevel, str], None]
 Self = TypeVar("Self", bound="Door")
 
 #: Connections by a number that C hands back; weak, so that a log function may refer to its connection.
@@ -53,16 +45,6 @@ def _end(idle: Idle, handle: int) -> None:
     except IndexError:
         return
     lib.sch_conn_free(handle)
-
-
-def _to_logger(level: LogLevel, text: str) -> None:
-    logger.log(_TO_LOGGING.get(level, logging.DEBUG), "%s", text)
-
-
-def _level_of_logger() -> LogLevel:
-    effective = logger.getEffectiveLevel()
-    wanted = [level for level, at in _TO_LOGGING.items() if at >= effective]
-    return max(wanted, default=LogLevel.NONE)
 
 
 def problem(handle: int, status: int) -> NoReturn:
@@ -104,8 +86,7 @@ class Door:
         config = Config() if config is None else config
         if not isinstance(config, Config):
             raise TypeError(f"config is a sch.Config, not {type(config).__name__}")
-        if log is not None and not callable(log):
-            raise TypeError("log is called with a level and a text")
+        self._log: LogFunction = function_of(log)
         handle = c_void_p()
         with Settings(config) as settings:
             status = lib.sch_conn_new(ABI_VERSION, settings.handle, byref(handle))
@@ -113,7 +94,6 @@ class Door:
                 fail(status, settings.problem() or status_text(status))
         self._handle: int = handle.value or 0
         self._finalizer = weakref.finalize(self, _end, self._idle, self._handle)
-        self._log: LogFunction = _to_logger if log is None else log
         self.level = Level(config.level)
         #: Keeps the waiters of the pool for as long as they may be woken.
         self._pool: Optional[Pool] = None
@@ -128,10 +108,7 @@ class Door:
             partial(whole, "transport", bits=64),
         )
         self._idle.append(None)
-        if config.log_level is not None:
-            self.set_log_level(config.log_level)
-        else:
-            self.set_log_level(_level_of_logger() if log is None else LogLevel.DEBUG)
+        self.set_log_level(level_of(config, log))
 
     # The end ------------------------------------------------------------------------------------------------------
 

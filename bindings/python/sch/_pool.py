@@ -22,6 +22,7 @@ from ._declarations import (
 )
 from ._errors import ArgumentError, fail
 from ._library import lib, status_text
+from ._log import LogFunction
 from ._pool_events import PoolEvent, host_of, make
 from ._shared import Shared
 from ._time import deadline, to_ns
@@ -97,9 +98,10 @@ class Pool(Shared):
     __slots__ = ("_kept",)
     _noun = "pool"
 
-    def __init__(self, config: Optional[Config] = None) -> None:
-        """For connections that are made with the same `config`."""
-        super().__init__(config, lib.sch_pool_new, lib.sch_pool_free)
+    def __init__(self, config: Optional[Config] = None, *, log: Optional[LogFunction] = None) -> None:
+        """For connections that are made with the same `config`. `log` gets the log lines in place of the logger `sch`: from any
+        thread, one at a time, in order. It may call the pool; of the connection whose call tells, every call raises BusyError."""
+        super().__init__(config, log, lib.sch_pool_new, lib.sch_pool_free, lib.sch_pool_set_log)
         self._kept: Dict[int, Waiter] = {}
 
     def _is_called_back(self) -> bool:

@@ -19,7 +19,7 @@ from typing import Any, Callable, List, Set
 import pytest
 import reach
 import sch
-from sch import _cluster, _cluster_actions
+from sch import _cluster, _cluster_actions, _log
 
 PACKAGE = pathlib.Path(sch.__file__).resolve().parents[1]
 HALF = 8192
@@ -360,3 +360,53 @@ def test_every_kind_of_action_is_a_frozen_class() -> None:
     kinds = sch.ClusterAction.__subclasses__()
     assert len(kinds) == len(sch.ClusterActionKind)
     assert all(kind.__dataclass_params__.frozen and dataclasses.is_dataclass(kind) for kind in kinds)  # type: ignore[attr-defined]
+
+
+def test_the_log_of_a_cluster_comes_to_a_function_that_may_wait_for_others_who_use_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    raised: List[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda args: raised.append(args.exc_value))
+    lines: List[str] = []
+    held: List[sch.Cluster] = []
+
+    def log(level: sch.LogLevel, text: str) -> None:
+        other = threading.Thread(target=lambda: held[0].moved(1.0, 1, "x", len(lines) + 1))
+        if len(lines) < 3:
+            before = len(lines)
+            other.start()
+            other.join(10)
+            assert not other.is_alive() and len(lines) == before, "it leaves its line to this thread"
+        lines.append(text)
+        raise KeyError
+
+    with sch.Cluster(dataclasses.replace(CONFIG, log_level=sch.LogLevel.DEBUG), log=log) as cluster:
+        held.append(cluster)
+        with pytest.raises(sch.NotASlotMapError, match="LOADING"):
+            cluster.load_slots(1.0, b"-LOADING\r\n", "a", 1)
+        assert lines[0] == "event=load-refused why=error-reply reply=LOADING"
+        moved = [f"event=moved slot=1 endpoint=x:{n + 1} node={n + 1} known=false" for n in range(3)]
+        assert [line for line in lines if "moved" in line] == moved
+        assert len(raised) == len(lines) and all(isinstance(error, KeyError) for error in raised)
+        cluster.set_log_level(sch.LogLevel.NONE)
+        lines.clear()
+        cluster.load_slots(1.0, SLOTS, "a", 1)
+        assert lines == []
+    with pytest.raises(TypeError, match="log"):
+        sch.Cluster(log=5)  # type: ignore[arg-type]
+
+
+def test_lines_that_wait_for_a_log_function_are_bounded() -> None:
+    later, lines = _log.Later(), []  # type: ignore[var-annotated]
+
+    def log(level: sch.LogLevel, text: str) -> None:
+        if not lines:
+            for n in range(_log._MOST + 7):
+                later.add(level, str(n))
+            later.tell(log)  # another thread, which finds this one
+        lines.append(text)
+
+    later.add(sch.LogLevel.INFO, "first")
+    later.tell(log)
+    assert lines[:2] == ["first", "0"] and lines[-1] == "event=log-lines-dropped count=7"
+    assert len(lines) == _log._MOST + 2

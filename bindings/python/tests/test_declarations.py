@@ -14,7 +14,7 @@ import sch
 from sch import _actions, _config, _declarations
 from sch._declarations import FUNCTIONS
 
-ALONE = ("ABI_VERSION", "VERSION_MAJOR", "VERSION_MINOR", "VERSION_PATCH", "HOST_SIZE")
+ALONE = ("ABI_VERSION", "VERSION_MAJOR", "VERSION_MINOR", "VERSION_PATCH", "HOST_SIZE", "LINE_SIZE")
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import gc
+import logging
 import os
 import pickle
 import sys
@@ -293,3 +294,55 @@ def test_every_kind_of_event_is_a_frozen_class() -> None:
     kinds = sch.PoolEvent.__subclasses__()
     assert len(kinds) == len(sch.EventKind)
     assert all(kind.__dataclass_params__.frozen and dataclasses.is_dataclass(kind) for kind in kinds)  # type: ignore[attr-defined]
+
+
+def test_the_log_of_a_pool_comes_to_a_function_which_may_call_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    raised: List[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda args: raised.append(args.exc_value))
+    lines: List[str] = []
+    held: List[Any] = []
+
+    def log(level: sch.LogLevel, text: str) -> None:
+        assert isinstance(level, sch.LogLevel)
+        before = len(lines)
+        held[0].optin_refused(1.0, "x", 1)  # says a line, which comes after this one
+        assert len(lines) == before
+        lines.append(text)
+        for refused in (held[0].free, lambda: held[0].set_log_level(sch.LogLevel.NONE), lambda: held[1].tick(1.0)):
+            with pytest.raises(sch.BusyError):
+                refused()
+        if len(held) == 2:
+            held.append(held[0].set_log_level)
+            raise KeyError(text)
+
+    with sch.Pool(CONFIG, log=log) as pool, sch.Connection(CONFIG) as conn:
+        held += [pool, conn]
+        conn.join(1.0, pool, user=5)
+        assert lines[0] == f"event=joined member={conn.member} user=5 node=none"
+        assert lines[1].startswith("event=optin-refused endpoint=x:1") and len(raised) == 1
+        assert isinstance(raised[0], KeyError)
+        pool.set_log_level(sch.LogLevel.NONE)
+        lines.clear()
+        pool.dial_result(2.0, "x", 1, True)
+        assert lines == []
+        with pytest.raises(sch.ArgumentError):
+            pool.set_log_level(77)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="log"):
+        sch.Pool(log=5)  # type: ignore[arg-type]
+
+
+def test_the_log_of_a_pool_goes_to_the_logger_also_when_its_handle_is_free(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG, "sch"):
+        pool = sch.Pool(CONFIG)
+        conn = sch.Connection(CONFIG)
+        conn.join(1.0, pool)
+        pool.free()
+        caplog.clear()
+        conn.leave(2.0)
+    assert [(r.getMessage().split()[0], r.levelno) for r in caplog.records] == [("event=left", logging.DEBUG)]
+    caplog.clear()
+    with sch.Pool(dataclasses.replace(CONFIG, log_level=sch.LogLevel.WARN)) as pool:
+        pool.dial_result(1.0, "x", 1, False)
+        assert caplog.records == []
+        [pool.dial_result(1.0, "x", 1, False) for _ in range(2)]
+    assert [r.getMessage() for r in caplog.records] == ["event=breaker-opened endpoint=x:1"]
