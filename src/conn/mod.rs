@@ -25,6 +25,7 @@ mod rebuild;
 mod receive;
 mod region;
 mod relax;
+mod ring;
 mod session;
 mod state;
 mod steady;
