@@ -231,8 +231,19 @@ impl InFlight {
         self.specials.front().is_some_and(|(position, special)| *position == self.ended() && read(special))
     }
 
+    /// Counts one plain reply off, where all that are owed are plain. False: they are not, or there is none.
+    #[inline(always)] // in the steady path
+    pub(super) fn pop_one_of_plain(&mut self) -> bool {
+        let plain = self.specials.is_empty() && !self.entries.is_empty();
+        if plain {
+            self.entries.drop_front(1);
+            self.number += 1;
+        }
+        plain
+    }
+
     /// Counts off `n` plain replies; `n` is at most `plain_run`.
-    #[inline(always)] // in two places: the steady paths
+    #[inline]
     pub(super) fn pop_plain(&mut self, n: u64) {
         self.entries.drop_front(n as usize);
         self.number += n;

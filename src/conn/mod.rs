@@ -39,6 +39,8 @@ pub use types::{
     Cancelled, Counters, Dial, HostFence, Phase, PushVerdict, Received, Source, Span, Submitted, Wait,
 };
 
+pub(crate) use receive::SPANS_A_STEP;
+
 use crate::action::{Action, CloseReason, CommandNumber, OffReason, Outcome, TransportId};
 use crate::action_text::{Seq, Word};
 use crate::config::{Config, Handshake, LevelIn, LevelOut};
@@ -119,6 +121,8 @@ pub struct Connection {
     /// Of the member of a pool.
     pooled: Option<Place<pooled::Pooled>>,
     trace: Trace,
+    /// Its settings keep it from the shortest way of `receive`.
+    is_long_by_settings: bool,
     /// How many of `actions` the trace has.
     traced: usize,
     counters: Rare<Counters>,
@@ -183,6 +187,7 @@ impl Connection {
             actions: VecDeque::new(),
             lines: Rare::default(),
             pooled: None,
+            is_long_by_settings: steady::is_long_by(&config),
             trace: Trace::new(&config),
             traced: 0,
             counters: Rare::default(),

@@ -2,11 +2,11 @@
 
 use super::action::{Lent, millis, sch_action, sch_slot_move};
 use super::boundary::{
-    Grows, Noun, Out, Outcome, SizedOut, TextOut, bytes, change, create, free, optional_text, peek,
-    peek_beside, salvage, text,
+    Grows, Noun, Out, Outcome, SizedOut, TextOut, bytes, change, create, free, go_on, optional_text, peek,
+    peek_beside, salvage, steady, text,
 };
 use super::config::sch_config;
-use super::handle::{Handle, Text};
+use super::handle::{Entered, Handle, Text};
 use super::join::Joined;
 use super::log::{self, SCH_LOG_ERROR, Sink, sch_log_fn};
 use super::push::Builder;
@@ -119,19 +119,25 @@ impl Noun for sch_conn {
         let _ = inner.error.set(text); // else there is none
     }
 
+    #[inline]
+    fn has_to_speak(&self) -> bool {
+        let inner = self.0.inner();
+        // SAFETY: called by who has entered; nothing outlives the look.
+        unsafe { (*inner).joined.is_some() || (*inner).sink.is_some() }
+    }
+
     /// Talks to the pool, and gives the lines to the callback; without one they wait. Nothing behind the handle is borrowed
     /// while the host runs.
     #[inline]
     fn speak(&self) {
-        let inner = self.0.inner();
+        if !self.has_to_speak() {
+            return;
+        }
         // SAFETY: called by who has entered; nothing outlives the look.
-        let (joined, listens) = unsafe { ((*inner).joined.is_some(), (*inner).sink.is_some()) };
-        if joined {
+        if unsafe { (*self.0.inner()).joined.is_some() } {
             self.talk();
         }
-        if joined || listens {
-            self.say();
-        }
+        self.say();
     }
 }
 
@@ -751,19 +757,59 @@ pub unsafe extern "C" fn sch_conn_receive(
     consumed_out: *mut usize,
     count_out: *mut usize,
 ) -> sch_status {
+    let plain = |c: &mut Inner| -> bool {
+        // SAFETY: as the caller promises.
+        let (data, outs) = unsafe { (bytes(data, len), (Out::new(consumed_out), Out::new(count_out))) };
+        let (Ok(data), (Ok(consumed_out), Ok(count_out))) = (data, outs) else { return false };
+        // SAFETY: as the caller promises.
+        let passes = unsafe { c.receive_plain(&Came { now_ns, transport, data, spans, cap }) };
+        if passes {
+            consumed_out.put(len);
+            count_out.put(1);
+        }
+        passes
+    };
+    let any = |conn, entered| {
+        // SAFETY: as the caller promises.
+        unsafe {
+            receive_any(conn, now_ns, transport, data, len, spans, cap, consumed_out, count_out, entered)
+        }
+    };
+    // SAFETY: as the caller promises.
+    unsafe { steady(conn, plain, any) }
+}
+
+/// The long way of `sch_conn_receive`.
+///
+/// # Safety
+///
+/// As that.
+#[inline(never)] // so that the short way pays for none of its registers; arguments are where they came in
+#[allow(clippy::too_many_arguments)]
+unsafe fn receive_any(
+    conn: &sch_conn,
+    now_ns: u64,
+    transport: u64,
+    data: *const u8,
+    len: usize,
+    spans: *mut sch_span,
+    cap: usize,
+    consumed_out: *mut usize,
+    count_out: *mut usize,
+    entered: Entered<'_>,
+) -> sch_status {
     let work = |c: &mut Inner| -> Outcome {
         // SAFETY: as the caller promises.
-        let given = unsafe { bytes(data, len) }?;
+        let data = unsafe { bytes(data, len) }?;
         // SAFETY: as the caller promises.
         let (consumed_out, count_out) = unsafe { (Out::new(consumed_out)?, Out::new(count_out)?) };
         // SAFETY: as the caller promises.
-        let received = unsafe { c.receive(&Came { now_ns, transport, data: given, spans, cap }) }?;
+        let received = unsafe { c.receive(&Came { now_ns, transport, data, spans, cap }) }?;
         consumed_out.put(received.consumed);
         count_out.put(received.spans);
         Ok(SCH_OK)
     };
-    // SAFETY: as the caller promises.
-    unsafe { change(conn, work) }
+    go_on(conn, entered, work)
 }
 
 /// Level 3: bytes of commands, in any pieces. Write `write_now` leading bytes to `transport`, behind all that you
