@@ -253,6 +253,7 @@ impl InFlight {
     }
 
     /// Counts off about as many as `n` frames answer, where it cannot be told (N7).
+    #[inline(never)] // rare, in the midst of what is not
     pub(super) fn pop_about(&mut self, n: u64) {
         for _ in 0..n {
             if self.pop().is_none() {

@@ -368,6 +368,11 @@ impl Connection {
 
     /// Time has passed.
     pub fn handle_tick(&mut self, now: Timestamp) -> Result<()> {
+        if self.tick_plain(now) { Ok(()) } else { self.tick_any(now) }
+    }
+
+    /// The same, whatever is due.
+    pub(crate) fn tick_any(&mut self, now: Timestamp) -> Result<()> {
         let quiet = self.quiet_ticks;
         let now = self.begin(now)?;
         self.quiet_ticks = timers::REST.min(quiet + 1);

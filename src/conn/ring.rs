@@ -61,6 +61,7 @@ impl<T: Copy + Default> Ring<T> {
     }
 
     #[cold]
+    #[inline(never)]
     fn grow(&mut self, more: usize) -> Result<()> {
         let no_memory = || Error::NoMemory { bytes: more.saturating_mul(size_of::<T>()) };
         let wanted = self.len.checked_add(more).and_then(usize::checked_next_power_of_two);

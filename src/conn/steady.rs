@@ -1,4 +1,5 @@
-//! The short ways through `receive`: whole plain replies, and nothing else to do. What they do is what the long way does.
+//! The short ways through `receive` and `tick`: whole plain replies, nothing due, and nothing else to do. What they do is what the
+//! long ways do.
 
 use super::receive::MAX_ACTIONS;
 use super::*;
@@ -45,6 +46,26 @@ impl Connection {
         t.inbound.plain(data, &mut t.owed)
     }
 
+    /// A tick with nothing due, in a connection that is in use. False: another way, and nothing has changed.
+    #[inline(always)] // as `receive_plain`
+    pub(crate) fn tick_plain(&mut self, now: Timestamp) -> bool {
+        let plain = !self.stirred
+            && self.phase != Phase::Closed
+            && self.quiet_ticks + 1 < timers::REST
+            && !self.trace.is_on()
+            && self.is_before_wake(now);
+        if plain {
+            self.clock.advance(now);
+            self.quiet_ticks += 1;
+        }
+        plain
+    }
+
+    #[inline(always)]
+    fn is_before_wake(&self, now: Timestamp) -> bool {
+        self.wake.is_none_or(|wake| now.max(self.clock.last()) < wake)
+    }
+
     /// What is received next on `id` is a reply, if any, and there is nothing to do before or after it.
     #[inline(always)]
     fn is_steady(&self, now: Timestamp, id: TransportId) -> bool {
@@ -54,7 +75,7 @@ impl Connection {
             && self.current.as_deref().is_some_and(|t| t.id == id)
             && self.overlap.get().is_none_or(|overlap| overlap.stashed_bytes() == 0)
             && self.actions.len() < MAX_ACTIONS
-            && self.wake.is_none_or(|wake| now.max(self.clock.last()) < wake)
+            && self.is_before_wake(now)
     }
 
     /// What each `receive` does.

@@ -56,8 +56,9 @@ pub(super) unsafe fn change<N: Noun>(
     status
 }
 
-/// As `change`, for work of which nearly all goes a short way: `short` answers whether it did it all, with `SCH_OK`; else `long`
-/// does it, which ends with `go_on`. The short way pays for nothing of the long one, as long as `long` is a call of one function.
+/// As `change`, for work of which nearly all goes a short way: what `short` answers is the end of it; where it has no answer, nothing
+/// has changed, and `long` does the work, which ends with `go_on`. The short way pays for nothing of the long one, as long as `long`
+/// is a call of one function.
 ///
 /// # Safety
 ///
@@ -65,7 +66,7 @@ pub(super) unsafe fn change<N: Noun>(
 #[inline(always)]
 pub(super) unsafe fn steady<'a, N: Noun + 'a>(
     noun: *const N,
-    short: impl FnOnce(&mut N::Inner) -> bool,
+    short: impl FnOnce(&mut N::Inner) -> Option<sch_status>,
     long: impl FnOnce(&'a N, Entered<'a>) -> sch_status,
 ) -> sch_status {
     // SAFETY: null or live, as the caller promises.
@@ -77,10 +78,10 @@ pub(super) unsafe fn steady<'a, N: Noun + 'a>(
     }
     // SAFETY: this call is the only one inside, and the reference ends with this.
     match catch_unwind(AssertUnwindSafe(|| short(unsafe { &mut *handle.inner() }))) {
-        Ok(true) if !noun.has_to_speak() => SCH_OK,
-        Ok(true) => ended(noun, entered, None),
-        Ok(false) => long(noun, entered),
-        Err(panic) => ended(noun, entered, Some(panic)),
+        Ok(Some(status)) if !noun.has_to_speak() => status,
+        Ok(Some(status)) => ended(noun, entered, Ok(status)),
+        Ok(None) => long(noun, entered),
+        Err(panic) => ended(noun, entered, Err(panic)),
     }
 }
 
@@ -100,12 +101,14 @@ pub(super) fn go_on<'a, N: Noun>(
 /// The short way has been gone, and there is something to say.
 #[cold]
 #[inline(never)]
-fn ended<'a, N: Noun>(noun: &'a N, _entered: Entered<'a>, panic: Option<Box<dyn Any + Send>>) -> sch_status {
-    let status = match panic {
-        None => SCH_OK,
-        // SAFETY: `steady` has entered, and the reference ends before `speak`.
-        Some(panic) => panicked(noun, unsafe { &mut *noun.handle().inner() }, &*panic),
-    };
+fn ended<'a, N: Noun>(
+    noun: &'a N,
+    _entered: Entered<'a>,
+    end: Result<sch_status, Box<dyn Any + Send>>,
+) -> sch_status {
+    // SAFETY: `steady` has entered, and the reference ends before `speak`.
+    let inner = unsafe { &mut *noun.handle().inner() };
+    let status = end.unwrap_or_else(|panic| panicked(noun, inner, &*panic));
     noun.speak();
     status
 }

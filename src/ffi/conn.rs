@@ -204,7 +204,7 @@ impl Inner {
     }
 
     fn tick(&mut self, now_ns: u64) -> Outcome {
-        self.conn.handle_tick(self.at(now_ns))?;
+        self.conn.tick_any(self.at(now_ns))?;
         if self.conn.is_resting() {
             self.spans = Vec::new();
             self.loan = Rare::default();
@@ -757,17 +757,18 @@ pub unsafe extern "C" fn sch_conn_receive(
     consumed_out: *mut usize,
     count_out: *mut usize,
 ) -> sch_status {
-    let plain = |c: &mut Inner| -> bool {
+    let plain = |c: &mut Inner| -> Option<sch_status> {
         // SAFETY: as the caller promises.
-        let (data, outs) = unsafe { (bytes(data, len), (Out::new(consumed_out), Out::new(count_out))) };
-        let (Ok(data), (Ok(consumed_out), Ok(count_out))) = (data, outs) else { return false };
+        let data = unsafe { bytes(data, len) }.ok()?;
+        // SAFETY: as the caller promises.
+        let (consumed_out, count_out) = unsafe { (Out::new(consumed_out).ok()?, Out::new(count_out).ok()?) };
         // SAFETY: as the caller promises.
         let passes = unsafe { c.receive_plain(&Came { now_ns, transport, data, spans, cap }) };
-        if passes {
+        passes.then(|| {
             consumed_out.put(len);
             count_out.put(1);
-        }
-        passes
+            SCH_OK
+        })
     };
     let any = |conn, entered| {
         // SAFETY: as the caller promises.
@@ -1156,8 +1157,14 @@ pub unsafe extern "C" fn sch_conn_credentials(
 /// As the manual says of pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sch_conn_tick(conn: *mut sch_conn, now_ns: u64) -> sch_status {
+    let nothing_due = |c: &mut Inner| c.conn.tick_plain(c.at(now_ns)).then_some(SCH_OK);
     // SAFETY: as the caller promises.
-    unsafe { change(conn, |c| c.tick(now_ns)) }
+    unsafe { steady(conn, nothing_due, |conn, entered| tick_any(conn, now_ns, entered)) }
+}
+
+#[inline(never)] // so that the short way pays for none of its registers
+fn tick_any(conn: &sch_conn, now_ns: u64, entered: Entered<'_>) -> sch_status {
+    go_on(conn, entered, |c| c.tick(now_ns))
 }
 
 /// Ends the connection: held commands come back, candidates are closed. Drain the actions after it, then free. The
@@ -1188,21 +1195,33 @@ pub unsafe extern "C" fn sch_conn_poll_action(
     conn: *mut sch_conn,
     action_out: *mut sch_action,
 ) -> sch_status {
+    let nothing = |c: &mut Inner| -> Option<sch_status> {
+        // SAFETY: as the caller promises.
+        let _ = unsafe { SizedOut::new(action_out) }.ok()?;
+        // One that rests lends nothing, however often it is asked.
+        (!c.conn.has_action()).then_some(SCH_EMPTY)
+    };
+    // SAFETY: as the caller promises.
+    unsafe { steady(conn, nothing, |conn, entered| poll_any(conn, action_out, entered)) }
+}
+
+/// The long way of `sch_conn_poll_action`.
+///
+/// # Safety
+///
+/// As that.
+#[inline(never)] // so that the short way pays for none of its registers
+unsafe fn poll_any(conn: &sch_conn, action_out: *mut sch_action, entered: Entered<'_>) -> sch_status {
     let work = |c: &mut Inner| -> Outcome {
         // SAFETY: as the caller promises.
         let out = unsafe { SizedOut::new(action_out) }?;
-        // One that rests lends nothing, however often it is asked.
-        if !c.conn.has_action() {
-            return Ok(SCH_EMPTY);
-        }
         c.loan.room()?;
         let lent = &mut c.loan.make().action;
         let Some(action) = c.conn.poll_action_if(|action| lent.room(action))? else { return Ok(SCH_EMPTY) };
         out.put(&lent.lend(action));
         Ok(SCH_OK)
     };
-    // SAFETY: as the caller promises.
-    unsafe { change(conn, work) }
+    go_on(conn, entered, work)
 }
 
 /// The move number `index`, from 0, of the SCH_ACTION_SLOTS_MOVED that was polled last.

@@ -145,6 +145,7 @@ struct Both {
     open: Option<(TransportId, &'static [u8])>,
     short_ways: u64,
     runs: u64,
+    short_ticks: u64,
 }
 
 impl Both {
@@ -158,7 +159,17 @@ impl Both {
         let made = || Connection::new(config.clone()).expect("settings");
         let (short, long) = (made(), made());
         let state = state(&short);
-        Self { random, now: Timestamp::from_nanos(1), short, long, state, open: None, short_ways: 0, runs: 0 }
+        Self {
+            random,
+            now: Timestamp::from_nanos(1),
+            short,
+            long,
+            state,
+            open: None,
+            short_ways: 0,
+            runs: 0,
+            short_ticks: 0,
+        }
     }
 
     /// The same call of both.
@@ -172,6 +183,18 @@ impl Both {
     fn compare(&mut self) {
         self.state = state(&self.short);
         same(&self.state, &state(&self.long), "both are the same");
+    }
+
+    fn tick(&mut self) {
+        let plain = self.short.tick_plain(self.now);
+        if plain {
+            self.short_ticks += 1;
+        } else {
+            same(&self.state, &state(&self.short), "a tick that is declined changes nothing");
+        }
+        let ticked = if plain { Ok(()) } else { self.short.tick_any(self.now) };
+        assert_eq!(ticked, self.long.tick_any(self.now));
+        self.compare();
     }
 
     fn receive(&mut self, id: TransportId, data: &[u8]) {
@@ -330,7 +353,7 @@ impl Both {
                 self.now = Timestamp::from_nanos(self.now.as_nanos() + on);
             }
             86 => self.now = Timestamp::from_nanos(self.now.as_nanos().saturating_sub(5)),
-            87..90 => _ = self.call(|c, now| c.handle_tick(now)),
+            87..90 => self.tick(),
             90..97 => self.drain(),
             97 => self.reconnect(id),
             98 => _ = self.call(|c, now| c.handle_fence(now, HostFence::Transaction, false)),
@@ -344,7 +367,7 @@ impl Both {
 
 #[test]
 fn e3_the_short_way_does_what_the_long_way_does() {
-    let (mut short_ways, mut runs) = (0, 0);
+    let (mut short_ways, mut runs, mut ticks) = (0, 0, 0);
     for seed in 1..=PROGRAMS {
         let mut both = Both::new(seed);
         both.dial();
@@ -352,8 +375,10 @@ fn e3_the_short_way_does_what_the_long_way_does() {
             both.step();
         }
         (short_ways, runs) = (short_ways + both.short_ways, runs + both.runs);
+        ticks += both.short_ticks;
     }
     assert!(short_ways > PROGRAMS * STEPS / 20, "the shortest way was gone {short_ways} times");
+    assert!(ticks > PROGRAMS, "the short tick came {ticks} times");
     assert!(runs > PROGRAMS * STEPS / 20, "the way of runs was tried {runs} times");
 }
 
