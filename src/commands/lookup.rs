@@ -73,6 +73,16 @@ pub fn lookup(name: &[u8], second: &[u8]) -> Facts {
     }
 }
 
+/// The class of a plain command with a name of at most eight bytes, in upper case with NUL behind it; `None` where more is to be
+/// known of it.
+#[inline(always)] // in one place: the steady path
+pub(crate) fn plain(name: u64, len: usize) -> Option<Class> {
+    debug_assert!(len <= ONE_WORD);
+    let Some(slot) = INDEX.probe(Key { head: name, tail: 0 }, 0, len, &[]) else { return Some(Class::Write) };
+    let facts = INDEX.slots[slot].facts;
+    matches!(facts.kind, Kind::Plain).then_some(facts.class)
+}
+
 #[inline(never)]
 fn lookup_second(container: u8, second: &[u8]) -> Facts {
     // An unknown sub-command is an error of the server: one reply.
@@ -82,6 +92,8 @@ fn lookup_second(container: u8, second: &[u8]) -> Facts {
     }
 }
 
+/// Names up to this length are their key.
+const ONE_WORD: usize = 8;
 /// Names longer than this are told apart by what lies between the first and the last eight bytes, too.
 const TWO_WORDS: usize = 16;
 /// More than twice as many as there are entries: most are found at the first try.
@@ -97,22 +109,28 @@ struct Key {
 }
 
 impl Key {
-    /// The name in upper case: its first and its last eight bytes, which overlap in most.
+    /// The name in upper case: its first and its last eight bytes, which may overlap; of a short one all there is.
     #[inline]
     const fn new(name: &[u8]) -> Key {
-        let (head, tail) = if let (Some(head), Some(tail)) = (name.first_chunk(), name.last_chunk()) {
-            (u64::from_le_bytes(*head), u64::from_le_bytes(*tail))
+        if name.len() > ONE_WORD
+            && let (Some(head), Some(tail)) = (name.first_chunk(), name.last_chunk())
+        {
+            return Key { head: upper(u64::from_le_bytes(*head)), tail: upper(u64::from_le_bytes(*tail)) };
+        }
+        let head = if let Some(all) = name.first_chunk() {
+            u64::from_le_bytes(*all)
         } else if let (Some(head), Some(tail)) = (name.first_chunk(), name.last_chunk()) {
-            (u32::from_le_bytes(*head) as u64 | (u32::from_le_bytes(*tail) as u64) << 32, 0)
+            let apart = 8 * (name.len() - size_of::<u32>());
+            u32::from_le_bytes(*head) as u64 | (u32::from_le_bytes(*tail) as u64) << apart
         } else {
             match *name {
-                [a, b, c] => (u32::from_le_bytes([a, b, c, 0]) as u64, 0),
-                [a, b] => (u32::from_le_bytes([a, b, 0, 0]) as u64, 0),
-                [a] => (a as u64, 0),
-                _ => (0, 0),
+                [a, b, c] => u32::from_le_bytes([a, b, c, 0]) as u64,
+                [a, b] => u32::from_le_bytes([a, b, 0, 0]) as u64,
+                [a] => a as u64,
+                _ => 0,
             }
         };
-        Key { head: upper(head), tail: upper(tail) }
+        Key { head: upper(head), tail: 0 }
     }
 
     #[inline]
@@ -147,16 +165,20 @@ static INDEX: Index = Index::build();
 impl Index {
     #[inline]
     const fn find(&self, container: u8, name: &[u8]) -> Option<usize> {
-        let key = Key::new(name);
-        let mut at = key.slot(container, name.len());
+        self.probe(Key::new(name), container, name.len(), name)
+    }
+
+    /// `name` is looked at if it is longer than its key tells.
+    #[inline(always)]
+    const fn probe(&self, key: Key, container: u8, len: usize, name: &[u8]) -> Option<usize> {
+        let mut at = key.slot(container, len);
         loop {
             let slot = &self.slots[at % SLOTS];
             if slot.key.head == key.head
                 && slot.key.tail == key.tail
-                && slot.len as usize == name.len()
+                && slot.len as usize == len
                 && slot.container == container
-                && (name.len() <= TWO_WORDS
-                    || self.names[slot.name as usize].as_bytes().eq_ignore_ascii_case(name))
+                && (len <= TWO_WORDS || self.names[slot.name as usize].as_bytes().eq_ignore_ascii_case(name))
             {
                 return Some(at % SLOTS);
             }

@@ -35,6 +35,7 @@ mod lookup;
 mod shape;
 mod table;
 
+pub(crate) use lookup::plain;
 pub use lookup::{Class, Facts, lookup};
 pub use shape::{Effect, Hello, Meaning, Replies, Secret, Topic, meaning};
 pub use table::SERVER_VERSION;

@@ -22,6 +22,8 @@ const BLOCKING: u32 = 1 << 27;
 const MAX_LEN: u32 = (1 << 27) - 1;
 
 impl Entry {
+    pub(super) const NONE: Self = Self(0);
+
     pub(super) fn new(len: u64, class: Class) -> Self {
         let len = u32::try_from(len).unwrap_or(MAX_LEN).min(MAX_LEN);
         Self(len | if class == Class::ReadOnly { READ } else { 0 })
@@ -170,6 +172,20 @@ impl InFlight {
             Some(_) => {}
         }
         self.entries.push_back(entry);
+    }
+
+    /// The same for some that follow each other, for which there is room.
+    #[inline]
+    pub(super) fn push_run(&mut self, number: CommandNumber, run: &[Entry]) {
+        if let [first, rest @ ..] = run {
+            self.push_plain(number, *first);
+            self.entries.extend(rest);
+        }
+    }
+
+    /// For so many more there is room now.
+    pub(super) fn spare(&self) -> usize {
+        self.entries.spare()
     }
 
     /// Adds bytes that are no command (blank lines), so that lengths add up.

@@ -19,6 +19,7 @@ mod optin;
 mod outbound;
 mod overlap;
 mod places;
+mod plain;
 mod pooled;
 mod progress;
 mod rebuild;

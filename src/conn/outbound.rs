@@ -158,7 +158,25 @@ impl Outbound {
 impl Connection {
     /// Bytes of commands, in any pieces (level 3). Answers what to do with them; bytes that are not taken are given
     /// again after RESUME.
-    pub fn handle_submit(&mut self, now: Timestamp, data: &[u8]) -> Result<Submitted> {
+    pub fn handle_submit(&mut self, mut now: Timestamp, data: &[u8]) -> Result<Submitted> {
+        let mut answer =
+            Submitted { transport: 0, write_now: 0, held: 0, first: self.out.next_number, count: 0 };
+        if self.writes_plainly(now) {
+            now = self.clock.advance(now);
+            self.quiet_ticks = 0;
+            let run = self.submit_plain(data);
+            (answer.write_now, answer.count) = (run.bytes, run.count);
+            if run.bytes == data.len() {
+                answer.transport = self.current().filter(|_| run.bytes > 0).unwrap_or(0);
+                return Ok(answer);
+            }
+        }
+        self.submit_more(now, data, answer)
+    }
+
+    /// What is behind that which is written.
+    #[inline(never)] // so that plain commands cost what they cost
+    fn submit_more(&mut self, now: Timestamp, data: &[u8], written: Submitted) -> Result<Submitted> {
         let now = self.begin(now)?;
         self.level("submit", 3, self.is_managed())?;
         if self.current.is_none() && self.handoff.is_none() {
@@ -172,7 +190,7 @@ impl Connection {
             let direct = self.writes_directly();
             self.room_beyond_plain(direct, data.len().min(self.config.limits.max_held_bytes))?;
         }
-        let answer = self.submit(now, data)?;
+        let answer = self.submit(now, data, written)?;
         self.trace.submitted(data, answer.write_now + answer.held);
         if !self.holds_nothing() && !self.is_holding() {
             self.release_hold();
@@ -226,15 +244,23 @@ impl Connection {
             && self.phase != Phase::Ready
     }
 
-    /// An error if there is no memory for the first command; for a later one, it and those after it are not taken.
-    fn submit(&mut self, now: Timestamp, data: &[u8]) -> Result<Submitted> {
+    /// Goes on behind what is written. An error if there is no memory for the first command; for a later one, it and those after
+    /// it are not taken.
+    fn submit(&mut self, now: Timestamp, data: &[u8], mut answer: Submitted) -> Result<Submitted> {
         let mut lacks = None;
         let mut direct = self.writes_directly();
-        let mut answer =
-            Submitted { transport: 0, write_now: 0, held: 0, first: self.out.next_number, count: 0 };
         let mut plain = self.passes_plain(direct);
-        let mut at = 0;
+        let mut at = answer.write_now;
         while at < data.len() {
+            if plain {
+                let run = self.submit_plain(&data[at..]);
+                at += run.bytes;
+                answer.write_now += run.bytes;
+                answer.count += run.count;
+                if at == data.len() {
+                    break;
+                }
+            }
             if self.out.broken {
                 at += self.pass_broken(&data[at..], direct, &mut answer);
                 break;

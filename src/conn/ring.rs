@@ -54,10 +54,16 @@ impl<T: Copy + Default> Ring<T> {
         (0..self.len).map(|nth| self.places[self.place(nth)])
     }
 
-    /// So many go in without an allocation. An error, and nothing has changed.
+    /// So many more go in without an allocation.
+    #[inline]
+    pub(super) fn spare(&self) -> usize {
+        self.places.len() - self.len
+    }
+
+    /// Makes it at least `more`. An error, and nothing has changed.
     #[inline]
     pub(super) fn room(&mut self, more: usize) -> Result<()> {
-        if more <= self.places.len() - self.len { Ok(()) } else { self.grow(more) }
+        if more <= self.spare() { Ok(()) } else { self.grow(more) }
     }
 
     #[cold]
@@ -86,6 +92,18 @@ impl<T: Copy + Default> Ring<T> {
         let place = self.place(self.len);
         self.places[place] = record;
         self.len += 1;
+    }
+
+    /// The same for some, in their order.
+    pub(super) fn extend(&mut self, records: &[T]) {
+        if records.is_empty() || records.len() > self.spare() {
+            return records.iter().for_each(|record| self.push_back(*record));
+        }
+        let start = self.place(self.len);
+        let (before_end, from_begin) = records.split_at(records.len().min(self.places.len() - start));
+        self.places[start..start + before_end.len()].copy_from_slice(before_end);
+        self.places[..from_begin.len()].copy_from_slice(from_begin);
+        self.len += records.len();
     }
 
     #[cold]
@@ -149,7 +167,7 @@ mod tests {
             (state >> 33) % n
         };
         for step in 0..20_000_u32 {
-            match below(12) {
+            match below(13) {
                 0..5 => {
                     ring.push_back(step);
                     queue.push_back(step);
@@ -174,6 +192,11 @@ mod tests {
                     front += n as u64;
                     ring.drop_front(n);
                     queue.drain(..n);
+                }
+                11 => {
+                    let records: Vec<u32> = (0..below(12) as u32).collect();
+                    ring.extend(&records);
+                    queue.extend(&records);
                 }
                 _ => ring.shrink(),
             }
@@ -202,7 +225,8 @@ mod tests {
         assert_eq!((ring.places.len(), ring.pop_front()), (FEWEST, Some(7)));
         ring.shrink();
         assert_eq!((ring.places.len(), ring.front()), (0, 1));
-        ring.push_back(8);
+        ring.extend(&[]);
+        ring.extend(&[8]);
         assert_eq!(ring.pop_front(), Some(8));
     }
 }

@@ -483,6 +483,12 @@ impl CommandReader {
         self.argc
     }
 
+    /// Something is kept of a command.
+    #[inline]
+    pub(crate) fn keeps(&self) -> bool {
+        self.kept.get().is_some_and(|kept| !kept.is_empty())
+    }
+
     /// Forgets everything; the next byte begins a command.
     pub fn reset(&mut self) {
         self.begin();

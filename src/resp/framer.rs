@@ -28,7 +28,7 @@
 //!   follows it.
 //! * An error stays until [`Framer::reset`].
 
-mod bits;
+pub(super) mod bits;
 mod block;
 mod fast;
 mod guess;

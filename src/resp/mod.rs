@@ -2,4 +2,5 @@
 
 pub mod command;
 pub mod framer;
+pub(crate) mod glance;
 pub mod value;

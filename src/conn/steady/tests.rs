@@ -8,10 +8,12 @@ use crate::config::OnLoss;
 use crate::conn::effect::Watched;
 use crate::conn::inflight::{Own, Special};
 use crate::optin::Mode;
+use crate::resp::command::CommandLimits;
 use crate::resp::framer::{Framer, FramerLimits};
 use core::fmt::Write as _;
+use std::sync::Arc;
 
-const PROGRAMS: u64 = 120;
+const PROGRAMS: u64 = 85;
 const STEPS: u64 = 120;
 const MAX_ROOM: usize = 5;
 const UNKNOWN: TransportId = TransportId::MAX;
@@ -55,6 +57,26 @@ const COMMANDS: [&[u8]; 9] = [
     b"CLIENT REPLY SKIP\r\nGET k\r\n",
     b"*2\r\n$3\r\nGET\r\n",
 ];
+
+/// What is seen at a glance, and what is not: each is written as an array.
+const WORDS: [&str; 14] = [
+    "GET k",
+    "get key:1",
+    "SET k 0123456789",
+    "SET k 0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789",
+    "SADD k 1 2 3 4 5 6 7 8 9 10",
+    "SMEMBERS k",
+    "ZRANGEBYSCORE k 0 1",
+    "NEVERWAS k",
+    "PING",
+    "BLPOP k 0",
+    "MULTI",
+    "EXEC",
+    "WATCH k",
+    "CLIENT REPLY SKIP",
+];
+/// So few arguments that no command is only glanced at; none of the commands here has as many.
+const TIGHT_ARGS: u32 = 8;
 
 /// splitmix64.
 struct Random(u64);
@@ -111,6 +133,15 @@ fn config(random: &mut Random) -> Config {
 /// All that is to be the same.
 fn state(c: &Connection) -> String {
     let mut text = format!("{c:?}");
+    // Between two commands nothing in the reader of commands is looked at.
+    if let Some(start) = text.find("CommandReader { state: Start, len: ") {
+        let end = text[start..].find('}').expect("it closes");
+        text.replace_range(start..=start + end, "CommandReader");
+    }
+    text = text.replace(
+        &format!("max_args: {TIGHT_ARGS},"),
+        &format!("max_args: {},", CommandLimits::default().max_args),
+    );
     for slot in [Slot::Current, Slot::Candidate, Slot::Retired] {
         if let Some(t) = c.in_slot(slot) {
             write!(text, " {slot:?} at boundary: {}", t.inbound.at_boundary()).unwrap();
@@ -157,7 +188,8 @@ impl Both {
 
     fn with(random: Random, config: Config) -> Self {
         let made = || Connection::new(config.clone()).expect("settings");
-        let (short, long) = (made(), made());
+        let (short, mut long) = (made(), made());
+        Arc::make_mut(&mut long.config).limits.command.max_args = TIGHT_ARGS;
         let state = state(&short);
         Self {
             random,
@@ -311,6 +343,29 @@ impl Both {
         self.dial();
     }
 
+    /// Some commands in one or two parts.
+    fn pipeline(&mut self) {
+        let mut bytes = Vec::new();
+        for _ in 0..self.random.of(&[1, 1, 1, 2, 2, 3, 6, 34]) {
+            let words =
+                if self.random.chance(90) { self.random.of(&WORDS[..8]) } else { self.random.of(&WORDS) };
+            let args: Vec<&str> = words.split(' ').take(TIGHT_ARGS as usize).collect();
+            bytes.extend_from_slice(format!("*{}\r\n", args.len()).as_bytes());
+            args.iter()
+                .for_each(|arg| bytes.extend_from_slice(format!("${}\r\n{arg}\r\n", arg.len()).as_bytes()));
+        }
+        let cut = if self.random.chance(50) { self.random.below(bytes.len()) } else { bytes.len() };
+        let mut rest = bytes;
+        for part in [cut, usize::MAX] {
+            let part: Vec<u8> = rest.drain(..part.min(rest.len())).collect();
+            let taken = self.call(|c, now| c.handle_submit(now, &part));
+            // What is not taken is given up: within a command nothing is left.
+            if taken.is_ok_and(|taken| taken.write_now + taken.held < part.len()) {
+                return;
+            }
+        }
+    }
+
     fn step(&mut self) {
         if self.short.phase == Phase::Failed && self.random.chance(20) {
             self.reconnect(self.short.current.as_ref().map_or(UNKNOWN, |t| t.id));
@@ -339,7 +394,8 @@ impl Both {
                 joined.extend_from_slice(self.random.of(&PUSHES));
                 self.receive(id, &joined);
             }
-            65..80 if self.short.is_managed() => {
+            65..69 if self.short.is_managed() => self.pipeline(),
+            69..80 if self.short.is_managed() => {
                 let plain = self.random.chance(60);
                 let command = if plain { COMMANDS[1] } else { self.random.of(&COMMANDS) };
                 _ = self.call(|c, now| c.handle_submit(now, command));
@@ -463,4 +519,52 @@ fn e3_the_short_way_passes_no_message_that_waits() {
     assert_eq!(both.receive_once(2, b"bc\r\n", SPANS_A_STEP), Some(4));
     assert_ne!(both.short.overlap.get().expect("both are read").stashed_bytes(), 0);
     receive(&mut both, 2, &[b"+OK\r\n"]);
+}
+
+/// Each thing that makes plain commands more than plain: the next ones go the long way, in the same call and in one of their own.
+#[test]
+fn e4_the_short_way_is_gone_by_plain_commands_alone() {
+    const PLAIN: &[u8] = b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n*2\r\n$3\r\nGET\r\n$1\r\nk\r\n";
+    const BEFORE: [&[u8]; 12] = [
+        b"",
+        b"*1\r\n$4\r\nPING\r\n",
+        b"*3\r\n$6\r\nCLIENT\r\n$5\r\nREPLY\r\n$3\r\nOFF\r\n",
+        b"*3\r\n$6\r\nCLIENT\r\n$5\r\nREPLY\r\n$4\r\nSKIP\r\n",
+        b"*1\r\n$6\r\nASKING\r\n",
+        b"*1\r\n$5\r\nMULTI\r\n",
+        b"*2\r\n$5\r\nWATCH\r\n$1\r\nk\r\n",
+        b"*2\r\n$9\r\nSUBSCRIBE\r\n$1\r\nc\r\n",
+        b"*2\r\n$5\r\nHELLO\r\n$1\r\n3\r\n",
+        b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$44\r\n",
+        b"*3\r\n$3\r\nSET\r\n$1",
+        b"*x\r\n",
+    ];
+    for handshake in [Handshake::Seen, Handshake::ByLibsch] {
+        for (hello, settled) in [(true, true), (true, false), (false, true), (false, false)] {
+            for before in BEFORE {
+                let config = Config { host: "a".into(), port: 1, handshake, ..Config::default() };
+                let mut both = Both::with(Random(0), config);
+                both.dial();
+                if hello && handshake == Handshake::Seen {
+                    _ = both.call(|c, now| c.handle_submit(now, b"HELLO 3\r\n"));
+                }
+                let hellos = if hello { HELLO3 } else { b"" };
+                both.receive(1, hellos);
+                if settled {
+                    both.write_all();
+                    _ = both.call(|c, now| c.handle_submit(now, b"PING\r\nPING\r\n"));
+                    both.write_all();
+                    both.receive(1, &b"+OK\r\n".repeat(4));
+                    both.write_all();
+                }
+                _ = both.call(|c, now| c.handle_submit(now, before));
+                for plain in [PLAIN, PLAIN, &[before, PLAIN].concat(), PLAIN] {
+                    _ = both.call(|c, now| c.handle_submit(now, plain));
+                }
+                both.receive(1, &b"+OK\r\n".repeat(20));
+                both.write_all();
+                _ = both.call(|c, now| c.handle_submit(now, PLAIN));
+            }
+        }
+    }
 }

@@ -4,12 +4,16 @@
 //! are cheapest to find, as only the first is ever asked for: `place` knows it.
 
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
-pub(super) use masks::{first, lowest, of_block, of_window, place};
+pub(in crate::resp) use masks::of_window;
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+pub(super) use masks::{first, lowest, of_block, place};
 #[cfg(not(all(target_arch = "x86_64", target_feature = "sse2")))]
-pub(super) use words::{first, lowest, of_block, of_window, place};
+pub(in crate::resp) use words::of_window;
+#[cfg(not(all(target_arch = "x86_64", target_feature = "sse2")))]
+pub(super) use words::{first, lowest, of_block, place};
 
 /// What the fast reader looks at in one go.
-pub(super) const WINDOW: usize = 16;
+pub(in crate::resp) const WINDOW: usize = 16;
 /// What is compared in one go.
 pub(super) const BLOCK: usize = 64;
 
@@ -23,7 +27,7 @@ pub(super) mod masks {
 
     #[inline(always)]
     #[allow(unsafe_code)]
-    pub(in super::super) fn of_window(one: &[u8; WINDOW], other: &[u8; WINDOW]) -> u32 {
+    pub(in crate::resp) fn of_window(one: &[u8; WINDOW], other: &[u8; WINDOW]) -> u32 {
         // One load of 16 bytes when compiled.
         let load = |bytes: &[u8; WINDOW]| -> __m128i {
             let both = u128::from_le_bytes(*bytes);
@@ -76,7 +80,7 @@ pub(super) mod words {
     }
 
     #[inline(always)]
-    pub(in super::super) fn of_window(one: &[u8; WINDOW], other: &[u8; WINDOW]) -> u32 {
+    pub(in crate::resp) fn of_window(one: &[u8; WINDOW], other: &[u8; WINDOW]) -> u32 {
         let (one, other) = (u128::from_le_bytes(*one), u128::from_le_bytes(*other));
         let half = |shift: u32| {
             let unlike = unlike((one >> shift) as u64, (other >> shift) as u64);

@@ -1,0 +1,89 @@
+//! The shortest way through `submit`: commands that are only written and counted. What it does is what the long way does.
+
+use super::inflight::Entry;
+use super::transport::Optin;
+use super::*;
+use crate::commands::{self, Class};
+use crate::resp::glance::{self, Glance, glance};
+
+/// Commands that are counted in one go.
+const BLOCK: usize = 32;
+
+/// So much was written and counted.
+#[derive(Default)]
+pub(super) struct PlainRun {
+    pub(super) bytes: usize,
+    pub(super) count: u64,
+}
+
+impl Connection {
+    /// Plain commands would only be written and counted: nothing is to be done before, nor after.
+    #[inline]
+    pub(super) fn writes_plainly(&self, now: Timestamp) -> bool {
+        let out = &self.out;
+        let Some(t) = self.current.as_deref() else { return false };
+        // Without branches between them: all hold, but for very few calls.
+        let nothing_to_do = !(self.stirred | self.want_ping | self.put_off | self.trace.is_on());
+        let ordinary = !(out.prefix | out.skip_next | out.reply_off | out.discarding | out.broken);
+        self.phase == Phase::Serving
+            && nothing_to_do
+            && ordinary
+            && out.handshaken
+            && out.at_boundary()
+            && !out.has_tx()
+            && self.hold.get().is_none_or(Hold::is_empty)
+            && t.region.is_empty()
+            && t.optin != Optin::Wanted
+            && self.is_managed()
+            && self.wake.is_none_or(|wake| now.max(self.clock.last()) < wake)
+    }
+
+    /// The plain commands at the beginning of `data`, as far as there is room to count them. Only where `passes_plain`.
+    #[inline(never)] // in two places
+    pub(super) fn submit_plain(&mut self, data: &[u8]) -> PlainRun {
+        let mut run = PlainRun::default();
+        let limits = &self.config.limits;
+        let Some(t) = self.current.as_deref_mut() else { return run };
+        let room = t.owed.spare().min(limits.max_in_flight.saturating_sub(t.owed.len()));
+        // Within limits that are tighter than what is seen at a glance the reader looks at each argument.
+        let tight =
+            limits.command.max_args < glance::MAX_ARGS || limits.command.max_bulk_len < glance::MAX_BULK_LEN;
+        // What an earlier command left in the reader may be secret: it goes with the next one that is read.
+        if room == 0 || tight || self.out.reader.keeps() {
+            return run;
+        }
+        #[expect(clippy::redundant_closure, reason = "without it, it is a call")]
+        let Some((len, class)) = glance(data, |name, len| commands::plain(name, len)) else { return run };
+        t.owed.push_plain(self.out.next_number, Entry::new(len as u64, class));
+        self.out.next_number += 1;
+        run = PlainRun { bytes: len, count: 1 };
+        if len < data.len() {
+            self.submit_pipeline(data, room - 1, &mut run);
+        }
+        run
+    }
+
+    /// More of them.
+    #[inline(never)] // so that one command costs what one costs
+    fn submit_pipeline(&mut self, data: &[u8], mut room: usize, run: &mut PlainRun) {
+        let Some(t) = self.current.as_deref_mut() else { return };
+        let mut seen = Glance::new(Class::Write);
+        loop {
+            let mut block = [Entry::NONE; BLOCK];
+            let mut count = 0;
+            for (entry, _) in block.iter_mut().zip(0..room) {
+                let Some((len, class)) = seen.next(&data[run.bytes..], commands::plain) else { break };
+                *entry = Entry::new(len as u64, class);
+                run.bytes += len;
+                count += 1;
+            }
+            t.owed.push_run(self.out.next_number, &block[..count]);
+            self.out.next_number += count as u64;
+            run.count += count as u64;
+            room -= count;
+            if count < BLOCK {
+                return;
+            }
+        }
+    }
+}
