@@ -21,12 +21,21 @@ const BLOCKING: u32 = 1 << 27;
 /// Lengths above are kept as this; such a command is never taken back as unwritten.
 const MAX_LEN: u32 = (1 << 27) - 1;
 
+/// The longest command whose length is known.
+pub(super) const LONGEST: usize = MAX_LEN as usize - 1;
+
 impl Entry {
     pub(super) const NONE: Self = Self(0);
 
     pub(super) fn new(len: u64, class: Class) -> Self {
         let len = u32::try_from(len).unwrap_or(MAX_LEN).min(MAX_LEN);
         Self(len | if class == Class::ReadOnly { READ } else { 0 })
+    }
+    /// The length of a command that has none yet, and is not longer than `LONGEST`.
+    #[inline(always)]
+    pub(super) fn of_short(self, len: usize) -> Self {
+        debug_assert!(self.len() == 0 && len <= LONGEST);
+        Self(self.0 | len as u32)
     }
     /// The command is queued in a transaction.
     pub(super) fn queued(self) -> Self {

@@ -3,8 +3,10 @@
 use super::inflight::Entry;
 use super::transport::Optin;
 use super::*;
-use crate::commands::{self, Class};
+use crate::commands;
 use crate::resp::glance::{self, Glance, glance};
+
+const _: () = assert!(glance::MAX_COMMAND_LEN < inflight::LONGEST);
 
 /// Commands that are counted in one go.
 const BLOCK: usize = 32;
@@ -53,8 +55,8 @@ impl Connection {
             return run;
         }
         #[expect(clippy::redundant_closure, reason = "without it, it is a call")]
-        let Some((len, class)) = glance(data, |name, len| commands::plain(name, len)) else { return run };
-        t.owed.push_plain(self.out.next_number, Entry::new(len as u64, class));
+        let Some((len, empty)) = glance(data, |name, len| plain_entry(name, len)) else { return run };
+        t.owed.push_plain(self.out.next_number, empty.of_short(len));
         self.out.next_number += 1;
         run = PlainRun { bytes: len, count: 1 };
         if len < data.len() {
@@ -67,13 +69,13 @@ impl Connection {
     #[inline(never)] // so that one command costs what one costs
     fn submit_pipeline(&mut self, data: &[u8], mut room: usize, run: &mut PlainRun) {
         let Some(t) = self.current.as_deref_mut() else { return };
-        let mut seen = Glance::new(Class::Write);
+        let mut seen = Glance::new(Entry::NONE);
         loop {
             let mut block = [Entry::NONE; BLOCK];
             let mut count = 0;
             for (entry, _) in block.iter_mut().zip(0..room) {
-                let Some((len, class)) = seen.next(&data[run.bytes..], commands::plain) else { break };
-                *entry = Entry::new(len as u64, class);
+                let Some((len, empty)) = seen.next(&data[run.bytes..], plain_entry) else { break };
+                *entry = empty.of_short(len);
                 run.bytes += len;
                 count += 1;
             }
@@ -86,4 +88,10 @@ impl Connection {
             }
         }
     }
+}
+
+/// The record of a plain command without its length.
+#[inline(always)]
+fn plain_entry(name: u64, len: usize) -> Option<Entry> {
+    Some(Entry::new(0, commands::plain(name, len)?))
 }

@@ -9,6 +9,8 @@ use super::framer::bits::{WINDOW, of_window};
 pub(crate) const MAX_ARGS: u32 = 9;
 /// the longest one, that are seen at a glance.
 pub(crate) const MAX_BULK_LEN: u64 = 99_999;
+/// Each argument with its line.
+pub(crate) const MAX_COMMAND_LEN: usize = MAX_ARGS as usize * (MAX_BULK_LEN as usize + 16);
 
 /// The head of a command: `*`, one digit, a line end, `$`, one digit, a line end.
 const HEAD: u64 = u64::from_le_bytes(*b"*0\r\n$0\r\n");
@@ -16,8 +18,10 @@ const HEAD: u64 = u64::from_le_bytes(*b"*0\r\n$0\r\n");
 const HEAD_DIGITS: u64 = 0x0000_0f00_0000_0f00;
 const LINE_END: [u8; 2] = *b"\r\n";
 const WORD: usize = 8;
-/// Heads that are remembered. A power of two.
+/// Heads that are remembered, a power of two,
 const HEADS: usize = 4;
+/// and of how many arguments after the name the lengths are.
+const LENGTHS: usize = 3;
 
 /// What begins as a command did before: its number of arguments, and its name.
 #[derive(Clone, Copy)]
@@ -31,16 +35,36 @@ struct Head<T> {
     said: T,
 }
 
-/// Sees commands, and remembers what was said of the last ones.
+/// The line of an argument's length, behind the line end before it.
+#[derive(Clone, Copy)]
+struct Length {
+    line: u64,
+    /// Bits of the word behind the line.
+    unused: u32,
+    /// From the end of one argument to the end of the next.
+    step: u32,
+}
+
+impl Length {
+    /// No argument begins with NUL.
+    const NONE: Self = Self { line: 0, unused: 0, step: 0 };
+
+    #[inline(always)]
+    fn is_of(&self, line: u64) -> bool {
+        (line ^ self.line) << self.unused == 0
+    }
+}
+
+/// Sees commands, and remembers what was said of the last ones, and how long their arguments were.
 pub(crate) struct Glance<T> {
-    heads: [Head<T>; HEADS],
+    known: [(Head<T>, [Length; LENGTHS]); HEADS],
 }
 
 impl<T: Copy> Glance<T> {
     pub(crate) fn new(nothing: T) -> Self {
         // No command begins with NUL.
         let none = Head { window: [0; WINDOW], mask: u32::MAX, args: 0, end: 0, said: nothing };
-        Self { heads: [none; HEADS] }
+        Self { known: [(none, [Length::NONE; LENGTHS]); HEADS] }
     }
 
     /// As `glance`.
@@ -52,11 +76,25 @@ impl<T: Copy> Glance<T> {
     ) -> Option<(usize, T)> {
         let window = data.first_chunk::<WINDOW>()?;
         // The number of arguments, and the first letter of the name.
-        let known = &mut self.heads[usize::from(window[1] ^ window[WORD]) % HEADS];
+        let (known, lengths) = &mut self.known[usize::from(window[1] ^ window[WORD]) % HEADS];
         if of_window(window, &known.window) & known.mask != known.mask {
             *known = head(window, say)?;
         }
-        Some((end(data, known)?, known.said))
+        let mut at = usize::from(known.end);
+        let mut lengths = lengths.iter_mut();
+        for _ in 1..known.args {
+            let rest = data.get(at..)?;
+            at += match lengths.next() {
+                Some(length) => {
+                    if !length.is_of(word(rest)?) {
+                        *length = argument(rest)?;
+                    }
+                    length.step
+                }
+                None => argument(rest)?.step,
+            } as usize;
+        }
+        Some((end(data, at)?, known.said))
     }
 }
 
@@ -65,17 +103,17 @@ impl<T: Copy> Glance<T> {
 #[inline(always)] // in one place: the steady path
 pub(crate) fn glance<T: Copy>(data: &[u8], say: impl FnOnce(u64, usize) -> Option<T>) -> Option<(usize, T)> {
     let head = head(data.first_chunk()?, say)?;
-    Some((end(data, &head)?, head.said))
+    let mut at = usize::from(head.end);
+    for _ in 1..head.args {
+        at += argument(data.get(at..)?)?.step as usize;
+    }
+    Some((end(data, at)?, head.said))
 }
 
+/// Behind the line end at `at`.
 #[inline(always)]
-fn end<T>(data: &[u8], head: &Head<T>) -> Option<usize> {
-    let mut end = usize::from(head.end);
-    for _ in 1..head.args {
-        let (len, body) = argument(data.get(end..)?)?;
-        end += body + len;
-    }
-    (data.get(end..)?.first_chunk() == Some(&LINE_END)).then_some(end + LINE_END.len())
+fn end(data: &[u8], at: usize) -> Option<usize> {
+    (data.get(at..)?.first_chunk() == Some(&LINE_END)).then_some(at + LINE_END.len())
 }
 
 #[inline(always)]
@@ -92,49 +130,51 @@ fn head<T>(window: &[u8; WINDOW], say: impl FnOnce(u64, usize) -> Option<T>) -> 
     Some(Head { window: *window, mask: u32::MAX >> (32 - end), args, end, said })
 }
 
-/// An argument behind the end of the one before it: how long it is, and where its body begins.
+/// An argument, behind the end of the one before it.
 #[inline(always)]
-fn argument(rest: &[u8]) -> Option<(usize, usize)> {
+fn argument(rest: &[u8]) -> Option<Length> {
     // No whole one is shorter.
     let line = word(rest)?;
-    let (len, digits) = length::<3, 1>(line)
+    length::<3, 1>(line)
         .or_else(|| length::<3, 2>(line))
         .or_else(|| length::<3, 3>(line))
-        .or_else(|| long(rest))?;
-    Some((len, LINE_END.len() + 1 + digits + LINE_END.len()))
+        .or_else(|| long(rest))
 }
 
-/// A length that does not fit into a word with the line end before it.
+/// One whose length does not fit into a word with the line end before it, and is not remembered.
 #[inline(never)]
-fn long(rest: &[u8]) -> Option<(usize, usize)> {
+fn long(rest: &[u8]) -> Option<Length> {
     let line = word(rest.strip_prefix(&LINE_END)?)?;
-    length::<1, 4>(line).or_else(|| length::<1, 5>(line))
+    let Length { step, .. } = length::<1, 4>(line).or_else(|| length::<1, 5>(line))?;
+    Some(Length { step: step + LINE_END.len() as u32, ..Length::NONE })
 }
 
+#[inline(always)]
 fn word(rest: &[u8]) -> Option<u64> {
     rest.first_chunk().map(|bytes| u64::from_le_bytes(*bytes))
 }
 
 /// A length in its line, of `DIGITS` digits after `BEFORE` bytes.
 #[inline(always)]
-fn length<const BEFORE: usize, const DIGITS: usize>(line: u64) -> Option<(usize, usize)> {
+fn length<const BEFORE: usize, const DIGITS: usize>(line: u64) -> Option<Length> {
     let Line { unused, form, halves, six } = const { Line::new(BEFORE, DIGITS) };
     let digits = (line << unused >> unused) ^ form;
     // Each digit has its low half alone, and not more than 9 there.
     if (digits | digits.wrapping_add(six)) & !halves != 0 {
         return None;
     }
-    let digit = |nth: usize| (digits >> (8 * (BEFORE + nth))) as usize & 0xf;
+    let digit = |nth: usize| (digits >> (8 * (BEFORE + nth))) as u32 & 0xf;
     if DIGITS > 1 && digit(0) == 0 {
         return None;
     }
-    Some(((0..DIGITS).fold(0, |len, nth| 10 * len + digit(nth)), DIGITS))
+    let len = (0..DIGITS).fold(0, |len, nth| 10 * len + digit(nth));
+    Some(Length { line, unused, step: len + (BEFORE + DIGITS + LINE_END.len()) as u32 })
 }
 
+/// The form of such a line.
 struct Line {
-    /// Bits of a word behind the line.
     unused: u32,
-    /// The line with zeroes for digits.
+    /// With zeroes for digits.
     form: u64,
     /// The low halves of the digits.
     halves: u64,
