@@ -54,10 +54,18 @@ pub(super) enum Event {
 
 /// Replies that pass and are only counted.
 #[derive(Debug)]
-pub(super) struct Run {
+pub(crate) struct Run {
     pub(super) consumed: usize,
     /// What is wrong after these.
     pub(super) error: Option<FrameError>,
+}
+
+impl Run {
+    /// Nothing is left of `data`, nor wrong.
+    #[inline]
+    pub(crate) fn is_all_of(&self, data: &[u8]) -> bool {
+        self.consumed == data.len() && self.error.is_none()
+    }
 }
 
 /// One step.

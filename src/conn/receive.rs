@@ -88,7 +88,7 @@ impl Connection {
 
     /// What is not one small reply.
     #[inline(never)] // the shortest way does not pay for its registers
-    pub(crate) fn receive_any(
+    pub(super) fn receive_any(
         &mut self,
         now: Timestamp,
         id: TransportId,
@@ -96,19 +96,16 @@ impl Connection {
         spans: &mut [Span],
     ) -> Result<Received> {
         let run = if spans.len() >= SPANS_A_STEP { self.receive_run(now, id, data) } else { None };
-        if let Some(Run { consumed, error: None }) = run
-            && consumed == data.len()
-        {
-            self.received(now);
-            spans[0] = Span { source: Source::Input, start: 0, len: consumed };
-            return Ok(Received { consumed, spans: 1 });
+        if run.as_ref().is_some_and(|run| run.is_all_of(data)) {
+            spans[0] = Span { source: Source::Input, start: 0, len: data.len() };
+            return Ok(Received { consumed: data.len(), spans: 1 });
         }
         self.receive_long(now, id, data, spans, run)
     }
 
     /// The long way: whatever has come, and whatever else is to be done. `run` has been taken already.
     #[inline(never)] // likewise
-    pub(super) fn receive_long(
+    pub(crate) fn receive_long(
         &mut self,
         now: Timestamp,
         id: TransportId,

@@ -75,11 +75,13 @@ impl<T: Copy + Default> Ring<T> {
         let mut places = Vec::new();
         places.try_reserve_exact(wanted).map_err(|_| no_memory())?;
         places.resize(wanted, T::default());
-        let old = core::mem::replace(&mut self.places, places.into_boxed_slice());
-        for nth in 0..self.len {
-            let from = (self.front as usize).wrapping_add(nth);
-            self.places[from & (wanted - 1)] = old[from & (old.len() - 1)];
-        }
+        let mut grown = Self { places: places.into_boxed_slice(), front: self.front, len: 0 };
+        let begin = if self.is_empty() { 0 } else { self.place(0) };
+        let (from_begin, before_end) = self.places.split_at(begin);
+        let before_end = &before_end[..self.len.min(before_end.len())];
+        grown.extend(before_end);
+        grown.extend(&from_begin[..self.len - before_end.len()]);
+        *self = grown;
         Ok(())
     }
 

@@ -34,8 +34,8 @@ impl Connection {
 
     /// Any plain replies, and perhaps part of one. `None`: nothing has changed. Unless it was all of `data`, and nothing is wrong, the
     /// long way goes on from there.
-    #[inline(always)] // in one place
-    pub(super) fn receive_run(&mut self, now: Timestamp, id: TransportId, data: &[u8]) -> Option<Run> {
+    #[inline(always)] // in two places
+    pub(crate) fn receive_run(&mut self, now: Timestamp, id: TransportId, data: &[u8]) -> Option<Run> {
         if data.is_empty() || self.trace.is_on() || !self.is_steady(now, id) {
             return None;
         }
@@ -43,7 +43,11 @@ impl Connection {
         if self.config.level_in != LevelIn::Tapped || t.owed.plain_run() == 0 {
             return None;
         }
-        t.inbound.plain(data, &mut t.owed)
+        let run = t.inbound.plain(data, &mut t.owed)?;
+        if run.is_all_of(data) {
+            self.received(now);
+        }
+        Some(run)
     }
 
     /// A tick with nothing due, in a connection that is in use. False: another way, and nothing has changed.
@@ -80,7 +84,7 @@ impl Connection {
 
     /// What each `receive` does.
     #[inline(always)]
-    pub(super) fn received(&mut self, now: Timestamp) {
+    fn received(&mut self, now: Timestamp) {
         self.clock.advance(now);
         self.quiet_ticks = 0;
         self.owned.clear();

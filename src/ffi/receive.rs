@@ -69,6 +69,12 @@ pub(super) struct Came<'a> {
     pub(super) cap: usize,
 }
 
+impl From<&[u8]> for sch_span {
+    fn from(bytes: &[u8]) -> Self {
+        Self { data: bytes.as_ptr(), len: bytes.len() }
+    }
+}
+
 impl Inner {
     /// The steady way: one whole plain reply, which is the one span. `false`: nothing has changed, `receive` is to be called.
     ///
@@ -83,9 +89,8 @@ impl Inner {
         let now = self.at(came.now_ns);
         let passes = self.conn.receive_plain(now, came.transport, came.data);
         if passes {
-            let place = sch_span { data: came.data.as_ptr(), len: came.data.len() };
             // SAFETY: there is a place for it: `cap` is more than none.
-            unsafe { came.spans.write_unaligned(place) };
+            unsafe { came.spans.write_unaligned(came.data.into()) };
         }
         passes
     }
@@ -106,7 +111,15 @@ impl Inner {
             self.spans.resize(cap, Span::EMPTY);
         }
         let now = self.at(came.now_ns);
-        let received = self.conn.receive_any(now, came.transport, came.data, &mut self.spans[..cap])?;
+        let (id, data) = (came.transport, came.data);
+        let run = if cap < SPANS_A_STEP { None } else { self.conn.receive_run(now, id, data) };
+        if run.as_ref().is_some_and(|run| run.is_all_of(data)) {
+            self.spans[0] = Span { source: Source::Input, start: 0, len: data.len() };
+            // SAFETY: there is a place for it: `cap` is more than none.
+            unsafe { came.spans.write_unaligned(data.into()) };
+            return Ok(Received { consumed: data.len(), spans: 1 });
+        }
+        let received = self.conn.receive_long(now, id, data, &mut self.spans[..cap], run)?;
         let owned = self.conn.owned();
         for (i, span) in self.spans[..received.spans].iter().enumerate() {
             let from = match span.source {
@@ -114,9 +127,8 @@ impl Inner {
                 Source::Owned => owned,
             };
             let part = &from[span.start..span.start + span.len];
-            let place = sch_span { data: part.as_ptr(), len: part.len() };
             // SAFETY: `i` is below `cap`, so the caller's array reaches there.
-            unsafe { came.spans.add(i).write_unaligned(place) };
+            unsafe { came.spans.add(i).write_unaligned(part.into()) };
         }
         Ok(received)
     }
