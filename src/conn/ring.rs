@@ -97,6 +97,7 @@ impl<T: Copy + Default> Ring<T> {
     }
 
     /// The same for some, in their order.
+    #[inline(always)] // in one place that matters
     pub(super) fn extend(&mut self, records: &[T]) {
         if records.is_empty() || records.len() > self.spare() {
             return records.iter().for_each(|record| self.push_back(*record));

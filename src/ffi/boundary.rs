@@ -449,7 +449,7 @@ mod tests {
     use super::*;
     use crate::ffi::config::{sch_config, sch_config_new};
     use crate::ffi::conn::*;
-    use crate::ffi::status::SCH_ERR_UNEXPECTED;
+    use crate::ffi::status::{SCH_EMPTY, SCH_ERR_UNEXPECTED};
     use crate::ffi::version::SCH_ABI_VERSION;
     use core::ffi::c_void;
     use core::ptr::{null, null_mut};
@@ -499,6 +499,30 @@ mod tests {
             let mut out: *mut sch_conn = null_mut();
             assert_eq!(create(&mut out, || panic!("no handle")), SCH_ERR_PANIC);
             assert!(out.is_null());
+        }
+    }
+
+    #[test]
+    fn a_panic_on_either_way_of_a_steady_call_poisons_and_is_told() {
+        for (on_short, said) in [(true, "1 short"), (false, "1 long")] {
+            let mut conn = null_mut();
+            let mut heard: Vec<String> = Vec::new();
+            let short = |_: &mut Inner| if on_short { panic!("short") } else { None };
+            let long = |conn, entered| go_on(conn, entered, |_: &mut Inner| panic!("long"));
+            // SAFETY: the handle is live until `free`, places are of this test.
+            unsafe {
+                assert_eq!(sch_conn_new(SCH_ABI_VERSION, null::<sch_config>(), &mut conn), SCH_OK);
+                assert_eq!(sch_conn_set_log(conn, 4, Some(hear), (&raw mut heard).cast()), SCH_OK);
+                let nothing = |_: &mut Inner| Some(SCH_EMPTY);
+                assert_eq!(steady(conn, nothing, long), SCH_EMPTY);
+                assert_eq!(steady(conn, |_| None, |conn, entered| go_on(conn, entered, |_| Ok(7))), 7);
+                assert!(heard.is_empty());
+                assert_eq!(steady(conn, short, long), SCH_ERR_PANIC);
+                assert_eq!(heard, [said]);
+                assert_eq!(steady(conn, nothing, long), SCH_ERR_POISONED);
+                assert_eq!(steady(null::<sch_conn>(), nothing, long), SCH_ERR_NULL);
+                assert_eq!(sch_conn_free(conn), SCH_OK);
+            }
         }
     }
 
