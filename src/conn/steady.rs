@@ -40,6 +40,7 @@ impl Connection {
             return None;
         }
         let t = self.current.as_deref_mut()?;
+        // Where replies are not counted, one that is refused may be next: it is answered first.
         if self.config.level_in != LevelIn::Tapped || t.owed.plain_run() == 0 {
             return None;
         }
