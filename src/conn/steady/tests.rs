@@ -568,3 +568,31 @@ fn e4_the_short_way_is_gone_by_plain_commands_alone() {
         }
     }
 }
+
+/// Where `receive` waits for the host no reply is taken, however short, and a tick of a closed connection is an error.
+#[test]
+fn s1_the_short_ways_end_where_the_long_ones_do() {
+    let config = Config { host: "a".into(), port: 1, ..Config::default() };
+    let mut both = Both::with(Random(0), config);
+    both.dial();
+    _ = both.call(|c, now| c.handle_submit(now, b"HELLO 3\r\n"));
+    both.write_all();
+    assert_eq!(both.receive_once(1, HELLO3, MAX_ROOM), Some(HELLO3.len()));
+    both.write_all();
+    _ = both.call(|c, now| c.handle_submit(now, b"GET k\r\n"));
+    both.write_all();
+    assert_eq!(both.receive_once(1, b"+OK\r\n", MAX_ROOM), Some(5), "of the opt-in");
+    both.write_all();
+    let storm = b">1\r\n$9\r\nSMIGRATED\r\n".repeat(MAX_ACTIONS + 1);
+    both.receive_once(1, &storm[..storm.len() - 1], MAX_ROOM);
+    assert_eq!(both.short.actions.len(), MAX_ACTIONS);
+    assert_eq!(both.receive_once(1, b"+OK\r\n", MAX_ROOM), Some(0), "the host acts first");
+    both.write_all();
+    assert_eq!((both.receive_once(1, b"+OK\r\n", MAX_ROOM), both.short_ways), (Some(5), 1));
+    both.tick();
+    assert_eq!(both.short_ticks, 1);
+    _ = both.call(|c, now| c.close(now));
+    both.write_all();
+    both.tick();
+    assert_eq!(both.short_ticks, 1);
+}
