@@ -58,7 +58,7 @@ demo: tools clients node
 
 # Every row of the README's table, against redis-server, with its demands.
 e2e: clients node
-	python3 demo/run.py --redis-server --check --drivers plain managed tapped notified hiredis-sch
+	python3 demo/run.py --redis-server --check --drivers plain managed tapped notified in2-out1 in1-out2 hiredis-sch
 	python3 demo/run.py --redis-server --check --drivers $(EVERY)
 	python3 demo/run.py --redis-server --check --drivers hiredis-sch python-asyncio python-blocking node --tls
 	python3 demo/pool.py --redis-server

@@ -20,6 +20,21 @@
  *   3 managed   in: tapped, out: managed (the default). Commands go through sch_conn_submit too. libsch numbers them, holds
  *               them during a handoff, rebuilds the session, and flushes them afterwards. You only move bytes.
  *
+ * Below level 3 the two directions may differ. HOLD, fences and handshakes are as at level 1; who counts is not:
+ *
+ *   in tapped, out notified   You keep a counter, and no more. Say sch_conn_in_flight with each write, before its reply is
+ *               received: so many replies are owed now. One is owed until sch_conn_receive has taken all of it: what you have read
+ *               and not given yet counts, what your parser has still before it does not; nor does the reply to SEND_OPTIN, whose
+ *               data you write after all that you have counted and before what you count next. Libsch takes one off for each reply,
+ *               and swallows that one. What you say sets the count anew: so you may take off a command that ended without a reply
+ *               (a push confirmed SUBSCRIBE). A handshake needs no count: until the first sch_conn_ready of a transport replies only
+ *               pass; but what is owed still when you say that, count before. After it, a reply that is not counted ends handoffs
+ *               here (SCH_OFF uncounted). LOST tells in `count` what was owed; its numbers count what sch_conn_in_flight has added.
+ *   in notified, out tapped   You know your commands. Say sch_conn_owe with each write: it adds to the count; and
+ *               sch_conn_in_flight as replies come, and always when nothing is owed any more: it sets the count anew. The drain
+ *               ends when you say 0. What you write to a candidate is not counted: sch_conn_ready says that it is answered. The
+ *               reply to SEND_OPTIN is yours to report, and what a lost transport owed yours to tell, as at level 1.
+ *
  * THE RUN LOOP (level 3)
  *
  *     sch_conn *c;                      // sch_conn_new(SCH_ABI_VERSION, config, &c)
@@ -67,6 +82,8 @@
  *
  * THE VOCABULARY
  *
+ * The level is that of what goes out, or, where it says "in", of what comes in (tapped at levels 2 and 3).
+ *
  * ## Actions (`SCH_ACTION_...`)
  *
  * | action | level | answer | if never answered |
@@ -80,12 +97,12 @@
  * | FLUSH | 3 | `wrote` | the commands stay unwritten; later ones queue behind them |
  * | RELEASE | 1 2 | none | |
  * | CLOSE | 1 2 3 | none | libsch has forgotten it: the socket leaks |
- * | LOST | 2 3 | `losses_settled` | `receive` on the next transport is refused (on_loss = report) |
+ * | LOST | in 2 | `losses_settled` | `receive` on the next transport is refused (on_loss = report) |
  * | HAND_BACK | 3 | none | |
  * | RESUME | 3 | none | |
- * | RESET_PARSER | 2 3 | none | the parser joins two replies that do not belong together |
+ * | RESET_PARSER | in 2 | none | the parser joins two replies that do not belong together |
  * | TRANSACTION_BROKEN | 1 2 | none | |
- * | SEND_OPTIN | 1 2 | level 1: `optin_reply`; level 2: none | SCH stays inactive here; a candidate fails at its time |
+ * | SEND_OPTIN | 1 2 | in 1: `optin_reply`; in 2: none | SCH stays inactive here; a candidate fails at its time |
  * | NEED_CREDENTIALS | 3 | `credentials` | the attempt fails at its time |
  * | OVERDUE | 1 2 3 | none | |
  * | HANDOFF_FINISHED | 1 2 3 | none | |
@@ -101,20 +118,20 @@
  * | `connected` | 1 2 3 | a transport of `dial` or OPEN is up | as `connect_failed` |
  * | `connect_failed` | 1 2 3 | it could not be connected | the attempt fails at its time; eight dials are the limit |
  * | `closed` | 1 2 3 | a socket is closed by the peer or by an error | replies are awaited that never come |
- * | `receive`, `receive_with` | 2 3 | bytes came in | nothing happens |
- * | `push`, `push_begin` .. `push_end` | 1 | the parser met a push | nothing happens |
+ * | `receive`, `receive_with` | in 2 | bytes came in | nothing happens |
+ * | `push`, `push_begin` .. `push_end` | in 1 | the parser met a push | nothing happens |
  * | `submit` | 3 | commands are to be sent | a command behind its back cannot be counted: never do it |
  * | `wrote` | 3 | bytes of a region were written | the same bytes are offered again |
  * | `ready` | 1 2 (3) | your handshake is done, in RESP3 | no opt-in (levels 1 and 2) |
  * | `resp2` | 1 2 | your handshake ended in RESP2 | the opt-in is never made |
- * | `optin_reply` | 1 | a reply to SEND_OPTIN | SCH stays inactive |
- * | `in_flight` | 1 | before `held`, and at 0 | the swap comes too early: replies are lost |
+ * | `optin_reply` | in 1 | a reply to SEND_OPTIN | SCH stays inactive |
+ * | `in_flight` | 1, in 1 | in 1: before `held` (out 1), and at 0; in 2: with each write | level 1: the swap comes too early, replies are lost; in 2: handoff goes off; out 2: the drain does not end |
  * | `owe`, `owe_on` | 2 | commands were written | replies cannot be counted: handoff goes off |
  * | `fence` | 1 2 | a transaction, a blocking command ... begins or ends | the swap may tear it apart |
  * | `held` | 1 2 | answer to HOLD | see HOLD |
  * | `swapped` | 1 2 3 | answer to SWAP | see SWAP |
  * | `swap_refused` | 1 2 3 | answer to SWAP | see SWAP |
- * | `losses_settled` | 2 3 | every LOST has been told to its caller | see LOST |
+ * | `losses_settled` | in 2 | every LOST has been told to its caller | see LOST |
  * | `credentials` | 3 | there are newer ones, or NEED_CREDENTIALS | see NEED_CREDENTIALS |
  * | `cancel` | 3 | a caller gave up | the command is written if it can be |
  * | `tick` | 1 2 3 | the deadline has come | windows and attempts do not end |
@@ -816,7 +833,7 @@
 #define SCH_ACTION_TRANSACTION_BROKEN 14
 
 /**
- * Levels 1 and 2: write `data` to `transport`. Level 1 gives each of `replies` replies to `sch_conn_optin_reply`.
+ * Levels 1 and 2: write `data` to `transport`. Where in is notified, give each of `replies` replies to `sch_conn_optin_reply`.
  */
 #define SCH_ACTION_SEND_OPTIN 15
 
@@ -2470,8 +2487,8 @@ sch_status sch_config_allow_endpoint(struct sch_config *config,
                                      size_t len);
 
 /**
- * How replies come in: SCH_LEVEL_NOTIFIED or SCH_LEVEL_TAPPED. Default tapped, which levels 2 and 3 have. Notified goes with
- * notified alone.
+ * How replies come in: SCH_LEVEL_NOTIFIED or SCH_LEVEL_TAPPED. Default tapped, which levels 2 and 3 have. Notified does not go
+ * with managed.
  *
  * Returns SCH_OK; SCH_ERR_ARGUMENT: no such number; SCH_ERR_NULL; SCH_ERR_BUSY.
  */
@@ -2976,7 +2993,8 @@ sch_status sch_conn_owe(struct sch_conn *conn,
                         uint64_t replies);
 
 /**
- * Level 2: what you just wrote to `transport` is owed `replies` replies. For your handshake on a candidate.
+ * Level 2: what you just wrote to `transport` is owed `replies` replies. For your handshake on a candidate; where libsch does not
+ * see what comes in, `sch_conn_ready` ends that, and nothing of it is counted.
  *
  * Returns SCH_OK; SCH_ERR_UNKNOWN_TRANSPORT; SCH_ERR_LIMIT: too many are owed; SCH_ERR_WRONG_LEVEL; and what every
  * call answers.
@@ -2987,10 +3005,21 @@ sch_status sch_conn_owe_on(struct sch_conn *conn,
                            uint64_t replies);
 
 /**
- * Level 1: so many commands are written and not answered, all told. Say it before `sch_conn_held`, and whenever it
- * becomes 0.
+ * How many commands written to the current transport are not answered now, all told. The reply to SCH_ACTION_SEND_OPTIN is
+ * none of them.
  *
- * Returns SCH_OK; SCH_ERR_WRONG_LEVEL; and what every call answers.
+ * Level 1: say it before `sch_conn_held`, and whenever it becomes 0.
+ *
+ * In tapped, out notified: say it with each write, before `sch_conn_receive` gets the reply. Libsch takes one off for each reply that
+ * `sch_conn_receive` has taken all of; what you say sets the count anew. So what you have read and not given yet counts, and what your
+ * parser has still before it does not: let it have its spans first. Less than can be (a reply that has begun to come, or what was
+ * written after SCH_ACTION_SEND_OPTIN before that is answered) is taken for the least that can. Until the first `sch_conn_ready` of a
+ * transport nothing need be said but what is owed still when you say that.
+ *
+ * In notified, out tapped: say it whenever it becomes 0, and as replies come if you like; `sch_conn_owe` adds to it.
+ *
+ * Returns SCH_OK; SCH_ERR_WRONG_LEVEL; in tapped, out notified: SCH_ERR_LIMIT: too many are owed; SCH_ERR_NOT_CONNECTED: nothing can be
+ * owed; and what every call answers.
  */
 sch_status sch_conn_in_flight(struct sch_conn *conn,
                               uint64_t now_ns,
@@ -3064,7 +3093,7 @@ sch_status sch_conn_ready(struct sch_conn *conn,
 sch_status sch_conn_resp2(struct sch_conn *conn, uint64_t now_ns, uint64_t transport);
 
 /**
- * Level 1: a reply to what SCH_ACTION_SEND_OPTIN asked you to write, in order. Its first line is enough.
+ * Level 1, and wherever in is notified: a reply to what SCH_ACTION_SEND_OPTIN asked you to write, in order. Its first line is enough.
  *
  * Returns SCH_OK; SCH_ERR_UNEXPECTED: none is awaited; SCH_ERR_UNKNOWN_TRANSPORT; SCH_ERR_WRONG_LEVEL; and what
  * every call answers.

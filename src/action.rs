@@ -258,8 +258,8 @@ pub enum Action {
     /// The transaction, or WATCH, that the host has stated as open did not survive its transport: the fence is closed (H5; levels 1 and
     /// 2).
     TransactionBroken,
-    /// Levels 1 and 2: write these bytes to `transport`. Level 1 reports each of `replies` replies with
-    /// `optin_reply`; at level 2 libsch reads them itself.
+    /// Levels 1 and 2: write these bytes to `transport`. In 1: report each of `replies` replies with
+    /// `optin_reply`; in 2: libsch reads them itself.
     SendOptin {
         /// Where to.
         transport: TransportId,

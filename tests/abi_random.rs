@@ -262,7 +262,8 @@ impl Player {
         let mut random = Random(seed);
         let (mut config, mut conn) = (null_mut(), null_mut());
         assert_eq!(c!(sch_config_new(&mut config)), SCH_OK);
-        let (level_in, level_out) = random.of(&[(1, 1), (2, 2), (2, 3), (2, 3), (2, 3)]);
+        let (level_in, level_out) =
+            random.of(&[(1, 1), (2, 2), (2, 1), (1, 2), (2, 3), (2, 3), (2, 3), (2, 3)]);
         assert_eq!(c!(sch_config_set_level_in(config, level_in)), SCH_OK);
         assert_eq!(c!(sch_config_set_level_out(config, level_out)), SCH_OK);
         assert_eq!(c!(sch_config_set_on_loss(config, 1 + random.below(3) as i32)), SCH_OK);
@@ -465,13 +466,16 @@ impl Player {
         self.said(format!("fence {fence}"), status);
     }
 
-    /// Level 2: a write and what it is owed.
+    /// Below level 3: a write and what it is owed, said as the level does.
     fn owe(&mut self) {
         let (now, n) = (self.time(), self.random.below(3));
         let mut current = 0;
         let status = c!(sch_conn_current(self.conn, &mut current));
         self.said("current".into(), status);
-        let status = c!(sch_conn_owe(self.conn, now, n));
+        let status = match self.level_out {
+            1 => c!(sch_conn_in_flight(self.conn, now, n)),
+            _ => c!(sch_conn_owe(self.conn, now, n)),
+        };
         if self.said(format!("owe {n}"), status) && status == SCH_OK {
             (0..n).for_each(|_| self.servers.entry(current).or_default().take(b"*1\r\n$4\r\nPING\r\n"));
         }
@@ -702,7 +706,7 @@ impl Player {
         for _ in 0..calls {
             match self.random.below(100) {
                 0..45 => self.receive(),
-                45..60 if self.level_out == 2 => self.owe(),
+                45..60 if self.level_out < 3 => self.owe(),
                 45..60 => self.submit(),
                 60..64 => self.push(),
                 64..66 => self.built_push(),

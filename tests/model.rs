@@ -105,20 +105,20 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn setup() -> impl Strategy<Value = Setup> {
-    let level = prop_oneof![5 => Just(3u8), 2 => Just(2u8), 2 => Just(1u8)];
+    let levels = prop_oneof![5 => Just((2u8, 3u8)), 1 => Just((2, 2)), 1 => Just((2, 1)), 1 => Just((1, 1)), 1 => Just((1, 2))];
     let flags = (any::<bool>(), any::<bool>(), prop::bool::weighted(0.1), prop::bool::weighted(0.3));
     let more = (0u8..3, prop::bool::weighted(0.2), prop::bool::weighted(0.3));
     let unmanaged = (prop::bool::weighted(0.3), prop::bool::weighted(0.3));
-    (any::<u64>(), level, flags, more, unmanaged).prop_map(
+    (any::<u64>(), levels, flags, more, unmanaged).prop_map(
         |(
             seed,
-            level,
+            levels,
             (swap_over_blocking, lazy_swap, refuse_optin, wants_password),
             (on_loss, by_libsch, tight),
             (lazy_hold, gives_up),
         )| Setup {
             seed,
-            level,
+            levels,
             lazy_hold,
             gives_up,
             on_loss,
@@ -133,7 +133,7 @@ fn setup() -> impl Strategy<Value = Setup> {
 }
 
 fn play(setup: Setup, steps: &[Step]) -> String {
-    if setup.level < 3 {
+    if setup.levels.1 < 3 {
         let mut host = Host::new(setup);
         host.apply(&Step::Connect { ok: true });
         steps.iter().for_each(|step| host.apply(step));
@@ -180,10 +180,10 @@ proptest! {
 }
 
 /// Nothing out of the ordinary.
-fn plain(level: u8) -> Setup {
+fn plain(levels: (u8, u8)) -> Setup {
     Setup {
         seed: 2,
-        level,
+        levels,
         lazy_hold: false,
         gives_up: false,
         on_loss: 0,
@@ -199,26 +199,26 @@ fn plain(level: u8) -> Setup {
 /// The steps come as far as a terminator that is older than the window that it finds open.
 #[test]
 fn n4_a_terminator_that_comes_late_closes_nothing_newer() {
-    for level in [1, 2] {
-        let mut host = Host::new(plain(level));
+    for levels in [(1, 1), (2, 2), (2, 1), (1, 2)] {
+        let mut host = Host::new(plain(levels));
         let turn = Step::Turn { socket: 0 };
         let notify = |notice| Step::Notify { socket: 0, notice };
         let connected = [Step::Connect { ok: true }, turn.clone(), turn.clone()];
         let told = [notify(Notice::Elsewhere(1)), notify(Notice::Migrating { shard: 1 }), turn.clone()];
         let late = [notify(Notice::Again { back: 1 }), turn];
         connected.iter().chain(&told).chain(&late).for_each(|step| host.apply(step));
-        assert_eq!(host.conn.counters().notifications_migrated, 1, "level {level}");
-        assert!(host.story.contains("relax"), "level {level}: {}", host.story);
-        assert!(!host.story.contains("restore"), "level {level}: {}", host.story);
+        assert_eq!(host.conn.counters().notifications_migrated, 1, "levels {levels:?}");
+        assert!(host.story.contains("relax"), "levels {levels:?}: {}", host.story);
+        assert!(!host.story.contains("restore"), "levels {levels:?}: {}", host.story);
         host.settle();
-        assert!(host.story.contains("restore expired"), "level {level}: {}", host.story);
+        assert!(host.story.contains("restore expired"), "levels {levels:?}: {}", host.story);
     }
 }
 
 /// The steps come as far as new credentials in a handoff, and a shard channel that goes over and is ended by its server.
 #[test]
 fn h12_n5_the_world_asks_for_credentials_and_ends_a_shard_channel() {
-    let mut world = World::new(Setup { wants_password: true, ..plain(3) });
+    let mut world = World::new(Setup { wants_password: true, ..plain((2, 3)) });
     world.apply(&Step::Connect { ok: true });
     world.apply(&Step::Submit { kind: Kind::Ssubscribe(true), cut: 0 });
     let turn = [

@@ -41,7 +41,8 @@ struct driver {
     void (*close)(void *client);
 };
 
-extern const struct driver driver_plain, driver_managed, driver_tapped, driver_notified, driver_cluster;
+extern const struct driver driver_plain, driver_managed, driver_tapped, driver_notified, driver_in2_out1,
+    driver_in1_out2, driver_cluster;
 #ifdef WITH_HIREDIS
 extern const struct driver driver_hiredis, driver_hiredis_sch;
 #endif

@@ -1,8 +1,9 @@
-/* Levels 2 (tapped) and 1 (notified) with plain sockets: the driver writes and counts for itself, one command at a time.
+/* Levels 2 (tapped) and 1 (notified) with plain sockets, and each direction with the level of the other: the driver writes and
+ * counts for itself, one command at a time.
  *
- * Level 2 gives every received byte to libsch and parses what comes back. Level 1 parses first, and hands over pushes.
- * At both the driver says how many replies are owed, answers HOLD by not writing, makes the handshake of a candidate, and
- * moves over at SWAP. */
+ * In tapped gives every received byte to libsch and parses what comes back. In notified parses first, and hands over pushes.
+ * Out tapped says what each write is owed, out notified what is owed now. At all of them the driver answers HOLD by not writing,
+ * makes the handshake of a candidate, and moves over at SWAP. */
 #include "driver.h"
 #include "support.h"
 
@@ -18,12 +19,12 @@ struct link { /* one socket with its parser */
     uint64_t id;
     int fd;
     struct parser parser;
-    int optin_replies; /* level 1: replies of SEND_OPTIN still to come */
+    int optin_replies; /* in notified: replies of SEND_OPTIN still to come */
     bool greeted;      /* HELLO has been answered */
 };
 
 struct client {
-    int level;
+    int in, out; /* 1 notified, 2 tapped */
     sch_conn *sch;
     struct link links[3];
     uint64_t current;
@@ -60,8 +61,8 @@ static bool put(struct client *c, struct link *l, const void *data, size_t len, 
         closed(c, l);
         return false;
     }
-    if (c->level == 2 && replies) sch_conn_owe_on(c->sch, now_ns(), l->id, replies);
-    if (c->level == 1 && replies && l->id == c->current) sch_conn_in_flight(c->sch, now_ns(), replies);
+    if (c->out == 2 && replies) sch_conn_owe_on(c->sch, now_ns(), l->id, replies);
+    if (c->out == 1 && replies && l->id == c->current) sch_conn_in_flight(c->sch, now_ns(), replies);
     return true;
 }
 
@@ -85,7 +86,7 @@ static void actions(struct client *c) {
             break;
         case SCH_ACTION_SEND_OPTIN:
             if (!(l = find(c, a.transport))) break;
-            if (c->level == 1) l->optin_replies = (int)a.replies;
+            if (c->in == 1) l->optin_replies = (int)a.replies;
             put(c, l, a.data, a.data_len, 0);
             break;
         case SCH_ACTION_HOLD: /* nothing is written while a command waits: the drain begins */
@@ -121,17 +122,17 @@ static bool reply(struct client *c, struct link *l, enum reply_kind kind, const 
     bool swallowed;
     uint64_t id = l->id;
     if (kind == REPLY_PUSH) {
-        if (c->level == 1) sch_conn_push(c->sch, now_ns(), id, (const uint8_t *)raw, len, &swallowed);
+        if (c->in == 1) sch_conn_push(c->sch, now_ns(), id, (const uint8_t *)raw, len, &swallowed);
     } else if (!l->greeted) {
         l->greeted = kind != REPLY_ERROR;
-        if (id == c->current && c->level == 1) sch_conn_in_flight(c->sch, now_ns(), 0);
+        if (id == c->current && c->in == 1) sch_conn_in_flight(c->sch, now_ns(), 0);
         if (l->greeted) sch_conn_ready(c->sch, now_ns(), id);
         else closed(c, l);
     } else if (l->optin_replies > 0) {
         l->optin_replies--;
         sch_conn_optin_reply(c->sch, now_ns(), id, (const uint8_t *)raw, len);
     } else {
-        if (c->level == 1 && id == c->current) sch_conn_in_flight(c->sch, now_ns(), 0);
+        if (c->in == 1 && id == c->current) sch_conn_in_flight(c->sch, now_ns(), 0);
         return true;
     }
     actions(c);
@@ -159,11 +160,11 @@ static void readable(struct client *c, struct link *l, int64_t *integer, enum re
         closed(c, l);
         return;
     }
-    if (c->level == 1) {
+    if (c->in == 1) {
         parser_feed(&l->parser, buffer, (size_t)n);
         replies(c, id, integer, answer);
     }
-    while (c->level == 2 && at < (size_t)n && find(c, id)) {
+    while (c->in == 2 && at < (size_t)n && find(c, id)) {
         if (sch_conn_receive(c->sch, now_ns(), id, buffer + at, (size_t)n - at, spans, 16, &consumed, &count) != SCH_OK)
             return;
         for (i = 0; i < count; i++) parser_feed(&l->parser, spans[i].data, spans[i].len);
@@ -279,23 +280,26 @@ static enum result command(void *client, int argc, const char **argv, int timeou
     }
 }
 
-static struct client *client_open(const struct target *target, int level) {
+static struct client *client_open(const struct target *target, int in, int out) {
     struct client *c = calloc(1, sizeof *c);
     sch_config *config = NULL;
     sch_config_new(&config);
     sch_config_set_host(config, target->host, strlen(target->host));
     sch_config_set_port(config, (uint16_t)target->port);
     if (target->migration_window_ms) sch_config_set_migration_window_ms(config, (uint64_t)target->migration_window_ms);
-    sch_config_set_level_in(config, level);
-    sch_config_set_level_out(config, level);
-    c->level = level;
+    sch_config_set_level_in(config, in);
+    sch_config_set_level_out(config, out);
+    c->in = in;
+    c->out = out;
     sch_conn_new(SCH_ABI_VERSION, config, &c->sch);
     sch_config_free(config);
     return c;
 }
 
-static void *tapped_open(const struct target *target) { return client_open(target, 2); }
-static void *notified_open(const struct target *target) { return client_open(target, 1); }
+static void *tapped_open(const struct target *target) { return client_open(target, 2, 2); }
+static void *notified_open(const struct target *target) { return client_open(target, 1, 1); }
+static void *in2_out1_open(const struct target *target) { return client_open(target, 2, 1); }
+static void *in1_out2_open(const struct target *target) { return client_open(target, 1, 2); }
 
 static void idle(void *client) {
     int64_t ignored;
@@ -316,3 +320,5 @@ static void client_close(void *client) {
 
 const struct driver driver_tapped = {"tapped", tapped_open, command, idle, stats, client_close};
 const struct driver driver_notified = {"notified", notified_open, command, idle, stats, client_close};
+const struct driver driver_in2_out1 = {"in2-out1", in2_out1_open, command, idle, stats, client_close};
+const struct driver driver_in1_out2 = {"in1-out2", in1_out2_open, command, idle, stats, client_close};

@@ -32,7 +32,7 @@ struct worker {
 };
 
 static const struct driver *const drivers[] = {&driver_plain, &driver_managed, &driver_tapped, &driver_notified,
-                                               &driver_cluster,
+                                               &driver_in2_out1, &driver_in1_out2, &driver_cluster,
 #ifdef WITH_HIREDIS
                                                &driver_hiredis, &driver_hiredis_sch,
 #endif

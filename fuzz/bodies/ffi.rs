@@ -248,7 +248,8 @@ impl Play<'_> {
         self.free(at);
         let (mut config, mut conn) = (null_mut(), null_mut());
         assert_eq!(c!(sch_config_new(&mut config)), SCH_OK);
-        let (level_in, level_out) = self.draw.of(&[(2, 3), (1, 1), (2, 2), (2, 3)]);
+        let (level_in, level_out) =
+            self.draw.of(&[(2, 3), (1, 1), (2, 2), (2, 3), (2, 3), (1, 2), (2, 1), (2, 3)]);
         assert_eq!(c!(sch_config_set_level_in(config, level_in)), SCH_OK);
         assert_eq!(c!(sch_config_set_level_out(config, level_out)), SCH_OK);
         assert_eq!(c!(sch_config_set_trace(config, self.draw.below(4) == 3)), SCH_OK);
@@ -472,7 +473,8 @@ impl Play<'_> {
                 SCH_ACTION_WRITE | SCH_ACTION_FLUSH => self.write(at, a.transport),
                 SCH_ACTION_SWAP => drop(self.said(c!(sch_conn_swapped(raw, now)))),
                 SCH_ACTION_HOLD => {
-                    if self.conn(at).level_out == 1 {
+                    // Where it is of no use it is refused.
+                    if self.conn(at).level_out < 3 {
                         self.said(c!(sch_conn_in_flight(raw, now, 0)));
                     }
                     self.said(c!(sch_conn_held(raw, now)));

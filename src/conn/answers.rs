@@ -109,13 +109,19 @@ impl Connection {
         Ok(())
     }
 
-    /// Level 1: how many commands are written and not answered, all told. Say it before it matters (HOLD) and whenever
-    /// it becomes 0.
+    /// How many replies the current transport owes, all told, where libsch does not see them or does not know them beforehand (in 1, or
+    /// out 1). In 1: say it before it matters (HOLD) and whenever it becomes 0. In 2: with each write; a reply is owed until
+    /// `receive` has taken all of it.
     pub fn handle_in_flight(&mut self, now: Timestamp, n: u64) -> Result<()> {
         let now = self.begin_first(now)?;
-        self.level("in_flight", 1, self.config.level_out == LevelOut::Notified)?;
+        let seen = self.config.level_in == LevelIn::Tapped;
+        self.level("in_flight", 1, !seen || self.config.level_out == LevelOut::Notified)?;
+        if seen {
+            self.set_owed(n)?;
+        } else {
+            self.host_in_flight = n;
+        }
         self.trace.input(format_args!("in_flight {n}"));
-        self.host_in_flight = n;
         self.stirred = self.handoff.is_some();
         self.finish_written(now);
         Ok(())
@@ -135,24 +141,61 @@ impl Connection {
         let now = self.begin_first(now)?;
         self.level("owe", 2, self.config.level_out == LevelOut::Tapped)?;
         let slot = self.slot(id)?;
-        let (limit, mut next) = (self.config.limits.max_in_flight as u64, self.out.next_number);
-        if let Some(transport) = self.transport(slot) {
-            if !transport.has_room(replies, limit as usize) {
-                return Err(Error::Limit {
-                    limit: "max_in_flight",
-                    value: limit,
-                    hint: "wait for replies before you write more",
-                });
+        match (self.config.level_in, slot) {
+            (LevelIn::Tapped, _) => self.owe_more(slot, replies)?,
+            (LevelIn::Notified, Slot::Current) => self.count_more(replies)?,
+            // `ready` says that what it owed has come: nobody else could.
+            (LevelIn::Notified, _) => {}
+        }
+        self.trace.input(format_args!("owe {id} {replies}"));
+        self.finish_written(now);
+        Ok(())
+    }
+
+    /// The count of what the current transport owes is set anew: what is less than libsch has seen answered has ended in another way.
+    fn set_owed(&mut self, n: u64) -> Result<()> {
+        match &mut self.current {
+            None if n > 0 => Err(Error::NotConnected),
+            None => Ok(()),
+            Some(t) => {
+                let owed = t.owed.hosts();
+                if n >= owed {
+                    return self.owe_more(Slot::Current, n - owed);
+                }
+                t.forget_oldest(owed - n);
+                Ok(())
             }
+        }
+    }
+
+    /// Replies that libsch sees are owed by `slot`.
+    fn owe_more(&mut self, slot: Slot, replies: u64) -> Result<()> {
+        let limit = self.config.limits.max_in_flight;
+        let mut next = self.out.next_number;
+        if let Some(transport) = self.transport(slot) {
+            if !transport.has_room(replies, limit) {
+                return Err(too_many(limit));
+            }
+            transport.owed.room(replies as usize, 0)?;
             for _ in 0..replies {
                 let number = if slot == Slot::Current { next } else { 0 };
                 transport.owed.push_plain(number, inflight::Entry::new(0, crate::commands::Class::Write));
                 next += u64::from(slot == Slot::Current);
             }
         }
-        self.trace.input(format_args!("owe {id} {replies}"));
         self.out.next_number = next;
-        self.finish_written(now);
+        Ok(())
+    }
+
+    /// Replies that only the host sees are owed by the current transport.
+    fn count_more(&mut self, replies: u64) -> Result<()> {
+        let limit = self.config.limits.max_in_flight;
+        let owed = self.host_in_flight.saturating_add(replies);
+        if replies > 0 && owed > limit as u64 {
+            return Err(too_many(limit));
+        }
+        self.host_in_flight = owed;
+        self.out.next_number += replies;
         Ok(())
     }
 
@@ -187,5 +230,13 @@ impl Connection {
         let answer = self.withdraw(number);
         self.finish(now);
         Ok(answer)
+    }
+}
+
+fn too_many(limit: usize) -> Error {
+    Error::Limit {
+        limit: "max_in_flight",
+        value: limit as u64,
+        hint: "wait for replies before you write more",
     }
 }

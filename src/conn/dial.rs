@@ -53,7 +53,14 @@ impl Connection {
 
     pub(super) fn new_transport(&self, id: TransportId, endpoint: At<'_>) -> Result<Place<Transport>> {
         let elsewhere = (endpoint != self.configured()).then(|| Place::new(endpoint.copy()?));
-        Transport::new(id, elsewhere.transpose()?, &self.config.limits)
+        let mut transport = Transport::new(id, elsewhere.transpose()?, &self.config.limits)?;
+        transport.inbound.uncounted = self.counts_from_ready();
+        Ok(transport)
+    }
+
+    /// What the host writes for its handshake it need not count: there is no count for a candidate.
+    pub(super) fn counts_from_ready(&self) -> bool {
+        (self.config.level_in, self.config.level_out) == (LevelIn::Tapped, LevelOut::Notified)
     }
 
     fn dialing(&self, id: TransportId) -> Option<&Endpoint> {

@@ -165,6 +165,11 @@ impl Inbound {
         self.stage == Stage::Flow && self.framer.at_boundary()
     }
 
+    /// Part of a reply has come.
+    pub(super) fn is_in_reply(&self) -> bool {
+        self.stage == Stage::Flow && !self.framer.at_boundary()
+    }
+
     /// The host's parser has part of a frame whose rest it has not.
     pub(super) fn is_partly_passed(&self) -> bool {
         self.partly_passed && !self.at_boundary()

@@ -155,6 +155,11 @@ impl InFlight {
         self.entries.len()
     }
 
+    /// How many of them are the host's.
+    pub(super) fn hosts(&self) -> u64 {
+        (self.entries.len() - self.own) as u64
+    }
+
     /// How many have ended since this queue was made.
     pub(super) fn ended(&self) -> u64 {
         self.entries.front()

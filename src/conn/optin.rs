@@ -117,8 +117,17 @@ impl Connection {
         let (id, peer, wanted) = (t.id, t.peer, self.may_opt_in(now, t));
         let tapped = self.config.level_in == LevelIn::Tapped;
         let mut data = if wanted { self.optin_command(peer).to_vec() } else { Vec::new() };
+        let counts_now = self.counts_from_ready();
         let Some(t) = self.transport(slot) else { return };
-        t.ready = true;
+        let first = !core::mem::replace(&mut t.ready, true);
+        t.inbound.uncounted &= !(first && counts_now);
+        if t.inbound.uncounted {
+            // The reply could not be told from the host's: it would come to a caller (N7).
+            if slot == Slot::Candidate {
+                self.drop_candidate(now, "replies are not counted");
+            }
+            return;
+        }
         if !wanted || t.optin != Optin::Off {
             return;
         }
@@ -142,7 +151,7 @@ impl Connection {
         self.emit(Action::SendOptin { transport: id, data, replies });
     }
 
-    /// Level 1: a reply to what SEND_OPTIN asked to write, in order; its first line is enough.
+    /// In 1: a reply to what SEND_OPTIN asked to write, in order; its first line is enough.
     pub fn handle_optin_reply(&mut self, now: Timestamp, id: TransportId, raw: &[u8]) -> Result<()> {
         let now = self.begin(now)?;
         self.level("optin_reply", 1, self.config.level_in == LevelIn::Notified)?;

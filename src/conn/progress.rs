@@ -241,7 +241,7 @@ impl Connection {
         self.held
             && t.region.is_empty()
             && t.owed.is_empty()
-            && (self.config.level_out != LevelOut::Notified || self.host_in_flight == 0)
+            && self.host_in_flight == 0
             && (self.config.level_in == LevelIn::Notified || t.inbound.at_boundary())
     }
 

@@ -86,6 +86,13 @@ impl Transport {
         over == 0
     }
 
+    /// So many of the oldest commands have ended without a reply that was seen: none that is being answered, nor what was written
+    /// after libsch's own.
+    pub(super) fn forget_oldest(&mut self, gone: u64) {
+        let may = self.owed.plain_run().saturating_sub(u64::from(self.inbound.is_in_reply()));
+        self.owed.pop_plain(gone.min(may));
+    }
+
     /// Puts a command of libsch's own into the region, all of it or nothing.
     pub(super) fn write_own(&mut self, step: Step<'_>) -> Result<()> {
         self.owed.room(1, 1)?;

@@ -48,7 +48,7 @@ pub const SCH_ACTION_RESET_PARSER: i32 = 13;
 /// Levels 1 and 2: the transaction, or WATCH, that you stated as open did not survive its transport; its fence is closed. Needs no
 /// answer.
 pub const SCH_ACTION_TRANSACTION_BROKEN: i32 = 14;
-/// Levels 1 and 2: write `data` to `transport`. Level 1 gives each of `replies` replies to `sch_conn_optin_reply`.
+/// Levels 1 and 2: write `data` to `transport`. Where in is notified, give each of `replies` replies to `sch_conn_optin_reply`.
 pub const SCH_ACTION_SEND_OPTIN: i32 = 15;
 /// The server did not accept the credentials on `transport`. Answer: `sch_conn_credentials`.
 pub const SCH_ACTION_NEED_CREDENTIALS: i32 = 16;

@@ -384,8 +384,8 @@ pub unsafe extern "C" fn sch_config_allow_endpoint(
     unsafe { change(config, work) }
 }
 
-/// How replies come in: SCH_LEVEL_NOTIFIED or SCH_LEVEL_TAPPED. Default tapped, which levels 2 and 3 have. Notified goes with
-/// notified alone.
+/// How replies come in: SCH_LEVEL_NOTIFIED or SCH_LEVEL_TAPPED. Default tapped, which levels 2 and 3 have. Notified does not go
+/// with managed.
 ///
 /// Returns SCH_OK; SCH_ERR_ARGUMENT: no such number; SCH_ERR_NULL; SCH_ERR_BUSY.
 ///

@@ -916,7 +916,8 @@ pub unsafe extern "C" fn sch_conn_owe(conn: *mut sch_conn, now_ns: u64, replies:
     unsafe { change(conn, work) }
 }
 
-/// Level 2: what you just wrote to `transport` is owed `replies` replies. For your handshake on a candidate.
+/// Level 2: what you just wrote to `transport` is owed `replies` replies. For your handshake on a candidate; where libsch does not
+/// see what comes in, `sch_conn_ready` ends that, and nothing of it is counted.
 ///
 /// Returns SCH_OK; SCH_ERR_UNKNOWN_TRANSPORT; SCH_ERR_LIMIT: too many are owed; SCH_ERR_WRONG_LEVEL; and what every
 /// call answers.
@@ -937,10 +938,21 @@ pub unsafe extern "C" fn sch_conn_owe_on(
     unsafe { change(conn, work) }
 }
 
-/// Level 1: so many commands are written and not answered, all told. Say it before `sch_conn_held`, and whenever it
-/// becomes 0.
+/// How many commands written to the current transport are not answered now, all told. The reply to SCH_ACTION_SEND_OPTIN is
+/// none of them.
 ///
-/// Returns SCH_OK; SCH_ERR_WRONG_LEVEL; and what every call answers.
+/// Level 1: say it before `sch_conn_held`, and whenever it becomes 0.
+///
+/// In tapped, out notified: say it with each write, before `sch_conn_receive` gets the reply. Libsch takes one off for each reply that
+/// `sch_conn_receive` has taken all of; what you say sets the count anew. So what you have read and not given yet counts, and what your
+/// parser has still before it does not: let it have its spans first. Less than can be (a reply that has begun to come, or what was
+/// written after SCH_ACTION_SEND_OPTIN before that is answered) is taken for the least that can. Until the first `sch_conn_ready` of a
+/// transport nothing need be said but what is owed still when you say that.
+///
+/// In notified, out tapped: say it whenever it becomes 0, and as replies come if you like; `sch_conn_owe` adds to it.
+///
+/// Returns SCH_OK; SCH_ERR_WRONG_LEVEL; in tapped, out notified: SCH_ERR_LIMIT: too many are owed; SCH_ERR_NOT_CONNECTED: nothing can be
+/// owed; and what every call answers.
 ///
 /// # Safety
 ///
@@ -1081,7 +1093,7 @@ pub unsafe extern "C" fn sch_conn_resp2(conn: *mut sch_conn, now_ns: u64, transp
     unsafe { change(conn, work) }
 }
 
-/// Level 1: a reply to what SCH_ACTION_SEND_OPTIN asked you to write, in order. Its first line is enough.
+/// Level 1, and wherever in is notified: a reply to what SCH_ACTION_SEND_OPTIN asked you to write, in order. Its first line is enough.
 ///
 /// Returns SCH_OK; SCH_ERR_UNEXPECTED: none is awaited; SCH_ERR_UNKNOWN_TRANSPORT; SCH_ERR_WRONG_LEVEL; and what
 /// every call answers.

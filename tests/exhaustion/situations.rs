@@ -166,4 +166,22 @@ pub const SITUATIONS: &[Situation] = &[
         [1, 2, NONE],
         notified!("push 1 >MOVING,1,15,b:2" "connected 2 10.0.0.2:2" "ready 2" "optin_reply 2 +OK" "held"),
     ),
+    at(
+        "Draining, in 2 out 1, a reply owed",
+        Phase::Draining,
+        [1, 2, NONE],
+        concat!(
+            "config level=1 level-in=tapped\ndial\nconnected 1 10.0.0.1:1\nready 1\nreceive 1 +OK\nin_flight 1\n",
+            "receive 1 >MOVING,1,15,b:2\nconnected 2 10.0.0.2:2\nready 2\nreceive 2 +OK\nheld\n",
+        ),
+    ),
+    at(
+        "Draining, in 1 out 2, a reply owed",
+        Phase::Draining,
+        [1, 2, NONE],
+        concat!(
+            "config level=2 level-in=notified\ndial\nconnected 1 10.0.0.1:1\nready 1\noptin_reply 1 +OK\nowe 1 1\n",
+            "push 1 >MOVING,1,15,b:2\nconnected 2 10.0.0.2:2\nready 2\noptin_reply 2 +OK\nheld\n",
+        ),
+    ),
 ];

@@ -4,8 +4,8 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setup {
     pub seed: u64,
-    /// 1 notified, 2 tapped, 3 managed.
-    pub level: u8,
+    /// Of what comes in and of what goes out: 1 notified, 2 tapped, 3 managed (with what comes in tapped).
+    pub levels: (u8, u8),
     /// Levels 1 and 2: the driver answers HOLD in a step of its own.
     pub lazy_hold: bool,
     /// Levels 1 and 2: the driver closes what has not answered within its timeout.
@@ -88,16 +88,16 @@ pub enum Notice {
     },
 }
 
-/// What a driver of level 1 or 2 leaves out, or does once too often, at the next opportunity.
+/// What a driver below level 3 leaves out, or does once too often, at the next opportunity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lapse {
     /// A write is not said to be owed its reply.
     ForgetOwe,
     /// It is said to be owed one more.
     OweTooMuch,
-    /// Nothing in flight any more, and it is not said.
+    /// Nothing in flight any more, and it is not said, where libsch does not see that.
     ForgetInFlight,
-    /// HOLD is answered without saying what is in flight.
+    /// HOLD is answered without saying what is in flight, at level 1.
     HeldUncounted,
     /// HOLD is never answered.
     NeverHeld,
@@ -106,7 +106,7 @@ pub enum Lapse {
     /// A handshake that has ended is not reported, or twice.
     NeverReady,
     ReadyTwice,
-    /// A reply to SEND_OPTIN is not reported.
+    /// A reply to SEND_OPTIN is not reported, by a driver that hands over pushes.
     ForgetOptinReply,
     /// A push is handed over twice.
     PushTwice,

@@ -9,7 +9,7 @@ import type { SchSocket } from './socket.js';
 import type { SocketOptions } from './transport.js';
 
 /** What is settled by being a stream: replies that never come are errors in their place, a cut reply ends the stream. */
-type Settled = 'level' | 'onLoss' | 'canResetParser' | 'tls';
+type Settled = 'level' | 'levelIn' | 'onLoss' | 'canResetParser' | 'tls';
 
 export interface ConnectOptions extends Omit<Settings, Settled>, SocketOptions {
   host: string;
@@ -43,7 +43,7 @@ export interface Credentials {
 const OWN = new Set([
   'after', 'pool', 'cluster', 'tls', 'net', 'connectTimeoutMs', 'noDelay', 'keepAliveMs', 'signal', 'highWaterMark', 'credentials',
 ]);
-const SETTLED = new Set(['level', 'onLoss', 'canResetParser']);
+const SETTLED = new Set(['level', 'levelIn', 'onLoss', 'canResetParser']);
 
 /** Throws at what can be seen to be wrong before anything is made. */
 export function check(options: ConnectOptions): void {

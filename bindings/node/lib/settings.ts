@@ -8,6 +8,8 @@ import * as words from './words.js';
 export interface Settings {
   /** How replies come in and commands go out, both at once. Default `managed`. */
   level?: words.Level;
+  /** How replies come in, where `level` is to be that of what goes out alone. */
+  levelIn?: Exclude<words.Level, 'managed'>;
   mode?: words.Mode;
   endpointType?: words.EndpointType;
   host?: string;
@@ -59,6 +61,7 @@ const NUMBERS: ReadonlyMap<string, number> = new Map(native.settings().map((name
 /** Settings that are words: the words, and the number of the first. */
 const WORDS: Readonly<Record<string, readonly [readonly string[], number]>> = {
   mode: [words.MODES, 0],
+  levelIn: [words.LEVELS, 1],
   endpointType: [words.ENDPOINT_TYPES, 0],
   onLoss: [words.ON_LOSS, 1],
   blocking: [words.BLOCKING, 1],
@@ -97,10 +100,8 @@ function limitOf(limit: string): number {
 /** One name that stands for several entries, or is no setter of the same name. */
 function expand(name: string, value: unknown): [name: string, first: unknown, second?: unknown][] {
   switch (name) {
-    case 'level': {
-      const level = numberOf(name, value, words.LEVELS, 1);
-      return [['levelIn', Math.min(level, 2)], ['levelOut', level]];
-    }
+    case 'level':
+      return [['levelOut', numberOf(name, value, words.LEVELS, 1)]];
     case 'allowEndpoints':
       if (!Array.isArray(value)) throw mistake('allowEndpoints: a list of strings was expected');
       return value.map((text) => ['allowEndpoint', text]);
@@ -119,7 +120,7 @@ function expand(name: string, value: unknown): [name: string, first: unknown, se
 }
 
 /** Those of the addon that have another form here. */
-const INNER = new Set(['levelIn', 'levelOut', 'allowEndpoint', 'limit', 'clusterTimeMs']);
+const INNER = new Set(['levelOut', 'allowEndpoint', 'limit', 'clusterTimeMs']);
 const OUTER = new Set(['level', 'allowEndpoints', 'limits', 'clusterTimesMs']);
 
 /** Whether there is a setting of this name. */
@@ -134,7 +135,8 @@ export function open(
 ): number {
   if (typeof settings !== 'object' || settings === null) throw mistake('settings: an object was expected');
   const list: unknown[] = [NUMBERS.get('seed'), Math.floor(Math.random() * 2 ** 48), 0];
-  for (const [name, value] of Object.entries(settings)) {
+  const levelIn = settings.levelIn ?? (settings.level === 'managed' ? undefined : settings.level);
+  for (const [name, value] of Object.entries({ ...settings, levelIn })) {
     if (!isSetting(name)) throw mistake(`settings: there is none with the name ${show(name)}`);
     if (value === undefined) continue;
     for (const [inner, first, second] of expand(name, value)) list.push(NUMBERS.get(inner), plain(inner, first), plain(inner, second ?? 0));

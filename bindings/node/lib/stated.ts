@@ -21,6 +21,10 @@ export abstract class Stated extends Questions {
     );
   }
 
+  /**
+   * So many commands are written and not answered. Level `notified`: before `held`, and at 0. With `levelIn: 'tapped'`: with each
+   * write, before `receive` gets its reply; what it has taken whole is answered. `tapped` with `levelIn: 'notified'`: as replies come, and at 0.
+   */
   inFlight(commands: number, now: number = OWN): number {
     return int(this, native.inFlight(this[HANDLE], now, commands));
   }

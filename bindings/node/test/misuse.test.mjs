@@ -41,7 +41,7 @@ test('settings: unknown names, wrong words, wrong types, and what cannot work', 
     { port: '6379' }, { host: 5 }, { host: 'a\0b' }, { tls: 'yes' }, { relaxedTimeoutMs: NaN }, { relaxedTimeoutMs: Infinity },
     { limits: { maxHeld: 1 } }, { limits: 5 }, { limits: { maxHeldBytes: '1' } }, { libInfo: 'a' }, { libInfo: ['a'] },
     { libInfo: [1, 2] }, { allowEndpoints: 'a' }, { allowEndpoints: [1] }, { allowEndpoints: ['not a host!'] },
-    { password: {} }, { password: Symbol('p') }, { levelIn: 1 }, { limit: 1 }, { seed: -1 }, { database: 2 ** 32 }, { logLevel: 'all' },
+    { password: {} }, { password: Symbol('p') }, { levelIn: 1 }, { levelIn: 'managed' }, { limit: 1 }, { seed: -1 }, { database: 2 ** 32 }, { logLevel: 'all' },
   ];
   for (const settings of wrong) {
     assert.throws(() => new Connection(settings), (e) => e instanceof TypeError && e.code === 'SCH_ERR_ARGUMENT', String(settings && Object.keys(settings)));

@@ -78,6 +78,8 @@ class Config:
     limits: Mapping[Limit, int] = field(default_factory=dict)
     #: Of clusters: seconds.
     cluster_times: Mapping[ClusterTime, float] = field(default_factory=dict)
+    #: NOTIFIED or TAPPED: how replies come in, where `level` is to be that of what goes out alone.
+    level_in: Optional[Level] = None
 
     def __post_init__(self) -> None:
         """The list as it is now: an iterator would be empty, and so allow every target, for the second connection."""
@@ -97,7 +99,7 @@ _TIMES = {
     "handoff_timeout", "drain_grace", "hold_timeout", "backoff_min", "backoff_max", "attempt_min", "keep_trying",
     "overlap", "connect_budget", "mark_age", "refusal_memory", "optin_retry",
 }  # fmt: skip
-_ENUMS = {"mode", "endpoint_type", "on_loss", "blocking", "handshake", "endpoint_policy", "log_level"}
+_ENUMS = {"level_in", "mode", "endpoint_type", "on_loss", "blocking", "handshake", "endpoint_policy", "log_level"}
 _BOOLS = {"tls", "can_reset_parser", "keep_credentials", "trace"}
 _TEXTS = {"host", "tls_server_name", "username"}
 _BYTES = {"password", "client_name"}

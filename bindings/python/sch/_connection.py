@@ -132,7 +132,8 @@ class Connection(Membership, Pushes):
             self._call(lib.sch_conn_owe_on, to_ns(now), whole("transport", transport, 64), count)
 
     def in_flight(self, now: float, commands: int) -> None:
-        """Level 1: so many commands are written and not answered."""
+        """Level 1: so many commands are written and not answered. In tapped, out notified: with each write, before `receive` gets its
+        reply; what `receive` has taken whole is answered. In notified, out tapped: as replies come, and at 0."""
         self._call(lib.sch_conn_in_flight, to_ns(now), whole("commands", commands, 64))
 
     def fence(self, now: float, fence: Fence, is_open: bool) -> None:

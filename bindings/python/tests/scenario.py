@@ -119,6 +119,7 @@ LOGS = {"error": sch.LogLevel.ERROR, "warn": sch.LogLevel.WARN, "info": sch.LogL
 #: key of `config` -> field of Config and how its value is read
 SETTINGS: Dict[str, Tuple[str, Callable[[str], Any]]] = {
     "level": ("level", lambda v: sch.Level(int(v))),
+    "level-in": ("level_in", lambda v: sch.Level[v.upper()]),
     "mode": ("mode", lambda v: MODES.get(v, sch.Mode.AUTO)),
     "handshake": ("handshake", lambda v: sch.Handshake.BY_LIBSCH if v == "libsch" else sch.Handshake.SEEN),
     "host": ("host", str),

@@ -73,7 +73,7 @@ def test_every_setting_is_a_field_of_config_and_the_other_way_round() -> None:
     names = {n[:-3] if n.endswith("_ms") else n for n in names}
     found = {entry.name for entry in dataclasses.fields(sch.Config)}
     assert found - names == {"level", "allowed_endpoints", "limits", "cluster_times"}
-    assert names - found == {"level_in", "level_out", "limit", "cluster_time"}
+    assert names - found == {"level_out", "limit", "cluster_time"}
     timed = {f[len("sch_config_set_"):-3] for f in FUNCTIONS if f.endswith("_ms") and "config_set" in f}
     assert timed - {"cluster_time"} == _config._TIMES
 

@@ -197,6 +197,8 @@ def test_errors_say_what_to_do_and_carry_the_status() -> None:
         ({"allowed_endpoints": ["a/b/c"]}, sch.ArgumentError),
         ({"allowed_endpoints": "redis.example.com"}, TypeError),
         ({"level": 9}, ValueError),
+        ({"level_in": sch.Level.MANAGED}, sch.ArgumentError),
+        ({"level_in": sch.Level.NOTIFIED}, sch.ConfigError),
         ({"log_level": 9}, sch.ArgumentError),
         ({"lib_info": ("a", 1)}, TypeError),
     ],

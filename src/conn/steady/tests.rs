@@ -105,7 +105,7 @@ fn config(random: &mut Random) -> Config {
     let level_out = match level_in {
         LevelIn::Notified => LevelOut::Notified,
         LevelIn::Tapped if managed => LevelOut::Managed,
-        LevelIn::Tapped => LevelOut::Tapped,
+        LevelIn::Tapped => random.of(&[LevelOut::Tapped, LevelOut::Notified]),
     };
     let by_libsch = level_out == LevelOut::Managed && random.chance(50);
     let mut config = Config {
@@ -403,7 +403,12 @@ impl Both {
                     _ = self.call(|c, now| c.handle_submit(now, b"$1\r\nk\r\n"));
                 }
             }
-            65..80 => _ = self.call(|c, now| c.handle_owe(now, 3)),
+            65..80 => {
+                let n = self.random.below(6) as u64;
+                let counts = self.short.config.level_out == LevelOut::Notified;
+                _ = self
+                    .call(|c, now| if counts { c.handle_in_flight(now, n) } else { c.handle_owe(now, 3) });
+            }
             80..86 => {
                 let on = self.random.of(&[0, 1, 1_000_000, 150_000_000, 1_000_000_000, 60_000_000_000]);
                 self.now = Timestamp::from_nanos(self.now.as_nanos() + on);

@@ -15,6 +15,11 @@ pub(super) fn key(number: u64) -> u64 {
     number * 1000
 }
 
+/// Whether libsch has one for it.
+pub(super) fn is_told(key: u64) -> bool {
+    key.is_multiple_of(1000)
+}
+
 /// What a kind of command is at these levels.
 struct Plan {
     words: Vec<String>,
@@ -26,12 +31,15 @@ struct Plan {
 impl Host {
     /// A command is written only where nothing forbids it.
     pub(super) fn command(&mut self, kind: Kind) {
+        if self.setup.tight && self.setup.levels == (1, 2) {
+            self.count(); // so that `owe` is not refused
+        }
         // A driver that writes on does it before it is asked to swap.
         let in_hold = self.holding || self.hold_asked;
         if !self.may_write() || (in_hold && !self.lapses(Lapse::WriteOn)) {
             return;
         }
-        if self.setup.tight && self.level == 2 && self.owed() >= 4 {
+        if self.setup.tight && self.setup.levels != (1, 1) && self.owed() >= 4 {
             return; // `owe` would be refused: the driver waits for replies
         }
         if in_hold {
@@ -126,7 +134,7 @@ impl Host {
         let waits = Waits::Command { number, sent: self.now, blocking, ends_tx };
         self.link(id).waiting.push_back(waits);
         // Some count at each change, all before it matters.
-        if self.level == 1 && (self.habit(0) || self.holding) {
+        if self.setup.levels == (1, 1) && (self.habit(0) || self.holding) {
             self.count();
         }
         if !is_asking && std::mem::take(&mut self.asking) {
@@ -138,23 +146,35 @@ impl Host {
         self.actions();
     }
 
-    /// The number of one more reply that `id` owes, if it is the transport in use. Level 2 says so.
+    /// The number of one more reply that `id` owes, if it is the transport in use. All but level 1 say so.
     pub(super) fn owe(&mut self, id: u64, may_lapse: bool) -> Option<u64> {
         let mine = id == self.mine;
-        if self.level == 1 {
-            self.numbers += u64::from(mine);
-            return mine.then_some(key(self.numbers));
+        match self.setup.levels {
+            (1, 1) => {
+                self.numbers += u64::from(mine);
+                return mine.then_some(key(self.numbers));
+            }
+            // Of its handshake it need not say it.
+            (2, 1) if !mine => return None,
+            (2, 1) if !may_lapse && self.habit(2) => return Some(self.untold()),
+            _ => {}
         }
         // What libsch writes for itself must not be mixed up with what was not counted.
         let quiet = !self.link(id).waiting.iter().any(|w| matches!(w, Waits::Own | Waits::Hello(_)));
         if mine && may_lapse && quiet && self.lapses(Lapse::ForgetOwe) {
             self.link(id).miscounted = true;
             writeln!(self.story, "owe: forgotten").unwrap();
-            self.unowed += 1;
-            return Some(key(self.numbers) + self.unowed);
+            return Some(self.untold());
         }
         let twice = mine && may_lapse && quiet && !self.setup.tight && self.lapses(Lapse::OweTooMuch);
         let replies = 1 + u64::from(twice);
+        if twice {
+            self.link(id).miscounted = true;
+            writeln!(self.story, "owe: twice").unwrap();
+        }
+        if self.level_out == 1 {
+            return Some(self.count_more(replies));
+        }
         if mine && self.habit(2) {
             self.conn.handle_owe(self.at(), replies).expect("owe");
         } else {
@@ -164,20 +184,47 @@ impl Host {
             return None;
         }
         self.numbers += replies;
-        if twice {
-            self.link(id).miscounted = true;
-            writeln!(self.story, "owe: twice").unwrap();
-        }
         Some(key(self.numbers))
     }
 
-    /// Level 1: how many commands are written and not answered.
+    /// In tapped, out notified: so many more than wait; the number of the last.
+    fn count_more(&mut self, replies: u64) -> u64 {
+        let owed = self.unanswered() + replies;
+        self.conn.handle_in_flight(self.at(), owed).expect("in_flight");
+        let before = std::mem::replace(&mut self.numbers, self.conn.counters().commands);
+        let grown = self.numbers - before;
+        let miscounted = self.links[&self.mine].miscounted;
+        assert!(miscounted || grown == replies, "H4: {grown} more are owed, not {replies}");
+        if grown == 0 { self.untold() } else { key(self.numbers) }
+    }
+
+    /// For one that libsch has no number for.
+    fn untold(&mut self) -> u64 {
+        self.unowed += 1;
+        key(self.numbers) + self.unowed
+    }
+
+    /// Where one direction is notified, what is not answered is said as a count.
+    pub(super) fn states_count(&self) -> bool {
+        self.level_in == 1 || self.level_out == 1
+    }
+
+    /// How many commands are written and not answered, of those that the parser has seen.
+    pub(super) fn unanswered(&self) -> u64 {
+        let waiting = self.links.get(&self.mine).map(|link| link.waiting.iter());
+        let counts = |waits: &&Waits| match waits {
+            Waits::Own => false,
+            Waits::Hello(number) => number.is_none_or(is_told),
+            Waits::Command { .. } => true,
+        };
+        waiting.map_or(0, |all| all.filter(counts).count() as u64)
+    }
+
+    /// The driver says so.
     pub(super) fn count(&mut self) {
-        let waiting = self
-            .links
-            .get(&self.mine)
-            .map_or(0, |link| link.waiting.iter().filter(|w| !matches!(w, Waits::Own)).count() as u64);
-        self.conn.handle_in_flight(self.at(), waiting).expect("in_flight");
+        let told = self.conn.counters().commands;
+        self.conn.handle_in_flight(self.at(), self.unanswered()).expect("in_flight");
+        self.numbers += self.conn.counters().commands - told;
         self.actions();
     }
 

@@ -1,4 +1,4 @@
-//! The driver of levels 1 and 2: its own sockets, commands, counts, fences and handshakes, as an author would write it who has read
+//! The driver below level 3, with a level for each direction: its own sockets, commands, counts, fences and handshakes, as an author would write it who has read
 //! the header. The real thing under test is its [`Connection`].
 
 mod actions;
@@ -50,7 +50,7 @@ struct Link {
     out: Vec<u8>,
     server: Server,
     parser: Vec<u8>,
-    /// Level 2: what libsch has taken and is no whole frame yet, and the frames that must come to the parser.
+    /// In tapped: what libsch has taken and is no whole frame yet, and the frames that must come to the parser.
     wire: Vec<u8>,
     passes: VecDeque<String>,
     waiting: VecDeque<Waits>,
@@ -64,7 +64,8 @@ struct Link {
 #[derive(Debug)]
 pub struct Host {
     pub conn: Connection,
-    level: u8,
+    level_in: u8,
+    level_out: u8,
     now: u64,
     links: BTreeMap<u64, Link>,
     zombies: Vec<Server>,
@@ -117,10 +118,8 @@ pub struct Host {
 impl Host {
     pub fn new(setup: Setup) -> Self {
         let on_loss = [OnLoss::Report, OnLoss::Reply, OnLoss::Close][usize::from(setup.on_loss % 3)];
-        let (level_in, level_out) = match setup.level {
-            1 => (LevelIn::Notified, LevelOut::Notified),
-            _ => (LevelIn::Tapped, LevelOut::Tapped),
-        };
+        let level_in = if setup.levels.0 == 1 { LevelIn::Notified } else { LevelIn::Tapped };
+        let level_out = if setup.levels.1 == 1 { LevelOut::Notified } else { LevelOut::Tapped };
         let blocking =
             if setup.swap_over_blocking { BlockingPolicy::Swap } else { BlockingPolicy::WaitForClose };
         let mut config = Config {
@@ -138,7 +137,8 @@ impl Host {
         }
         let mut host = Self {
             conn: Connection::new(config).expect("config"),
-            level: setup.level,
+            level_in: setup.levels.0,
+            level_out: setup.levels.1,
             now: 1_000_000_000,
             links: BTreeMap::new(),
             zombies: Vec::new(),
@@ -146,7 +146,7 @@ impl Host {
             ledger: Ledger::default(),
             announcer: Announcer::default(),
             windows: Windows::default(),
-            levels: Levels::of(setup.level),
+            levels: Levels::of(setup.levels),
             mine: 0,
             holding: false,
             held_since: 0,
@@ -352,7 +352,8 @@ impl Drop for Host {
     /// What happened up to a failure.
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("---- story ----\n{}---- level {} {:?}", self.story, self.level, self.conn.phase());
+            let (levels, phase) = (self.setup.levels, self.conn.phase());
+            eprintln!("---- story ----\n{}---- levels {levels:?} {phase:?}", self.story);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the parser of a link gives, frame by frame: pushes, which level 1 hands over, and replies, each to the one who waits for it.
+//! What the parser of a link gives, frame by frame: pushes, which go to libsch where in is notified, and replies, each to the one who waits for it.
 
 use super::super::step::Lapse;
 use super::super::windows::Move;
@@ -11,12 +11,12 @@ impl Host {
     pub(super) fn parse(&mut self, id: u64) {
         let (frames, garbage) = frames(&mut self.link(id).parser);
         for frame in frames {
-            // Level 1 lets the link go in the middle of what it has read.
+            // Where in is notified the link may go in the middle of what it has read.
             if !self.links.contains_key(&id) {
                 return;
             }
             writeln!(self.story, "frame {id} {frame:?}").unwrap();
-            if self.level == 2 {
+            if self.level_in == 2 {
                 let link = self.link(id);
                 let expected = link.passes.pop_front();
                 assert_eq!(expected.as_ref(), Some(&frame), "E3, N6: the next frame for the parser");
@@ -28,7 +28,7 @@ impl Host {
             }
         }
         let Some(link) = self.links.get(&id) else { return };
-        if self.level == 2 && !garbage {
+        if self.level_in == 2 && !garbage {
             assert!(link.passes.is_empty(), "E3: {:?} does not come to the parser", link.passes);
         }
         if garbage && id != self.mine {
@@ -39,13 +39,13 @@ impl Host {
     }
 
     fn drop_if_known(&mut self, id: u64) {
-        if self.level == 1 {
+        if self.level_in == 1 {
             self.drop_link(id);
-        } // level 2: CLOSE is on its way
+        } // in tapped: CLOSE is on its way
     }
 
     fn pushed(&mut self, id: u64, frame: &str) {
-        if self.level == 1 {
+        if self.level_in == 1 {
             // A driver's parser does not hand over attributes.
             let push = &frame[frame.find('>').expect("a push")..];
             let times = 1 + usize::from(self.lapses(Lapse::PushTwice));
@@ -121,11 +121,11 @@ impl Host {
         waiting.is_some_and(|mut all| all.any(|w| matches!(w, Waits::Command { blocking: true, .. })))
     }
 
-    /// Level 1: nothing is in flight any more.
+    /// In notified: nothing is in flight any more.
     fn idle(&mut self, id: u64) {
         let Some(link) = self.links.get(&id) else { return };
         let none = !link.waiting.iter().any(|w| !matches!(w, Waits::Own));
-        if self.level == 1
+        if self.level_in == 1
             && id == self.mine
             && (none || self.habit(0))
             && !self.lapses(Lapse::ForgetInFlight)

@@ -1,4 +1,4 @@
-//! What must hold of levels 1 and 2, each with the name of its rule. Changes nothing.
+//! What must hold below level 3, each with the name of its rule. Changes nothing.
 
 use super::*;
 use sch::action::{Action, CloseReason};
@@ -12,10 +12,14 @@ const LONGEST_HOLD: u64 = 150_000_000_000;
 pub(super) struct Levels(BTreeSet<&'static str>);
 
 impl Levels {
-    pub(super) fn of(level: u8) -> Self {
+    pub(super) fn of((level_in, level_out): (u8, u8)) -> Self {
         let rows = VOCABULARY.split("## Inputs").next().expect("the actions come first").lines();
         let cells = |row: &'static str| row.split('|').map(str::trim).collect::<Vec<_>>();
-        let seen = rows.map(cells).filter(|cells| cells.len() > 3 && cells[2].contains(&level.to_string()));
+        let sees = |levels: &str| match levels.strip_prefix("in ") {
+            Some(levels) => levels.contains(&level_in.to_string()),
+            None => levels.contains(&level_out.to_string()),
+        };
+        let seen = rows.map(cells).filter(|cells| cells.len() > 3 && sees(cells[2]));
         Self(seen.map(|cells| cells[1]).collect())
     }
 
@@ -50,7 +54,7 @@ impl Host {
         let held = self.now - self.held_since;
         assert!(!self.holding || held < LONGEST_HOLD, "H13: the hold has lasted for {held} ns");
         for (id, link) in &self.links {
-            assert!(self.conn.region(*id).is_empty(), "level {}: bytes of libsch in a region", self.level);
+            assert!(self.conn.region(*id).is_empty(), "WRITE is of level 3: bytes of libsch in a region");
             assert!(
                 *id == self.mine || !link.dialed || link.connecting,
                 "E1: a dialled link that is not used"
@@ -58,7 +62,7 @@ impl Host {
         }
         assert_eq!(
             self.conn.counters().commands,
-            if self.level == 2 { self.numbers } else { 0 },
+            if self.setup.levels == (1, 1) { 0 } else { self.numbers },
             "L1: numbers"
         );
     }

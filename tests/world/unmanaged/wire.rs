@@ -1,8 +1,8 @@
-//! Sockets of the driver and the bytes that come over them: level 1 parses first, level 2 gives every byte to libsch and parses what
+//! Sockets of the driver and the bytes that come over them: in notified parses first, in tapped gives every byte to libsch and parses what
 //! comes back.
 
 use super::super::ledger::Expect;
-use super::commands::encode;
+use super::commands::{encode, is_told};
 use super::*;
 use sch::conn::{Source, Span, Wait};
 use sch::resp::value;
@@ -89,7 +89,7 @@ impl Host {
             self.ledger.submitted(number, Expect::Hello);
         }
         self.link(id).waiting.push_back(Waits::Hello(number));
-        if self.level == 1 && id == self.mine {
+        if self.setup.levels == (1, 1) && id == self.mine {
             self.count();
         }
         self.actions();
@@ -133,7 +133,7 @@ impl Host {
                 continue;
             }
             assert!(
-                self.level == 1 || link.miscounted,
+                self.level_in == 1 || link.miscounted || !is_told(number),
                 "L1: {number} was on a lost transport, and is not LOST"
             );
             self.ledger.end(number, End::Unknown);
@@ -146,7 +146,7 @@ impl Host {
         if self.closed {
             return;
         }
-        if self.level == 1 && self.habit(4) {
+        if self.states_count() && self.habit(4) {
             self.conn.handle_in_flight(self.at(), 0).expect("in_flight");
             self.actions();
         }
@@ -190,7 +190,7 @@ impl Host {
         let outbox = &mut self.link(id).server.outbox;
         let n = n.min(outbox.len());
         let data: Vec<u8> = outbox.drain(..n).collect();
-        if self.level == 1 {
+        if self.level_in == 1 {
             self.link(id).parser.extend_from_slice(&data);
             self.parse(id);
             return;
@@ -208,6 +208,9 @@ impl Host {
         // What was not taken stays in the socket.
         if let Some(link) = self.links.get_mut(&id) {
             data[at..].iter().rev().for_each(|b| link.server.outbox.push_front(*b));
+        }
+        if self.level_out == 1 && self.habit(5) {
+            self.count(); // it says what libsch has seen
         }
     }
 
@@ -254,7 +257,7 @@ impl Host {
         Some((received.consumed, received.spans, self.story.len() > story))
     }
 
-    /// Level 2: which frames of what libsch took must come to the parser (E3, N5, N6).
+    /// In tapped: which frames of what libsch took must come to the parser (E3, N5, N6).
     fn look_at(&mut self, id: u64, taken: &[u8]) {
         let link = self.link(id);
         link.wire.extend_from_slice(taken);

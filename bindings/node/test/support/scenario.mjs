@@ -132,6 +132,7 @@ const yes = (value) => value === 'yes';
 const ms = (value) => nanos(value) / 1e6;
 const KEYS = {
   level: ['level', (v) => ({ 1: 'notified', 2: 'tapped' })[v] ?? 'managed'],
+  'level-in': ['levelIn', text],
   mode: ['mode', text],
   handshake: ['handshake', text],
   host: ['host', text],

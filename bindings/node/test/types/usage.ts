@@ -11,6 +11,8 @@ const wrong: Mode = 'on';
 const socket: SchSocket = connect({ host: 'db.example', port: 6379, mode, tls: { ca: 'pem' }, limits: { maxHeldBytes: 1 } }, () => {});
 // @ts-expect-error settled by being a stream
 connect({ host: 'a', port: 1, level: 'tapped' });
+// @ts-expect-error so is this
+connect({ host: 'a', port: 1, levelIn: 'tapped' });
 // @ts-expect-error no such limit
 connect({ host: 'a', port: 1, limits: { maxHeld: 1 } });
 
@@ -110,7 +112,7 @@ export function where(key: string): number | undefined {
 {
   using shared = new Pool();
   shared.tick();
-  using held = new Connection({ level: 'tapped' });
+  using held = new Connection({ level: 'tapped', levelIn: 'notified' });
   held.fence('blocking', true);
 }
 export { kept, wrong };
