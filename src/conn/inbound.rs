@@ -52,6 +52,22 @@ pub(super) enum Event {
     Broken(FrameError),
 }
 
+/// Replies that pass and are only counted.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(super) consumed: usize,
+    /// What is wrong after these.
+    pub(super) error: Option<FrameError>,
+}
+
+impl Run {
+    /// Nothing is left of `data`, nor wrong.
+    #[inline]
+    pub(crate) fn is_all_of(&self, data: &[u8]) -> bool {
+        self.consumed == data.len() && self.error.is_none()
+    }
+}
+
 /// One step.
 #[derive(Debug)]
 pub(super) struct Next {
@@ -239,10 +255,10 @@ impl Inbound {
         self.aside.give_back_if(|aside| at_boundary && aside.kept.is_empty());
     }
 
-    /// `data` is one whole reply, and would pass as it is.
-    #[inline(always)] // in one place: the steady path
-    pub(super) fn takes_plain(&self, data: &[u8]) -> bool {
-        self.at_boundary() && !self.raw && !self.partly_passed && self.framer.is_whole(data)
+    /// A whole reply would pass as it is.
+    #[inline(always)] // in the steady path
+    pub(super) fn takes_whole(&self) -> bool {
+        !(self.raw | self.partly_passed) && self.at_boundary()
     }
 
     /// Looks at the next bytes. `data` is not empty. An error where there is no memory to keep what has to be kept: then `go_back`.
@@ -258,10 +274,9 @@ impl Inbound {
         self.undecided(data, limits)
     }
 
-    /// Replies that pass and are only counted: how many bytes of them there are, and what is wrong after these. `None`: the next
-    /// bytes are something else.
+    /// Replies that pass and are only counted. `None`: the next bytes are something else.
     #[inline]
-    pub(super) fn plain(&mut self, data: &[u8], owed: &mut InFlight) -> Option<(usize, Option<FrameError>)> {
+    pub(super) fn plain(&mut self, data: &[u8], owed: &mut InFlight) -> Option<Run> {
         let leads = matches!(data[0], b'>' | b'|') && self.framer.at_boundary();
         if self.stage != Stage::Flow || self.raw || leads {
             return None;
@@ -278,7 +293,7 @@ impl Inbound {
         }
         self.partly_passed = !self.framer.at_boundary();
         let error = if let Stop::Error(error) = scan.stop { Some(error) } else { None };
-        Some((scan.consumed, error))
+        Some(Run { consumed: scan.consumed, error })
     }
 
     /// Ordinary replies. `None`: a push or an attribute begins.
@@ -289,7 +304,7 @@ impl Inbound {
             self.overflow = false;
             return Ok(None);
         }
-        if let Some((consumed, error)) = self.plain(data, owed) {
+        if let Some(Run { consumed, error }) = self.plain(data, owed) {
             let event = error.map_or(Event::None, Event::Broken);
             return Ok(Some(Next { consumed, pass: Pass::Yes, event }));
         }

@@ -4,12 +4,13 @@
 use crate::action::{Class, CommandNumber};
 use crate::commands::Topic;
 use crate::conn::effect::Watched;
+use crate::conn::ring::Ring;
 use crate::error::Result;
 use crate::mem::{self, Room};
 use std::collections::VecDeque;
 
 /// One command: length in bytes, class, kind, packed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Entry(u32);
 
 const OWN: u32 = 1 << 31;
@@ -137,9 +138,7 @@ pub(super) struct Owed {
 /// The queue.
 #[derive(Debug, Default)]
 pub(super) struct InFlight {
-    entries: VecDeque<Entry>,
-    /// Position of `entries[0]` in the life of this queue.
-    front: u64,
+    entries: Ring<Entry>,
     /// Number of the first host command in `entries`.
     number: CommandNumber,
     /// How many entries are libsch's own.
@@ -163,7 +162,7 @@ impl InFlight {
 
     /// How many have ended since this queue was made.
     pub(super) fn ended(&self) -> u64 {
-        self.front
+        self.entries.front()
     }
 
     /// A blocking command is not answered. Looks at all of them: for the deadline of a handoff.
@@ -181,14 +180,12 @@ impl InFlight {
 
     /// The hot path of `push`: no special, and the queue's numbers go on.
     pub(super) fn push_plain(&mut self, number: CommandNumber, entry: Entry) {
-        if self.entries.is_empty() {
-            self.number = number;
-            self.entries.push_back(entry);
-        } else if self.entries[self.entries.len() - 1].is_own() {
-            self.push(number, entry, None);
-        } else {
-            self.entries.push_back(entry);
+        match self.entries.last() {
+            None => self.number = number,
+            Some(last) if last.is_own() => return self.push(number, entry, None),
+            Some(_) => {}
         }
+        self.entries.push_back(entry);
     }
 
     /// The same for some that follow each other, for which there is room.
@@ -202,7 +199,7 @@ impl InFlight {
 
     /// For so many more there is room now.
     pub(super) fn spare(&self) -> usize {
-        self.entries.capacity() - self.entries.len()
+        self.entries.spare()
     }
 
     /// Adds bytes that are no command (blank lines), so that lengths add up.
@@ -231,11 +228,11 @@ impl InFlight {
     /// The hot path of `room`: for one that is not special.
     #[inline]
     pub(super) fn room_for_one(&mut self) -> Result<()> {
-        if self.entries.len() < self.entries.capacity() { Ok(()) } else { self.entries.room(1) }
+        self.entries.room(1)
     }
 
     fn push_entry(&mut self, entry: Entry, special: Option<Special>) {
-        let position = self.front + self.entries.len() as u64;
+        let position = self.entries.front() + self.entries.len() as u64;
         match special {
             Some(special) => {
                 self.entries.push_back(Entry(entry.0 | SPECIAL));
@@ -250,7 +247,7 @@ impl InFlight {
     #[inline]
     pub(super) fn plain_run(&self) -> u64 {
         match self.specials.front() {
-            Some((position, _)) => position - self.front,
+            Some((position, _)) => position - self.entries.front(),
             None => self.entries.len() as u64,
         }
     }
@@ -261,33 +258,32 @@ impl InFlight {
             matches!(special, Special::Own(_))
                 || matches!(special, Special::Watched(change) if !matches!(change, Watched::Exec { .. }))
         };
-        self.specials.front().is_some_and(|(position, special)| *position == self.front && read(special))
+        self.specials.front().is_some_and(|(position, special)| *position == self.ended() && read(special))
+    }
+
+    /// Counts one plain reply off, where all that are owed are plain. False: they are not, or there is none.
+    #[inline(always)] // in the steady path
+    pub(super) fn pop_one_of_plain(&mut self) -> bool {
+        let plain = self.specials.is_empty() && !self.entries.is_empty();
+        if plain {
+            self.entries.drop_front(1);
+            self.number += 1;
+        }
+        plain
     }
 
     /// Counts off `n` plain replies; `n` is at most `plain_run`.
-    #[inline(always)] // in two places: the steady paths
+    #[inline]
     pub(super) fn pop_plain(&mut self, n: u64) {
-        match n as usize {
-            1 => _ = self.entries.pop_front(),
-            n => self.drop_front(n),
-        }
-        self.front += n;
+        self.entries.drop_front(n as usize);
         self.number += n;
         if !self.specials.is_empty() {
             self.skip_silent();
         }
     }
 
-    #[inline(never)] // so that one reply costs what one costs
-    fn drop_front(&mut self, n: usize) {
-        if n == self.entries.len() {
-            self.entries.clear();
-        } else {
-            self.entries.drain(..n);
-        }
-    }
-
     /// Counts off about as many as `n` frames answer, where it cannot be told (N7).
+    #[inline(never)] // rare, in the midst of what is not
     pub(super) fn pop_about(&mut self, n: u64) {
         for _ in 0..n {
             if self.pop().is_none() {
@@ -306,7 +302,7 @@ impl InFlight {
     /// The special reply that is next, if the next one is special.
     pub(super) fn front_special(&mut self) -> Option<&mut Special> {
         match self.specials.front_mut() {
-            Some((position, special)) if *position == self.front => Some(special),
+            Some((position, special)) if *position == self.entries.front() => Some(special),
             _ => None,
         }
     }
@@ -314,12 +310,12 @@ impl InFlight {
     /// The next command was refused before it was written.
     #[inline]
     pub(super) fn is_front_refused(&self) -> bool {
-        matches!(self.specials.front(), Some((position, Special::Refused)) if *position == self.front)
+        matches!(self.specials.front(), Some((position, Special::Refused)) if *position == self.ended())
     }
 
     /// The next reply answers a command of libsch's own.
     pub(super) fn is_front_own(&self) -> bool {
-        self.entries.front().is_some_and(|entry| entry.is_own())
+        self.entries.get(0).is_some_and(Entry::is_own)
     }
 
     /// Takes the next command off, whatever it is.
@@ -334,7 +330,6 @@ impl InFlight {
         let special =
             if entry.is_special() { self.specials.pop_front().map(|(_, special)| special) } else { None };
         let owed = Owed { number: self.number, entry, refused: matches!(special, Some(Special::Refused)) };
-        self.front += 1;
         if entry.is_own() {
             self.own -= 1;
         } else {
@@ -362,7 +357,7 @@ impl InFlight {
 
     /// How many of the newest commands are whole in the last `left` bytes, and how many bytes are before them.
     pub(super) fn within(&self, mut left: usize) -> (usize, usize) {
-        let fits = |entry: &&Entry| {
+        let fits = |entry: &Entry| {
             let fits = entry.is_len_known() && entry.len() <= left;
             left -= if fits { entry.len() } else { 0 };
             fits
@@ -372,13 +367,13 @@ impl InFlight {
 
     /// The newest `count` records, oldest first.
     pub(super) fn newest(&self, count: usize) -> impl Iterator<Item = Entry> {
-        self.entries.iter().skip(self.entries.len() - count).copied()
+        self.entries.iter().skip(self.entries.len() - count)
     }
 
     /// Runs of commands that are lost in one LOST each: no more than this.
     pub(super) fn runs(&self) -> usize {
-        let kind = |entry: &Entry| entry.0 & !MAX_LEN & !BLOCKING;
-        1 + self.entries.iter().zip(self.entries.iter().skip(1)).filter(|(a, b)| kind(a) != kind(b)).count()
+        let kind = |entry: Entry| entry.0 & !MAX_LEN & !BLOCKING;
+        1 + self.entries.iter().zip(self.entries.iter().skip(1)).filter(|(a, b)| kind(*a) != kind(*b)).count()
     }
 
     /// Where the commands at the end begin that a transaction has queued, beyond all if there are none; `None` if they end with its
@@ -417,7 +412,8 @@ impl InFlight {
     pub(super) fn shrink(&mut self) {
         // Not `shrink_to_fit`: that may ask for memory.
         if self.entries.is_empty() {
-            (self.entries, self.specials) = Default::default();
+            self.entries.shrink();
+            self.specials = VecDeque::new();
         }
     }
 }

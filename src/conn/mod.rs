@@ -27,6 +27,7 @@ mod rebuild;
 mod receive;
 mod region;
 mod relax;
+mod ring;
 mod session;
 mod state;
 mod steady;
@@ -40,6 +41,8 @@ mod uncommon;
 pub use types::{
     Cancelled, Counters, Dial, HostFence, Phase, PushVerdict, Received, Source, Span, Submitted, Wait,
 };
+
+pub(crate) use receive::SPANS_A_STEP;
 
 use crate::action::{Action, CloseReason, CommandNumber, OffReason, Outcome, TransportId};
 use crate::action_text::{Seq, Word};
@@ -121,6 +124,8 @@ pub struct Connection {
     /// Of the member of a pool.
     pooled: Option<Place<pooled::Pooled>>,
     trace: Trace,
+    /// Its settings keep it from the shortest way of `receive`.
+    is_long_by_settings: bool,
     /// How many of `actions` the trace has.
     traced: usize,
     counters: Rare<Counters>,
@@ -185,6 +190,7 @@ impl Connection {
             actions: VecDeque::new(),
             lines: Rare::default(),
             pooled: None,
+            is_long_by_settings: steady::is_long_by(&config),
             trace: Trace::new(&config),
             traced: 0,
             counters: Rare::default(),
@@ -365,6 +371,11 @@ impl Connection {
 
     /// Time has passed.
     pub fn handle_tick(&mut self, now: Timestamp) -> Result<()> {
+        if self.tick_plain(now) { Ok(()) } else { self.tick_any(now) }
+    }
+
+    /// The same, whatever is due.
+    pub(crate) fn tick_any(&mut self, now: Timestamp) -> Result<()> {
         let quiet = self.quiet_ticks;
         let now = self.begin(now)?;
         self.quiet_ticks = timers::REST.min(quiet + 1);

@@ -4,7 +4,7 @@ use super::*;
 use crate::action::{Class, LostOutcome};
 use crate::commands::Topic;
 use crate::conn::effect::Watched;
-use crate::conn::inbound::{Event, Next, Pass, Raw};
+use crate::conn::inbound::{Event, Next, Pass, Raw, Run};
 use crate::conn::inflight::{Own, Special};
 use crate::conn::notice::ReadNotification;
 use crate::conn::overlap::{Side, Verdict};
@@ -31,7 +31,7 @@ enum Ready {
 }
 
 /// A step gives at most this many spans.
-pub(super) const SPANS_A_STEP: usize = 2;
+pub(crate) const SPANS_A_STEP: usize = 2;
 
 /// The caller's array, being filled.
 struct Spans<'a> {
@@ -79,20 +79,39 @@ impl Connection {
         data: &[u8],
         spans: &mut [Span],
     ) -> Result<Received> {
-        if let Some(received) = self.receive_plain(now, id, data, spans) {
-            return Ok(received);
+        if spans.len() >= SPANS_A_STEP && self.receive_plain(now, id, data) {
+            spans[0] = Span { source: Source::Input, start: 0, len: data.len() };
+            return Ok(Received { consumed: data.len(), spans: 1 });
         }
         self.receive_any(now, id, data, spans)
     }
 
-    /// The long way: whatever has come, and whatever else is to be done.
-    #[inline(never)] // the short way does not pay for its registers
+    /// What is not one small reply.
+    #[inline(never)] // the shortest way does not pay for its registers
     pub(super) fn receive_any(
         &mut self,
         now: Timestamp,
         id: TransportId,
         data: &[u8],
         spans: &mut [Span],
+    ) -> Result<Received> {
+        let run = if spans.len() >= SPANS_A_STEP { self.receive_run(now, id, data) } else { None };
+        if run.as_ref().is_some_and(|run| run.is_all_of(data)) {
+            spans[0] = Span { source: Source::Input, start: 0, len: data.len() };
+            return Ok(Received { consumed: data.len(), spans: 1 });
+        }
+        self.receive_long(now, id, data, spans, run)
+    }
+
+    /// The long way: whatever has come, and whatever else is to be done. `run` has been taken already.
+    #[inline(never)] // likewise
+    pub(crate) fn receive_long(
+        &mut self,
+        now: Timestamp,
+        id: TransportId,
+        data: &[u8],
+        spans: &mut [Span],
+        mut run: Option<Run>,
     ) -> Result<Received> {
         let now = self.begin(now)?;
         self.level("receive", 2, self.config.level_in == LevelIn::Tapped)?;
@@ -127,14 +146,18 @@ impl Connection {
                 break;
             }
             let from = at;
-            match self.plain(slot, &data[at..], from, &mut out) {
-                Some((consumed, None)) => {
+            let plain = match run.take() {
+                None => self.plain(slot, &data[at..]),
+                run => run,
+            };
+            match plain {
+                Some(Run { consumed, error }) => {
+                    out.input(from, consumed);
                     at += consumed;
-                    continue;
-                }
-                Some((consumed, Some(error))) => {
-                    at += consumed;
-                    self.broken(now, error);
+                    match error {
+                        None => continue,
+                        Some(error) => self.broken(now, error),
+                    }
                 }
                 None => match self.step(now, slot, &data[at..], from, &mut out) {
                     Ok(consumed) => at += consumed,
@@ -205,20 +228,12 @@ impl Connection {
 
     /// Replies that only pass and are counted, as nearly all do. `None`: the next bytes are more than that.
     #[inline]
-    fn plain(
-        &mut self,
-        slot: Slot,
-        data: &[u8],
-        from: usize,
-        out: &mut Spans<'_>,
-    ) -> Option<(usize, Option<FrameError>)> {
+    fn plain(&mut self, slot: Slot, data: &[u8]) -> Option<Run> {
         if slot != Slot::Current || self.trace.is_on() {
             return None;
         }
         let t = self.current.as_deref_mut()?;
-        let (consumed, error) = t.inbound.plain(data, &mut t.owed)?;
-        out.input(from, consumed);
-        Some((consumed, error))
+        t.inbound.plain(data, &mut t.owed)
     }
 
     /// Looks at the next bytes, and does what they mean. An error: there is no memory for it, and nothing of them has been taken.

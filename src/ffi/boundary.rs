@@ -1,6 +1,6 @@
 //! The one door of every export: null, re-entrancy, panics, poison; and the checks of what C hands in.
 
-use super::handle::Handle;
+use super::handle::{Entered, Handle};
 use super::status::{
     Failure, SCH_ERR_ARGUMENT, SCH_ERR_BUSY, SCH_ERR_NO_MEMORY, SCH_ERR_NULL, SCH_ERR_PANIC,
     SCH_ERR_POISONED, SCH_ERR_STRUCT_SIZE, SCH_OK, sch_status,
@@ -26,6 +26,11 @@ pub(super) trait Noun: Sized {
 
     /// Last thing before a changing call returns, still inside the handle: says what is to be said to the host.
     fn speak(&self) {}
+
+    /// Whether `speak` would do anything.
+    fn has_to_speak(&self) -> bool {
+        true
+    }
 }
 
 /// A call that may change what is behind the handle.
@@ -46,20 +51,95 @@ pub(super) unsafe fn change<N: Noun>(
     }
     // SAFETY: this call is the only one inside, and the reference ends before `speak`.
     let inner = unsafe { &mut *handle.inner() };
-    let status = match catch_unwind(AssertUnwindSafe(|| work(inner))) {
-        Ok(Ok(status)) => status,
-        Ok(Err(failure)) => {
-            N::note(inner, &failure.text);
-            failure.status
-        }
-        Err(panic) => {
-            handle.poison();
-            N::note(inner, text_of(&*panic));
-            SCH_ERR_PANIC
-        }
-    };
+    let status = attempt(noun, inner, work);
     noun.speak();
     status
+}
+
+/// As `change`, for work of which nearly all goes a short way: what `short` answers is the end of it; where it has no answer, nothing
+/// has changed, and `long` does the work, which ends with `go_on`. The short way pays for nothing of the long one, as long as `long`
+/// is a call of one function.
+///
+/// # Safety
+///
+/// `noun` is null or came from `create` and was not freed.
+#[inline(always)]
+pub(super) unsafe fn steady<'a, N: Noun + 'a>(
+    noun: *const N,
+    short: impl FnOnce(&mut N::Inner) -> Option<sch_status>,
+    long: impl FnOnce(&'a N, Entered<'a>) -> sch_status,
+) -> sch_status {
+    // SAFETY: null or live, as the caller promises.
+    let Some(noun) = (unsafe { noun.as_ref() }) else { return SCH_ERR_NULL };
+    let handle = noun.handle();
+    let Some(entered) = handle.enter() else { return SCH_ERR_BUSY };
+    if handle.is_poisoned() {
+        return SCH_ERR_POISONED;
+    }
+    // SAFETY: this call is the only one inside, and the reference ends with this.
+    match catch_unwind(AssertUnwindSafe(|| short(unsafe { &mut *handle.inner() }))) {
+        Ok(Some(status)) if !noun.has_to_speak() => status,
+        Ok(Some(status)) => ended(noun, entered, Ok(status)),
+        Ok(None) => long(noun, entered),
+        Err(panic) => ended(noun, entered, Err(panic)),
+    }
+}
+
+/// The long way of `steady`.
+#[inline(always)]
+pub(super) fn go_on<'a, N: Noun>(
+    noun: &'a N,
+    _entered: Entered<'a>,
+    work: impl FnOnce(&mut N::Inner) -> Outcome,
+) -> sch_status {
+    // SAFETY: `steady` has entered, and the reference ends before `speak`.
+    let status = attempt(noun, unsafe { &mut *noun.handle().inner() }, work);
+    noun.speak();
+    status
+}
+
+/// The short way has been gone, and there is something to say.
+#[cold]
+#[inline(never)]
+fn ended<'a, N: Noun>(
+    noun: &'a N,
+    _entered: Entered<'a>,
+    end: Result<sch_status, Box<dyn Any + Send>>,
+) -> sch_status {
+    // SAFETY: `steady` has entered, and the reference ends before `speak`.
+    let inner = unsafe { &mut *noun.handle().inner() };
+    let status = end.unwrap_or_else(|panic| panicked(noun, inner, &*panic));
+    noun.speak();
+    status
+}
+
+/// The work, and what becomes of its failure.
+#[inline(always)]
+fn attempt<N: Noun>(
+    noun: &N,
+    inner: &mut N::Inner,
+    work: impl FnOnce(&mut N::Inner) -> Outcome,
+) -> sch_status {
+    let noting = AssertUnwindSafe(|| match work(inner) {
+        Ok(status) => status,
+        Err(failure) => noted::<N>(inner, failure),
+    });
+    catch_unwind(noting).unwrap_or_else(|panic| panicked(noun, inner, &*panic))
+}
+
+#[cold]
+#[inline(never)] // what goes well does not pay for it
+fn noted<N: Noun>(inner: &mut N::Inner, failure: Failure) -> sch_status {
+    N::note(inner, &failure.text);
+    failure.status
+}
+
+#[cold]
+#[inline(never)]
+fn panicked<N: Noun>(noun: &N, inner: &mut N::Inner, panic: &(dyn Any + Send)) -> sch_status {
+    noun.handle().poison();
+    N::note(inner, text_of(panic));
+    SCH_ERR_PANIC
 }
 
 /// A call that only looks.
@@ -337,22 +417,29 @@ impl<T: Grows> SizedOut<T> {
     where
         T: Copy,
     {
-        let len = self.size.min(size_of::<T>());
-        // SAFETY: `len` bytes can be read by what `struct_size` says, and any bytes are numbers and pointers.
-        unsafe {
-            core::ptr::copy_nonoverlapping(self.place.as_ptr(), core::ptr::from_mut(&mut value).cast(), len);
+        let from = self.place.as_ptr();
+        if self.size >= size_of::<T>() {
+            // SAFETY: as many bytes can be read by what `struct_size` says, and any bytes are numbers and pointers.
+            return unsafe { from.cast::<T>().read_unaligned() };
         }
+        // SAFETY: as before, as far as the caller's struct reaches.
+        unsafe { core::ptr::copy_nonoverlapping(from, core::ptr::from_mut(&mut value).cast(), self.size) };
         value
     }
 
     /// Writes all but `struct_size`, as far as the caller's struct reaches.
     pub(super) fn put(self, value: &T) {
         const AFTER: usize = size_of::<u32>();
-        let len = self.size.min(size_of::<T>()) - AFTER;
-        // SAFETY: `len` bytes follow `struct_size` in `value`, and in the caller's struct by what `struct_size` says.
+        // SAFETY: what follows `struct_size` in `value`, and in the caller's struct by what `struct_size` says.
         unsafe {
             let from = core::ptr::from_ref(value).cast::<u8>().add(AFTER);
-            core::ptr::copy_nonoverlapping(from, self.place.as_ptr().add(AFTER), len);
+            let to = self.place.as_ptr().add(AFTER);
+            // Of a length that is known, it is a few moves; `struct_size` is at least `SMALLEST`.
+            if self.size >= size_of::<T>() {
+                core::ptr::copy_nonoverlapping(from, to, size_of::<T>() - AFTER);
+            } else {
+                core::ptr::copy_nonoverlapping(from, to, self.size - AFTER);
+            }
         }
     }
 }
@@ -362,7 +449,7 @@ mod tests {
     use super::*;
     use crate::ffi::config::{sch_config, sch_config_new};
     use crate::ffi::conn::*;
-    use crate::ffi::status::SCH_ERR_UNEXPECTED;
+    use crate::ffi::status::{SCH_EMPTY, SCH_ERR_UNEXPECTED};
     use crate::ffi::version::SCH_ABI_VERSION;
     use core::ffi::c_void;
     use core::ptr::{null, null_mut};
@@ -412,6 +499,30 @@ mod tests {
             let mut out: *mut sch_conn = null_mut();
             assert_eq!(create(&mut out, || panic!("no handle")), SCH_ERR_PANIC);
             assert!(out.is_null());
+        }
+    }
+
+    #[test]
+    fn a_panic_on_either_way_of_a_steady_call_poisons_and_is_told() {
+        for (on_short, said) in [(true, "1 short"), (false, "1 long")] {
+            let mut conn = null_mut();
+            let mut heard: Vec<String> = Vec::new();
+            let short = |_: &mut Inner| if on_short { panic!("short") } else { None };
+            let long = |conn, entered| go_on(conn, entered, |_: &mut Inner| panic!("long"));
+            // SAFETY: the handle is live until `free`, places are of this test.
+            unsafe {
+                assert_eq!(sch_conn_new(SCH_ABI_VERSION, null::<sch_config>(), &mut conn), SCH_OK);
+                assert_eq!(sch_conn_set_log(conn, 4, Some(hear), (&raw mut heard).cast()), SCH_OK);
+                let nothing = |_: &mut Inner| Some(SCH_EMPTY);
+                assert_eq!(steady(conn, nothing, long), SCH_EMPTY);
+                assert_eq!(steady(conn, |_| None, |conn, entered| go_on(conn, entered, |_| Ok(7))), 7);
+                assert!(heard.is_empty());
+                assert_eq!(steady(conn, short, long), SCH_ERR_PANIC);
+                assert_eq!(heard, [said]);
+                assert_eq!(steady(conn, nothing, long), SCH_ERR_POISONED);
+                assert_eq!(steady(null::<sch_conn>(), nothing, long), SCH_ERR_NULL);
+                assert_eq!(sch_conn_free(conn), SCH_OK);
+            }
         }
     }
 
@@ -541,8 +652,17 @@ mod tests {
                 exports += 1;
                 let body = export.split("\n}\n").next().unwrap_or("");
                 let last = body.lines().last().unwrap_or("").trim();
-                let doors =
-                    ["change(", "peek(", "create(", "free(", "salvage(", "shared(", "free_shared(", "bare("];
+                let doors = [
+                    "change(",
+                    "peek(",
+                    "create(",
+                    "free(",
+                    "salvage(",
+                    "shared(",
+                    "free_shared(",
+                    "bare(",
+                    "steady(",
+                ];
                 assert!(
                     doors.iter().any(|door| last.starts_with(&format!("unsafe {{ {door}"))),
                     "no door: {body}"

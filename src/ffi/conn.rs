@@ -2,11 +2,11 @@
 
 use super::action::{Lent, millis, sch_action, sch_slot_move};
 use super::boundary::{
-    Grows, Noun, Out, Outcome, SizedOut, TextOut, bytes, change, create, free, optional_text, peek,
-    peek_beside, salvage, text,
+    Grows, Noun, Out, Outcome, SizedOut, TextOut, bytes, change, create, free, go_on, optional_text, peek,
+    peek_beside, salvage, steady, text,
 };
 use super::config::sch_config;
-use super::handle::{Handle, Text};
+use super::handle::{Entered, Handle, Text};
 use super::join::Joined;
 use super::log::{self, SCH_LOG_ERROR, Sink, sch_log_fn};
 use super::push::Builder;
@@ -119,19 +119,25 @@ impl Noun for sch_conn {
         let _ = inner.error.set(text); // else there is none
     }
 
+    #[inline]
+    fn has_to_speak(&self) -> bool {
+        let inner = self.0.inner();
+        // SAFETY: called by who has entered; nothing outlives the look.
+        unsafe { (*inner).joined.is_some() || (*inner).sink.is_some() }
+    }
+
     /// Talks to the pool, and gives the lines to the callback; without one they wait. Nothing behind the handle is borrowed
     /// while the host runs.
     #[inline]
     fn speak(&self) {
-        let inner = self.0.inner();
+        if !self.has_to_speak() {
+            return;
+        }
         // SAFETY: called by who has entered; nothing outlives the look.
-        let (joined, listens) = unsafe { ((*inner).joined.is_some(), (*inner).sink.is_some()) };
-        if joined {
+        if unsafe { (*self.0.inner()).joined.is_some() } {
             self.talk();
         }
-        if joined || listens {
-            self.say();
-        }
+        self.say();
     }
 }
 
@@ -198,7 +204,7 @@ impl Inner {
     }
 
     fn tick(&mut self, now_ns: u64) -> Outcome {
-        self.conn.handle_tick(self.at(now_ns))?;
+        self.conn.tick_any(self.at(now_ns))?;
         if self.conn.is_resting() {
             self.spans = Vec::new();
             self.loan = Rare::default();
@@ -751,19 +757,60 @@ pub unsafe extern "C" fn sch_conn_receive(
     consumed_out: *mut usize,
     count_out: *mut usize,
 ) -> sch_status {
+    let plain = |c: &mut Inner| -> Option<sch_status> {
+        // SAFETY: as the caller promises.
+        let data = unsafe { bytes(data, len) }.ok()?;
+        // SAFETY: as the caller promises.
+        let (consumed_out, count_out) = unsafe { (Out::new(consumed_out).ok()?, Out::new(count_out).ok()?) };
+        // SAFETY: as the caller promises.
+        let passes = unsafe { c.receive_plain(&Came { now_ns, transport, data, spans, cap }) };
+        passes.then(|| {
+            consumed_out.put(len);
+            count_out.put(1);
+            SCH_OK
+        })
+    };
+    let any = |conn, entered| {
+        // SAFETY: as the caller promises.
+        unsafe {
+            receive_any(conn, now_ns, transport, data, len, spans, cap, consumed_out, count_out, entered)
+        }
+    };
+    // SAFETY: as the caller promises.
+    unsafe { steady(conn, plain, any) }
+}
+
+/// The long way of `sch_conn_receive`.
+///
+/// # Safety
+///
+/// As that.
+#[inline(never)] // so that the short way pays for none of its registers; arguments are where they came in
+#[allow(clippy::too_many_arguments)]
+unsafe fn receive_any(
+    conn: &sch_conn,
+    now_ns: u64,
+    transport: u64,
+    data: *const u8,
+    len: usize,
+    spans: *mut sch_span,
+    cap: usize,
+    consumed_out: *mut usize,
+    count_out: *mut usize,
+    entered: Entered<'_>,
+) -> sch_status {
     let work = |c: &mut Inner| -> Outcome {
         // SAFETY: as the caller promises.
-        let given = unsafe { bytes(data, len) }?;
+        let data = unsafe { bytes(data, len) }?;
         // SAFETY: as the caller promises.
         let (consumed_out, count_out) = unsafe { (Out::new(consumed_out)?, Out::new(count_out)?) };
         // SAFETY: as the caller promises.
-        let received = unsafe { c.receive(&Came { now_ns, transport, data: given, spans, cap }) }?;
+        let received = unsafe { c.receive(&Came { now_ns, transport, data, spans, cap }) }?;
         consumed_out.put(received.consumed);
         count_out.put(received.spans);
         Ok(SCH_OK)
     };
-    // SAFETY: as the caller promises.
-    unsafe { change(conn, work) }
+    go_on(conn, entered, work)
 }
 
 /// Level 3: bytes of commands, in any pieces. Write `write_now` leading bytes to `transport`, behind all that you
@@ -1122,8 +1169,14 @@ pub unsafe extern "C" fn sch_conn_credentials(
 /// As the manual says of pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sch_conn_tick(conn: *mut sch_conn, now_ns: u64) -> sch_status {
+    let nothing_due = |c: &mut Inner| c.conn.tick_plain(c.at(now_ns)).then_some(SCH_OK);
     // SAFETY: as the caller promises.
-    unsafe { change(conn, |c| c.tick(now_ns)) }
+    unsafe { steady(conn, nothing_due, |conn, entered| tick_any(conn, now_ns, entered)) }
+}
+
+#[inline(never)] // so that the short way pays for none of its registers
+fn tick_any(conn: &sch_conn, now_ns: u64, entered: Entered<'_>) -> sch_status {
+    go_on(conn, entered, |c| c.tick(now_ns))
 }
 
 /// Ends the connection: held commands come back, candidates are closed. Drain the actions after it, then free. The
@@ -1154,21 +1207,33 @@ pub unsafe extern "C" fn sch_conn_poll_action(
     conn: *mut sch_conn,
     action_out: *mut sch_action,
 ) -> sch_status {
+    let nothing = |c: &mut Inner| -> Option<sch_status> {
+        // SAFETY: as the caller promises.
+        let _ = unsafe { SizedOut::new(action_out) }.ok()?;
+        // One that rests lends nothing, however often it is asked.
+        (!c.conn.has_action()).then_some(SCH_EMPTY)
+    };
+    // SAFETY: as the caller promises.
+    unsafe { steady(conn, nothing, |conn, entered| poll_any(conn, action_out, entered)) }
+}
+
+/// The long way of `sch_conn_poll_action`.
+///
+/// # Safety
+///
+/// As that.
+#[inline(never)] // so that the short way pays for none of its registers
+unsafe fn poll_any(conn: &sch_conn, action_out: *mut sch_action, entered: Entered<'_>) -> sch_status {
     let work = |c: &mut Inner| -> Outcome {
         // SAFETY: as the caller promises.
         let out = unsafe { SizedOut::new(action_out) }?;
-        // One that rests lends nothing, however often it is asked.
-        if !c.conn.has_action() {
-            return Ok(SCH_EMPTY);
-        }
         c.loan.room()?;
         let lent = &mut c.loan.make().action;
         let Some(action) = c.conn.poll_action_if(|action| lent.room(action))? else { return Ok(SCH_EMPTY) };
         out.put(&lent.lend(action));
         Ok(SCH_OK)
     };
-    // SAFETY: as the caller promises.
-    unsafe { change(conn, work) }
+    go_on(conn, entered, work)
 }
 
 /// The move number `index`, from 0, of the SCH_ACTION_SLOTS_MOVED that was polled last.

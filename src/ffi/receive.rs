@@ -4,7 +4,7 @@
 use super::boundary::{Grows, Outcome, SizedOut, bytes, change};
 use super::conn::{Inner, MAX_SPANS, sch_conn, sch_span};
 use super::status::{Failure, SCH_ERR_NULL, SCH_OK, sch_status};
-use crate::conn::{Received, Source, Span};
+use crate::conn::{Received, SPANS_A_STEP, Source, Span};
 use crate::mem::Room;
 use crate::time::Timestamp;
 
@@ -69,11 +69,38 @@ pub(super) struct Came<'a> {
     pub(super) cap: usize,
 }
 
+impl From<&[u8]> for sch_span {
+    fn from(bytes: &[u8]) -> Self {
+        Self { data: bytes.as_ptr(), len: bytes.len() }
+    }
+}
+
 impl Inner {
+    /// The steady way: one whole plain reply, which is the one span. `false`: nothing has changed, `receive` is to be called.
+    ///
     /// # Safety
     ///
     /// `spans` is null, or `cap` of them can be written there during the call.
-    #[inline(always)] // what it answers is large: two calls share the text, neither pays for the other
+    #[inline(always)] // a few dozen instructions
+    pub(super) unsafe fn receive_plain(&mut self, came: &Came<'_>) -> bool {
+        if came.spans.is_null() || came.cap < SPANS_A_STEP {
+            return false;
+        }
+        let now = self.at(came.now_ns);
+        let passes = self.conn.receive_plain(now, came.transport, came.data);
+        if passes {
+            // SAFETY: there is a place for it: `cap` is more than none.
+            unsafe { came.spans.write_unaligned(came.data.into()) };
+        }
+        passes
+    }
+
+    /// Any other way.
+    ///
+    /// # Safety
+    ///
+    /// `spans` is null, or `cap` of them can be written there during the call.
+    #[inline(never)] // so that the steady way pays for none of its registers
     pub(super) unsafe fn receive(&mut self, came: &Came<'_>) -> Result<Received, Failure> {
         if came.spans.is_null() && came.cap > 0 {
             return Err(Failure::new(SCH_ERR_NULL, "spans is NULL"));
@@ -84,7 +111,15 @@ impl Inner {
             self.spans.resize(cap, Span::EMPTY);
         }
         let now = self.at(came.now_ns);
-        let received = self.conn.handle_receive(now, came.transport, came.data, &mut self.spans[..cap])?;
+        let (id, data) = (came.transport, came.data);
+        let run = if cap < SPANS_A_STEP { None } else { self.conn.receive_run(now, id, data) };
+        if run.as_ref().is_some_and(|run| run.is_all_of(data)) {
+            self.spans[0] = Span { source: Source::Input, start: 0, len: data.len() };
+            // SAFETY: there is a place for it: `cap` is more than none.
+            unsafe { came.spans.write_unaligned(data.into()) };
+            return Ok(Received { consumed: data.len(), spans: 1 });
+        }
+        let received = self.conn.receive_long(now, id, data, &mut self.spans[..cap], run)?;
         let owned = self.conn.owned();
         for (i, span) in self.spans[..received.spans].iter().enumerate() {
             let from = match span.source {
@@ -92,9 +127,8 @@ impl Inner {
                 Source::Owned => owned,
             };
             let part = &from[span.start..span.start + span.len];
-            let place = sch_span { data: part.as_ptr(), len: part.len() };
             // SAFETY: `i` is below `cap`, so the caller's array reaches there.
-            unsafe { came.spans.add(i).write_unaligned(place) };
+            unsafe { came.spans.add(i).write_unaligned(part.into()) };
         }
         Ok(received)
     }
@@ -129,12 +163,19 @@ pub unsafe extern "C" fn sch_conn_receive_with(
         let place = unsafe { SizedOut::new(call) }?;
         let mut call = place.over(sch_receive_call::EMPTY);
         let (now_ns, transport, spans, cap) = (call.now_ns, call.transport, call.spans, call.cap);
+        let came = Came { now_ns, transport, data, spans, cap };
         // SAFETY: as the caller promises.
-        let received = unsafe { c.receive(&Came { now_ns, transport, data, spans, cap }) }?;
+        let (received, passes) = if unsafe { c.receive_plain(&came) } {
+            (Received { consumed: data.len(), spans: 1 }, true)
+        } else {
+            // SAFETY: as the caller promises.
+            let received = unsafe { c.receive(&came) }?;
+            (received, c.passes(received, data.len()))
+        };
         // What the pool has for it may be actions too.
         c.settle();
         let deadline = c.conn.next_deadline();
-        call.passes = u8::from(c.passes(received, data.len()));
+        call.passes = u8::from(passes);
         call.has_action = u8::from(c.conn.has_action());
         call.has_deadline = u8::from(deadline.is_some());
         call.consumed = received.consumed;

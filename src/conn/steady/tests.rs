@@ -9,6 +9,7 @@ use crate::conn::effect::Watched;
 use crate::conn::inflight::{Own, Special};
 use crate::optin::Mode;
 use crate::resp::command::CommandLimits;
+use crate::resp::framer::{Framer, FramerLimits};
 use core::fmt::Write as _;
 use std::sync::Arc;
 
@@ -174,6 +175,8 @@ struct Both {
     /// What has begun on a transport, and not ended.
     open: Option<(TransportId, &'static [u8])>,
     short_ways: u64,
+    runs: u64,
+    short_ticks: u64,
 }
 
 impl Both {
@@ -188,7 +191,17 @@ impl Both {
         let (short, mut long) = (made(), made());
         Arc::make_mut(&mut long.config).limits.command.max_args = TIGHT_ARGS;
         let state = state(&short);
-        Self { random, now: Timestamp::from_nanos(1), short, long, state, open: None, short_ways: 0 }
+        Self {
+            random,
+            now: Timestamp::from_nanos(1),
+            short,
+            long,
+            state,
+            open: None,
+            short_ways: 0,
+            runs: 0,
+            short_ticks: 0,
+        }
     }
 
     /// The same call of both.
@@ -202,6 +215,18 @@ impl Both {
     fn compare(&mut self) {
         self.state = state(&self.short);
         same(&self.state, &state(&self.long), "both are the same");
+    }
+
+    fn tick(&mut self) {
+        let plain = self.short.tick_plain(self.now);
+        if plain {
+            self.short_ticks += 1;
+        } else {
+            same(&self.state, &state(&self.short), "a tick that is declined changes nothing");
+        }
+        let ticked = if plain { Ok(()) } else { self.short.tick_any(self.now) };
+        assert_eq!(ticked, self.long.tick_any(self.now));
+        self.compare();
     }
 
     fn receive(&mut self, id: TransportId, data: &[u8]) {
@@ -220,17 +245,16 @@ impl Both {
 
     fn receive_once(&mut self, id: TransportId, data: &[u8], room: usize) -> Option<usize> {
         let (mut some, mut others) = ([Span::EMPTY; MAX_ROOM], [Span::EMPTY; MAX_ROOM]);
-        let received = match self.short.receive_plain(self.now, id, data, &mut some[..room]) {
-            Some(received) => {
-                self.short_ways += 1;
-                Ok(received)
-            }
-            None => {
-                same(&self.state, &state(&self.short), "what is declined changes nothing");
-                self.short.receive_any(self.now, id, data, &mut some[..room])
-            }
+        let received = if room >= SPANS_A_STEP && self.short.receive_plain(self.now, id, data) {
+            self.short_ways += 1;
+            some[0] = Span { source: Source::Input, start: 0, len: data.len() };
+            Ok(Received { consumed: data.len(), spans: 1 })
+        } else {
+            same(&self.state, &state(&self.short), "what is declined changes nothing");
+            self.runs += u64::from(room >= SPANS_A_STEP && self.short.is_steady(self.now, id));
+            self.short.receive_any(self.now, id, data, &mut some[..room])
         };
-        assert_eq!(received, self.long.receive_any(self.now, id, data, &mut others[..room]));
+        assert_eq!(received, self.long.receive_long(self.now, id, data, &mut others[..room], None));
         let spans = received.as_ref().map_or(0, |received| received.spans);
         assert_eq!(some[..spans], others[..spans]);
         assert_eq!(self.short.owned(), self.long.owned());
@@ -390,7 +414,7 @@ impl Both {
                 self.now = Timestamp::from_nanos(self.now.as_nanos() + on);
             }
             86 => self.now = Timestamp::from_nanos(self.now.as_nanos().saturating_sub(5)),
-            87..90 => _ = self.call(|c, now| c.handle_tick(now)),
+            87..90 => self.tick(),
             90..97 => self.drain(),
             97 => self.reconnect(id),
             98 => _ = self.call(|c, now| c.handle_fence(now, HostFence::Transaction, false)),
@@ -404,16 +428,71 @@ impl Both {
 
 #[test]
 fn e3_the_short_way_does_what_the_long_way_does() {
-    let mut short_ways = 0;
+    let (mut short_ways, mut runs, mut ticks) = (0, 0, 0);
     for seed in 1..=PROGRAMS {
         let mut both = Both::new(seed);
         both.dial();
         for _ in 0..STEPS {
             both.step();
         }
-        short_ways += both.short_ways;
+        (short_ways, runs) = (short_ways + both.short_ways, runs + both.runs);
+        ticks += both.short_ticks;
     }
-    assert!(short_ways > PROGRAMS * STEPS / 20, "the short way was gone {short_ways} times");
+    assert!(short_ways > PROGRAMS * STEPS / 25, "the shortest way was gone {short_ways} times");
+    assert!(ticks > PROGRAMS, "the short tick came {ticks} times");
+    assert!(runs > PROGRAMS * STEPS / 20, "the way of runs was tried {runs} times");
+}
+
+/// What is small is taken if it is one reply by the framer, and never else.
+#[test]
+fn e3_what_is_short_is_one_reply() {
+    let is_one = |data: &[u8]| {
+        let scan = Framer::new(FramerLimits::default()).scan(data, 1);
+        (scan.frames, scan.consumed) == (1, data.len())
+    };
+    let mut random = Random(7);
+    let (mut lines, mut bulks, mut others) = (0, 0, 0);
+    for _ in 0..200_000 {
+        let body: Vec<u8> = (0..random.below(20)).map(|_| random.of(b"aaaaaa0$+:\r\n")).collect();
+        let mut data = match random.below(3) {
+            0 => [b"$", body.len().to_string().as_bytes(), b"\r\n", &body, b"\r\n"].concat(),
+            1 => [&[random.of(b"+-:_#,(")][..], &body, b"\r\n"].concat(),
+            _ => [&body[..], b"\r\n"].concat(),
+        };
+        if random.chance(30) {
+            let at = random.below(data.len());
+            data[at] = random.of(b"0123a$+\r\n");
+        }
+        if random.chance(10) {
+            data.truncate(random.below(data.len() + 1));
+        }
+        let (short, one) = (is_short(&data), is_one(&data));
+        assert!(one || !short, "{}", data.escape_ascii());
+        match data.first() {
+            Some(b'+' | b'-') if data.len() > b"+\r\n".len() && data.len() <= LINE => {
+                assert_eq!(short, one, "{}", data.escape_ascii());
+                lines += u32::from(one);
+            }
+            Some(b'$') => {
+                assert_eq!(short, one && data[1] != b'-', "{}", data.escape_ascii());
+                bulks += u32::from(one);
+            }
+            _ => others += u32::from(one),
+        }
+    }
+    assert!(lines > 5_000 && bulks > 20_000 && others > 1_000, "{lines} {bulks} {others}");
+}
+
+/// A frame of up to the longest line that is looked at is within limits, else it is not looked at.
+#[test]
+fn s1_small_limits_keep_from_the_shortest_way() {
+    let is_long = |max_line_len, max_bulk_len| {
+        let mut config = Config::default();
+        config.limits.framer = FramerLimits { max_line_len, max_bulk_len, ..FramerLimits::default() };
+        is_long_by(&config)
+    };
+    let (line, bulk) = (LINE as u32, 1_000_000);
+    assert!(!is_long(line, bulk) && is_long(line - 1, bulk) && is_long(line, bulk - 1));
 }
 
 /// A message of the old transport waits for room in the array of spans: no reply goes before it (F2).
@@ -493,4 +572,32 @@ fn e4_the_short_way_is_gone_by_plain_commands_alone() {
             }
         }
     }
+}
+
+/// Where `receive` waits for the host no reply is taken, however short, and a tick of a closed connection is an error.
+#[test]
+fn s1_the_short_ways_end_where_the_long_ones_do() {
+    let config = Config { host: "a".into(), port: 1, ..Config::default() };
+    let mut both = Both::with(Random(0), config);
+    both.dial();
+    _ = both.call(|c, now| c.handle_submit(now, b"HELLO 3\r\n"));
+    both.write_all();
+    assert_eq!(both.receive_once(1, HELLO3, MAX_ROOM), Some(HELLO3.len()));
+    both.write_all();
+    _ = both.call(|c, now| c.handle_submit(now, b"GET k\r\n"));
+    both.write_all();
+    assert_eq!(both.receive_once(1, b"+OK\r\n", MAX_ROOM), Some(5), "of the opt-in");
+    both.write_all();
+    let storm = b">1\r\n$9\r\nSMIGRATED\r\n".repeat(MAX_ACTIONS + 1);
+    both.receive_once(1, &storm[..storm.len() - 1], MAX_ROOM);
+    assert_eq!(both.short.actions.len(), MAX_ACTIONS);
+    assert_eq!(both.receive_once(1, b"+OK\r\n", MAX_ROOM), Some(0), "the host acts first");
+    both.write_all();
+    assert_eq!((both.receive_once(1, b"+OK\r\n", MAX_ROOM), both.short_ways), (Some(5), 1));
+    both.tick();
+    assert_eq!(both.short_ticks, 1);
+    _ = both.call(|c, now| c.close(now));
+    both.write_all();
+    both.tick();
+    assert_eq!(both.short_ticks, 1);
 }
