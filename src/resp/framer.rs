@@ -31,6 +31,7 @@
 mod bits;
 mod block;
 mod fast;
+mod few;
 mod guess;
 mod levels;
 mod lines;
@@ -251,12 +252,16 @@ impl Framer {
     }
 
     fn run_tokens(&mut self, data: &[u8], extent: Extent) -> Result<(usize, Stop), Broken> {
-        let mut pos = 0;
+        let (mut pos, mut is_for_step) = (0, false);
+        if self.at_boundary() && matches!(data.first(), Some(b'*' | b'%' | b'~')) {
+            (pos, is_for_step) = self.few(data);
+        }
         loop {
             let mut odd = None;
-            if self.state == State::Type {
+            if self.state == State::Type && !is_for_step && pos < data.len() {
                 (pos, odd) = self.fast(data, pos)?;
             }
+            is_for_step = false;
             let boundary = self.at_boundary();
             if boundary && self.left == 0 {
                 return Ok((pos, Stop::Limit));
