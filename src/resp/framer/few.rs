@@ -20,9 +20,7 @@ impl Framer {
         let mut room = ELEMENTS;
         let mut bulk = BulkGuess::NONE;
         let mut rest = data;
-        let wanted = self.left;
-        // Of the frame: one.
-        let mut left = 1;
+        let mut left = self.left;
         let is_odd = 'frame: loop {
             let pos = data.len() - rest.len();
             let short;
@@ -84,6 +82,10 @@ impl Framer {
                                 self.open_plain(kind, left - 1, elements);
                                 // One more, for the header.
                                 left = elements + 1;
+                            } else if self.depth == 0 {
+                                rest = rest.get(size..).unwrap_or_default();
+                                left -= 1;
+                                break 'frame false;
                             }
                             size as u32 - 2
                         }
@@ -107,11 +109,7 @@ impl Framer {
                 }
             }
         };
-        if self.depth == 0 {
-            self.left = wanted - 1 + left;
-        } else {
-            (self.left, self.near[0]) = (left, wanted - 1);
-        }
+        self.left = left;
         (data.len() - rest.len(), is_odd)
     }
 }
