@@ -4,20 +4,21 @@
 //! # How it works
 //!
 //! A frame is a tree of *tokens*: a line (`+OK`), a header with its body (`$3`, `abc`), a header that opens a level
-//! (`*2`), the end of a streamed level (`.`). Two readers share one state:
+//! (`*2`), the end of a streamed level (`.`). Three readers share one state:
 //!
-//! * `fast` reads whole tokens through words of the input, as long as they lie whole in it;
+//! * `few` and `fast` read whole tokens through words of the input, as long as they lie whole in it: the first does an
+//!   aggregate at the head of a call, if it is small, the second whatever is left;
 //! * `step` takes any token from its first byte on, in as many parts as it comes in.
 //!
-//! The fast reader never leaves a token half read: it either consumes it, or leaves it to the other one. So a byte is
-//! *examined* (read for a decision about the token it belongs to) at most twice, however the input is split, and bytes
-//! of a body are not examined at all.
+//! The first two never leave a token half read: they either consume it, or leave it to the last. So a byte is *examined*
+//! (read for a decision about the token it belongs to) at most twice, however the input is split, and bytes of a body are
+//! not examined at all.
 //!
 //! Replies repeat themselves, so the fast reader has expectations before it reads: `guess` of one token, `runs` of tokens
 //! that are alike, `shape` of a whole aggregate. What is as expected is consumed; what is not ends the expectation at the
 //! first token that differs, and this one is read on from there. All before it is consumed, so nothing is read again. The
 //! one thing read twice by the fast reader is an aggregate that a shape is learnt from, which `step` never has seen.
-//! `whole` is for input that is one small reply: there nothing is to be expected.
+//! `whole` and `few` are for input that is one small reply: there nothing is to be expected.
 //!
 //! # Rules
 //!
@@ -47,6 +48,7 @@ mod tests;
 
 use levels::LEFT_CAP;
 use step::State;
+use whole::Whole;
 
 /// How many open levels are kept without an allocation.
 const NEAR_LEVELS: usize = 6;
@@ -201,15 +203,16 @@ impl Framer {
     ///
     /// A frame that `scan_one` left open is run to its end and counted, whatever its type.
     pub fn scan(&mut self, data: &[u8], max_frames: u64) -> Scan {
-        if let Some(scan) = self.scan_whole(data, max_frames) {
-            return scan;
-        }
-        self.run(data, max_frames, Extent::Replies)
+        let is_aggregate = match self.scan_whole(data, max_frames) {
+            Whole::Scan(scan) => return scan,
+            whole => matches!(whole, Whole::Aggregate),
+        };
+        self.run(data, max_frames, Extent::Replies, is_aggregate)
     }
 
     /// Runs to the end of one frame, whatever it is; an attribute counts as one.
     pub fn scan_one(&mut self, data: &[u8]) -> Scan {
-        self.run(data, 1, Extent::Anything)
+        self.run(data, 1, Extent::Anything, false)
     }
 
     /// No frame is open. After an error one is.
@@ -223,7 +226,8 @@ impl Framer {
         *self = Self::new(self.limits);
     }
 
-    fn run(&mut self, data: &[u8], max_frames: u64, extent: Extent) -> Scan {
+    /// `is_aggregate`: at a boundary, and the first frame is known to be one.
+    fn run(&mut self, data: &[u8], max_frames: u64, extent: Extent, is_aggregate: bool) -> Scan {
         if let State::Failed(error) = self.state {
             return Scan { consumed: 0, frames: 0, stop: Stop::Error(error) };
         }
@@ -238,7 +242,7 @@ impl Framer {
             // The frame that is open has been taken from the count, as `open` does.
             self.near[0] = max_frames - 1;
         }
-        let (consumed, stop) = match self.run_tokens(data, extent) {
+        let (consumed, stop) = match self.run_tokens(data, extent, is_aggregate) {
             Ok(end) => end,
             Err(broken) => {
                 self.state = State::Failed(broken.error);
@@ -251,9 +255,14 @@ impl Framer {
         Scan { consumed, frames, stop }
     }
 
-    fn run_tokens(&mut self, data: &[u8], extent: Extent) -> Result<(usize, Stop), Broken> {
+    fn run_tokens(
+        &mut self,
+        data: &[u8],
+        extent: Extent,
+        is_aggregate: bool,
+    ) -> Result<(usize, Stop), Broken> {
         let (mut pos, mut is_for_step) = (0, false);
-        if self.at_boundary() && matches!(data.first(), Some(b'*' | b'%' | b'~')) {
+        if is_aggregate {
             (pos, is_for_step) = self.few(data);
         }
         loop {

@@ -37,7 +37,7 @@ impl Guess {
             line_size: 0,
             line_kind: b':',
             before_run: BEFORE_RUN,
-            bulks: [BulkGuess::NONE; 2],
+            bulks: [BulkGuess { head: Head::NONE, body_end: 0 }; 2],
             second: false,
             aggregate: AggregateGuess { head: Head::NONE, size: 0, elements: 0 },
             max_bulk_len: limits.max_bulk_len,

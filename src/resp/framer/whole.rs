@@ -1,4 +1,4 @@
-//! One whole small reply and nothing else: what a client that waits for each reply reads nearly every time. It needs no
+//! One whole line or bulk and nothing else: what a client that waits for each reply reads most often. It needs no
 //! guesses, which are only good for what follows.
 
 use super::bits::{WINDOW, line_ends};
@@ -9,6 +9,25 @@ use super::{Framer, Scan, Stop};
 const LINE: usize = 32;
 /// Digits of a length that are read here.
 const DIGITS: usize = 8;
+
+/// What input is.
+pub(super) enum Whole {
+    /// One line or bulk.
+    Scan(Scan),
+    /// At a boundary, and it begins with an aggregate.
+    Aggregate,
+    /// Anything else.
+    Other,
+}
+
+/// What input begins with.
+enum First {
+    /// A short line or a bulk that is whole and within the limits: its size.
+    Size(usize),
+    Aggregate,
+    /// Nothing is decided.
+    Other,
+}
 
 impl Framer {
     /// At a boundary: `data` is one line or bulk from its type to its end, within the limits. `false` decides nothing.
@@ -41,36 +60,39 @@ impl Framer {
         false
     }
 
-    /// The scan of input that is one line or bulk and nothing else. `None`: nothing has changed.
+    /// The scan of input that is one line or bulk and nothing else; else nothing has changed.
     #[inline(always)]
-    pub(super) fn scan_whole(&mut self, data: &[u8], max_frames: u64) -> Option<Scan> {
+    pub(super) fn scan_whole(&mut self, data: &[u8], max_frames: u64) -> Whole {
         if !self.at_boundary() || max_frames == 0 {
-            return None;
+            return Whole::Other;
         }
-        let size = self.first_size(data)?;
+        let size = match self.first_size(data) {
+            First::Size(size) => size,
+            First::Aggregate => return Whole::Aggregate,
+            First::Other => return Whole::Other,
+        };
         self.note_whole(data, size);
         if size != data.len() {
-            return None;
+            return Whole::Other;
         }
         #[cfg(test)]
         self.audit.advance(size);
-        Some(Scan {
+        Whole::Scan(Scan {
             consumed: size,
             frames: 1,
             stop: if max_frames == 1 { Stop::Limit } else { Stop::NeedMore },
         })
     }
 
-    /// The size of the short line or the bulk that `data` begins with, if it is whole and within the limits. `None` decides nothing.
     #[inline(always)]
-    fn first_size(&self, data: &[u8]) -> Option<usize> {
+    fn first_size(&self, data: &[u8]) -> First {
         // By value: what is written to memory in two halves is not read as a whole for a dozen cycles.
         let window = match data.first_chunk::<WINDOW>() {
             Some(window) => *window,
-            None if data.is_empty() => return None,
+            None if data.is_empty() => return First::Other,
             None => short_window(data),
         };
-        match window[0] {
+        let size = match window[0] {
             b'+' | b'-' | b':' | b',' | b'_' | b'#' | b'(' => {
                 let (returns, feeds) = line_ends(&window);
                 let end = returns & returns.wrapping_neg();
@@ -78,14 +100,19 @@ impl Framer {
                 let ends = end << 1 & feeds != 0 && size - 3 <= self.limits.max_line_len as usize;
                 ends.then_some(size)
             }
-            b'$' => {
-                let (len, header) = small_header(first_word(&window))?;
-                let body_end = header + len as usize;
-                let ends = data.get(body_end..)?.starts_with(b"\r\n") && len <= self.limits.max_bulk_len;
-                ends.then_some(body_end + 2)
-            }
+            b'$' => self.bulk_size(data, first_word(&window)),
+            b'*' | b'%' | b'~' => return First::Aggregate,
             _ => None,
-        }
+        };
+        size.map_or(First::Other, First::Size)
+    }
+
+    #[inline(always)]
+    fn bulk_size(&self, data: &[u8], word: u64) -> Option<usize> {
+        let (len, header) = small_header(word)?;
+        let body_end = header + len as usize;
+        let ends = data.get(body_end..)?.starts_with(b"\r\n") && len <= self.limits.max_bulk_len;
+        ends.then_some(body_end + 2)
     }
 
     /// Tests count here what was looked at of a whole line or bulk.
