@@ -48,7 +48,6 @@ mod tests;
 
 use levels::LEFT_CAP;
 use step::State;
-use whole::Whole;
 
 /// How many open levels are kept without an allocation.
 const NEAR_LEVELS: usize = 6;
@@ -203,16 +202,46 @@ impl Framer {
     ///
     /// A frame that `scan_one` left open is run to its end and counted, whatever its type.
     pub fn scan(&mut self, data: &[u8], max_frames: u64) -> Scan {
-        let is_aggregate = match self.scan_whole(data, max_frames) {
-            Whole::Scan(scan) => return scan,
-            whole => matches!(whole, Whole::Aggregate),
+        if let Some(scan) = self.scan_whole(data, max_frames) {
+            return scan;
+        }
+        self.run(data, max_frames, Extent::Replies)
+    }
+
+    /// The same, where the first frame is an aggregate, at a boundary.
+    #[inline(never)]
+    fn scan_aggregate(&mut self, data: &[u8], max_frames: u64) -> Scan {
+        self.left = max_frames.min(LEFT_CAP);
+        let (mut pos, is_odd) = self.few(data);
+        let mut broken = None;
+        if is_odd && let Some(byte) = data.get(pos) {
+            // No push or attribute of the top level: an aggregate is begun.
+            match self.step(data, pos, *byte) {
+                Ok(next) => pos = next,
+                Err(Broken { at, error }) => {
+                    self.state = State::Failed(error);
+                    (pos, broken) = (at, Some(error));
+                }
+            }
+        }
+        #[cfg(test)]
+        self.audit.advance(pos);
+        let frames = u64::from(self.at_boundary() && pos > 0);
+        let stop = match broken {
+            Some(error) => Stop::Error(error),
+            None if frames == max_frames => Stop::Limit,
+            None if pos == data.len() => Stop::NeedMore,
+            None => {
+                let scan = self.run(&data[pos..], max_frames - frames, Extent::Replies);
+                return Scan { consumed: pos + scan.consumed, frames: frames + scan.frames, ..scan };
+            }
         };
-        self.run(data, max_frames, Extent::Replies, is_aggregate)
+        Scan { consumed: pos, frames, stop }
     }
 
     /// Runs to the end of one frame, whatever it is; an attribute counts as one.
     pub fn scan_one(&mut self, data: &[u8]) -> Scan {
-        self.run(data, 1, Extent::Anything, false)
+        self.run(data, 1, Extent::Anything)
     }
 
     /// No frame is open. After an error one is.
@@ -226,8 +255,8 @@ impl Framer {
         *self = Self::new(self.limits);
     }
 
-    /// `is_aggregate`: at a boundary, and the first frame is known to be one.
-    fn run(&mut self, data: &[u8], max_frames: u64, extent: Extent, is_aggregate: bool) -> Scan {
+    #[inline(never)] // who has one whole reply does not pay for its registers
+    fn run(&mut self, data: &[u8], max_frames: u64, extent: Extent) -> Scan {
         if let State::Failed(error) = self.state {
             return Scan { consumed: 0, frames: 0, stop: Stop::Error(error) };
         }
@@ -242,7 +271,7 @@ impl Framer {
             // The frame that is open has been taken from the count, as `open` does.
             self.near[0] = max_frames - 1;
         }
-        let (consumed, stop) = match self.run_tokens(data, extent, is_aggregate) {
+        let (consumed, stop) = match self.run_tokens(data, extent) {
             Ok(end) => end,
             Err(broken) => {
                 self.state = State::Failed(broken.error);
@@ -255,22 +284,13 @@ impl Framer {
         Scan { consumed, frames, stop }
     }
 
-    fn run_tokens(
-        &mut self,
-        data: &[u8],
-        extent: Extent,
-        is_aggregate: bool,
-    ) -> Result<(usize, Stop), Broken> {
-        let (mut pos, mut is_for_step) = (0, false);
-        if is_aggregate {
-            (pos, is_for_step) = self.few(data);
-        }
+    fn run_tokens(&mut self, data: &[u8], extent: Extent) -> Result<(usize, Stop), Broken> {
+        let mut pos = 0;
         loop {
             let mut odd = None;
-            if self.state == State::Type && !is_for_step && pos < data.len() {
+            if self.state == State::Type {
                 (pos, odd) = self.fast(data, pos)?;
             }
-            is_for_step = false;
             let boundary = self.at_boundary();
             if boundary && self.left == 0 {
                 return Ok((pos, Stop::Limit));

@@ -1,4 +1,4 @@
-//! One whole line or bulk and nothing else: what a client that waits for each reply reads most often. It needs no
+//! One whole line or bulk and nothing else: what a client that waits for each reply reads nearly every time. It needs no
 //! guesses, which are only good for what follows.
 
 use super::bits::{WINDOW, line_ends};
@@ -9,25 +9,6 @@ use super::{Framer, Scan, Stop};
 const LINE: usize = 32;
 /// Digits of a length that are read here.
 const DIGITS: usize = 8;
-
-/// What input is.
-pub(super) enum Whole {
-    /// One line or bulk.
-    Scan(Scan),
-    /// At a boundary, and it begins with an aggregate.
-    Aggregate,
-    /// Anything else.
-    Other,
-}
-
-/// What input begins with.
-enum First {
-    /// A short line or a bulk that is whole and within the limits: its size.
-    Size(usize),
-    Aggregate,
-    /// Nothing is decided.
-    Other,
-}
 
 impl Framer {
     /// At a boundary: `data` is one line or bulk from its type to its end, within the limits. `false` decides nothing.
@@ -60,53 +41,48 @@ impl Framer {
         false
     }
 
-    /// The scan of input that is one line or bulk and nothing else; else nothing has changed.
+    /// The scan of input that is one line or bulk and nothing else, or begins with an aggregate. `None`: nothing has changed.
     #[inline(always)]
-    pub(super) fn scan_whole(&mut self, data: &[u8], max_frames: u64) -> Whole {
+    pub(super) fn scan_whole(&mut self, data: &[u8], max_frames: u64) -> Option<Scan> {
         if !self.at_boundary() || max_frames == 0 {
-            return Whole::Other;
+            return None;
         }
-        let size = match self.first_size(data) {
-            First::Size(size) => size,
-            First::Aggregate => return Whole::Aggregate,
-            First::Other => return Whole::Other,
+        // By value: what is written to memory in two halves is not read as a whole for a dozen cycles.
+        let window = match data.first_chunk::<WINDOW>() {
+            Some(window) => *window,
+            None if data.is_empty() => return None,
+            None => short_window(data),
+        };
+        let size = match window[0] {
+            b'+' | b'-' | b':' | b',' | b'_' | b'#' | b'(' => self.line_size(&window)?,
+            b'$' => self.bulk_size(data, first_word(&window))?,
+            b'*' | b'%' | b'~' => return Some(self.scan_aggregate(data, max_frames)),
+            _ => return None,
         };
         self.note_whole(data, size);
         if size != data.len() {
-            return Whole::Other;
+            return None;
         }
         #[cfg(test)]
         self.audit.advance(size);
-        Whole::Scan(Scan {
+        Some(Scan {
             consumed: size,
             frames: 1,
             stop: if max_frames == 1 { Stop::Limit } else { Stop::NeedMore },
         })
     }
 
+    /// The size of a short line that is whole and within the limits. `None` decides nothing.
     #[inline(always)]
-    fn first_size(&self, data: &[u8]) -> First {
-        // By value: what is written to memory in two halves is not read as a whole for a dozen cycles.
-        let window = match data.first_chunk::<WINDOW>() {
-            Some(window) => *window,
-            None if data.is_empty() => return First::Other,
-            None => short_window(data),
-        };
-        let size = match window[0] {
-            b'+' | b'-' | b':' | b',' | b'_' | b'#' | b'(' => {
-                let (returns, feeds) = line_ends(&window);
-                let end = returns & returns.wrapping_neg();
-                let size = end.trailing_zeros() as usize + 2;
-                let ends = end << 1 & feeds != 0 && size - 3 <= self.limits.max_line_len as usize;
-                ends.then_some(size)
-            }
-            b'$' => self.bulk_size(data, first_word(&window)),
-            b'*' | b'%' | b'~' => return First::Aggregate,
-            _ => None,
-        };
-        size.map_or(First::Other, First::Size)
+    fn line_size(&self, window: &[u8; WINDOW]) -> Option<usize> {
+        let (returns, feeds) = line_ends(window);
+        let end = returns & returns.wrapping_neg();
+        let size = end.trailing_zeros() as usize + 2;
+        let ends = end << 1 & feeds != 0 && size - 3 <= self.limits.max_line_len as usize;
+        ends.then_some(size)
     }
 
+    /// The same of a bulk that begins with `word`.
     #[inline(always)]
     fn bulk_size(&self, data: &[u8], word: u64) -> Option<usize> {
         let (len, header) = small_header(word)?;
