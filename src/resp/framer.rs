@@ -205,6 +205,15 @@ impl Framer {
         if let Some(scan) = self.scan_whole(data, max_frames) {
             return scan;
         }
+        self.scan_any(data, max_frames)
+    }
+
+    /// The same, if it is not one line or bulk.
+    #[inline(never)] // who has one line or bulk does not pay for it
+    fn scan_any(&mut self, data: &[u8], max_frames: u64) -> Scan {
+        if self.at_boundary() && max_frames > 0 && matches!(data.first(), Some(b'*' | b'%' | b'~')) {
+            return self.scan_aggregate(data, max_frames);
+        }
         self.run(data, max_frames, Extent::Replies)
     }
 
@@ -255,7 +264,6 @@ impl Framer {
         *self = Self::new(self.limits);
     }
 
-    #[inline(never)] // who has one whole reply does not pay for its registers
     fn run(&mut self, data: &[u8], max_frames: u64, extent: Extent) -> Scan {
         if let State::Failed(error) = self.state {
             return Scan { consumed: 0, frames: 0, stop: Stop::Error(error) };

@@ -41,24 +41,13 @@ impl Framer {
         false
     }
 
-    /// The scan of input that is one line or bulk and nothing else, or begins with an aggregate. `None`: nothing has changed.
+    /// The scan of input that is one line or bulk and nothing else. `None`: nothing has changed.
     #[inline(always)]
     pub(super) fn scan_whole(&mut self, data: &[u8], max_frames: u64) -> Option<Scan> {
         if !self.at_boundary() || max_frames == 0 {
             return None;
         }
-        // By value: what is written to memory in two halves is not read as a whole for a dozen cycles.
-        let window = match data.first_chunk::<WINDOW>() {
-            Some(window) => *window,
-            None if data.is_empty() => return None,
-            None => short_window(data),
-        };
-        let size = match window[0] {
-            b'+' | b'-' | b':' | b',' | b'_' | b'#' | b'(' => self.line_size(&window)?,
-            b'$' => self.bulk_size(data, first_word(&window))?,
-            b'*' | b'%' | b'~' => return Some(self.scan_aggregate(data, max_frames)),
-            _ => return None,
-        };
+        let size = self.first_size(data)?;
         self.note_whole(data, size);
         if size != data.len() {
             return None;
@@ -72,23 +61,31 @@ impl Framer {
         })
     }
 
-    /// The size of a short line that is whole and within the limits. `None` decides nothing.
+    /// The size of the short line or the bulk that `data` begins with, if it is whole and within the limits. `None` decides nothing.
     #[inline(always)]
-    fn line_size(&self, window: &[u8; WINDOW]) -> Option<usize> {
-        let (returns, feeds) = line_ends(window);
-        let end = returns & returns.wrapping_neg();
-        let size = end.trailing_zeros() as usize + 2;
-        let ends = end << 1 & feeds != 0 && size - 3 <= self.limits.max_line_len as usize;
-        ends.then_some(size)
-    }
-
-    /// The same of a bulk that begins with `word`.
-    #[inline(always)]
-    fn bulk_size(&self, data: &[u8], word: u64) -> Option<usize> {
-        let (len, header) = small_header(word)?;
-        let body_end = header + len as usize;
-        let ends = data.get(body_end..)?.starts_with(b"\r\n") && len <= self.limits.max_bulk_len;
-        ends.then_some(body_end + 2)
+    fn first_size(&self, data: &[u8]) -> Option<usize> {
+        // By value: what is written to memory in two halves is not read as a whole for a dozen cycles.
+        let window = match data.first_chunk::<WINDOW>() {
+            Some(window) => *window,
+            None if data.is_empty() => return None,
+            None => short_window(data),
+        };
+        match window[0] {
+            b'+' | b'-' | b':' | b',' | b'_' | b'#' | b'(' => {
+                let (returns, feeds) = line_ends(&window);
+                let end = returns & returns.wrapping_neg();
+                let size = end.trailing_zeros() as usize + 2;
+                let ends = end << 1 & feeds != 0 && size - 3 <= self.limits.max_line_len as usize;
+                ends.then_some(size)
+            }
+            b'$' => {
+                let (len, header) = small_header(first_word(&window))?;
+                let body_end = header + len as usize;
+                let ends = data.get(body_end..)?.starts_with(b"\r\n") && len <= self.limits.max_bulk_len;
+                ends.then_some(body_end + 2)
+            }
+            _ => None,
+        }
     }
 
     /// Tests count here what was looked at of a whole line or bulk.
