@@ -4,20 +4,21 @@
 //! # How it works
 //!
 //! A frame is a tree of *tokens*: a line (`+OK`), a header with its body (`$3`, `abc`), a header that opens a level
-//! (`*2`), the end of a streamed level (`.`). Two readers share one state:
+//! (`*2`), the end of a streamed level (`.`). Three readers share one state:
 //!
-//! * `fast` reads whole tokens through words of the input, as long as they lie whole in it;
+//! * `few` and `fast` read whole tokens through words of the input, as long as they lie whole in it: the first does an
+//!   aggregate at the head of a call, if it is small, the second whatever is left;
 //! * `step` takes any token from its first byte on, in as many parts as it comes in.
 //!
-//! The fast reader never leaves a token half read: it either consumes it, or leaves it to the other one. So a byte is
-//! *examined* (read for a decision about the token it belongs to) at most twice, however the input is split, and bytes
-//! of a body are not examined at all.
+//! The first two never leave a token half read: they either consume it, or leave it to the last. So a byte is *examined*
+//! (read for a decision about the token it belongs to) at most twice, however the input is split, and bytes of a body are
+//! not examined at all.
 //!
 //! Replies repeat themselves, so the fast reader has expectations before it reads: `guess` of one token, `runs` of tokens
 //! that are alike, `shape` of a whole aggregate. What is as expected is consumed; what is not ends the expectation at the
 //! first token that differs, and this one is read on from there. All before it is consumed, so nothing is read again. The
 //! one thing read twice by the fast reader is an aggregate that a shape is learnt from, which `step` never has seen.
-//! `whole` is for input that is one small reply: there nothing is to be expected.
+//! `whole` and `few` are for input that is one small reply: there nothing is to be expected.
 //!
 //! # Rules
 //!
@@ -31,6 +32,7 @@
 pub(super) mod bits;
 mod block;
 mod fast;
+mod few;
 mod guess;
 mod levels;
 mod lines;
@@ -203,7 +205,47 @@ impl Framer {
         if let Some(scan) = self.scan_whole(data, max_frames) {
             return scan;
         }
+        self.scan_any(data, max_frames)
+    }
+
+    /// The same, if it is not one line or bulk.
+    #[inline(never)] // who has one line or bulk does not pay for it
+    fn scan_any(&mut self, data: &[u8], max_frames: u64) -> Scan {
+        if self.at_boundary() && max_frames > 0 && matches!(data.first(), Some(b'*' | b'%' | b'~')) {
+            return self.scan_aggregate(data, max_frames);
+        }
         self.run(data, max_frames, Extent::Replies)
+    }
+
+    /// The same, where the first frame is an aggregate, at a boundary.
+    #[inline(never)]
+    fn scan_aggregate(&mut self, data: &[u8], max_frames: u64) -> Scan {
+        self.left = max_frames.min(LEFT_CAP);
+        let (mut pos, is_odd) = self.few(data);
+        let mut broken = None;
+        if is_odd && let Some(byte) = data.get(pos) {
+            // No push or attribute of the top level: an aggregate is begun.
+            match self.step(data, pos, *byte) {
+                Ok(next) => pos = next,
+                Err(Broken { at, error }) => {
+                    self.state = State::Failed(error);
+                    (pos, broken) = (at, Some(error));
+                }
+            }
+        }
+        #[cfg(test)]
+        self.audit.advance(pos);
+        let frames = u64::from(self.at_boundary() && pos > 0);
+        let stop = match broken {
+            Some(error) => Stop::Error(error),
+            None if frames == max_frames => Stop::Limit,
+            None if pos == data.len() => Stop::NeedMore,
+            None => {
+                let scan = self.run(&data[pos..], max_frames - frames, Extent::Replies);
+                return Scan { consumed: pos + scan.consumed, frames: frames + scan.frames, ..scan };
+            }
+        };
+        Scan { consumed: pos, frames, stop }
     }
 
     /// Runs to the end of one frame, whatever it is; an attribute counts as one.

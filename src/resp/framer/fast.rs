@@ -5,16 +5,14 @@ use memchr::memchr;
 use super::bits::{WINDOW, line_ends};
 use super::block::Block;
 use super::guess::{BEFORE_RUN, Guess};
-use super::lines::{first_word, short_window};
+use super::lines::{FIVE_BYTES, NULL_BULK, first_word, short_window};
 use super::runs::AfterRun;
 use super::shape::{AfterShape, Shapes};
 use super::step::State;
 use super::{Broken, Framer};
 
-/// `+OK\r\n` as a little-endian word, and `$-1\r\n`; `FIVE_BYTES` cuts a word to their size.
+/// `+OK\r\n` as a little-endian word.
 const OK_LINE: u64 = u64::from_le_bytes(*b"+OK\r\n\0\0\0");
-const NULL_BULK: u64 = u64::from_le_bytes(*b"$-1\r\n\0\0\0");
-const FIVE_BYTES: u64 = 0xff_ffff_ffff;
 /// What makes a run of `+OK` likely, and what it is made of.
 const OK_RUN: &[u8] = b"+OK\r\n+OK\r\n+OK\r\n";
 const OK_LINES: Block = Block::of_lines(b'+', 5);
@@ -209,7 +207,7 @@ impl Framer {
 
     /// Tests count here what was looked at of a token that begins at `pos`: no more than `most`, and of it.
     #[inline(always)]
-    fn note_token(&mut self, _pos: usize, _rest: usize, _window: &[u8; WINDOW], _most: usize) {
+    pub(super) fn note_token(&mut self, _pos: usize, _rest: usize, _window: &[u8; WINDOW], _most: usize) {
         #[cfg(test)]
         {
             let token = _window.iter().position(|&byte| byte == b'\r').map_or(WINDOW, |at| at + 2);

@@ -58,11 +58,10 @@ impl Guess {
     /// Where the body of an unexpected bulk ends; `None` if it is unusual.
     #[inline(never)]
     pub(super) fn learn_bulk(&mut self, word: u64) -> Option<u32> {
-        let (len, header) = small_header(word).filter(|(len, _)| *len <= self.max_bulk_len)?;
-        let body_end = header as u32 + len as u32;
-        self.bulks[usize::from(self.second)] = BulkGuess { head: Head::new(word, header), body_end };
+        let bulk = BulkGuess::of(word, self.max_bulk_len)?;
+        self.bulks[usize::from(self.second)] = bulk;
         self.second = !self.second;
-        Some(body_end)
+        Some(bulk.body_end)
     }
 
     /// Makes `aggregate` one like this. False if it is unusual.
@@ -106,6 +105,17 @@ pub(super) struct BulkGuess {
     pub(super) head: Head,
     /// Bytes of the header and the body.
     pub(super) body_end: u32,
+}
+
+impl BulkGuess {
+    pub(super) const NONE: Self = Self { head: Head::NONE, body_end: 0 };
+
+    /// A bulk that begins with this word; `None` if it is unusual.
+    #[inline(always)]
+    pub(super) fn of(word: u64, max_bulk_len: u64) -> Option<Self> {
+        let (len, header) = small_header(word).filter(|(len, _)| *len <= max_bulk_len)?;
+        Some(Self { head: Head::new(word, header), body_end: header as u32 + len as u32 })
+    }
 }
 
 /// An array, a map or a set like the last one.

@@ -97,6 +97,17 @@ impl Framer {
         Ok(())
     }
 
+    /// Closes every level that wants no more elements, of which none is streamed or an attribute; gives what the innermost
+    /// open level still wants, or the caller, which may be 0.
+    #[inline(always)]
+    pub(super) fn close_plain(&mut self) -> u64 {
+        self.left = 0;
+        while self.left == 0 && self.depth > 0 {
+            self.leave();
+        }
+        self.left
+    }
+
     /// Goes back to the level around the innermost one.
     fn leave(&mut self) {
         self.depth -= 1;

@@ -4,6 +4,9 @@ use super::bits::WINDOW;
 
 /// `\r\n` as a little-endian word.
 const CRLF: u64 = 0x0a0d;
+/// `$-1\r\n`, and what cuts a word to its size.
+pub(super) const NULL_BULK: u64 = u64::from_le_bytes(*b"$-1\r\n\0\0\0");
+pub(super) const FIVE_BYTES: u64 = 0xff_ffff_ffff;
 
 /// The length and the size of a header of at most 5 digits, which with its type and end is a word. `None` for any other,
 /// and for anything unusual.
@@ -18,9 +21,11 @@ pub(super) fn small_header(word: u64) -> Option<(u64, usize)> {
     const ZERO: u64 = b'0' as u64;
     // A branch for each size: the processor guesses it, and does not wait for it before it looks at the next frame.
     let (value, size) = if ends(2) {
-        (byte(1).wrapping_sub(ZERO), 1)
+        let digit = byte(1).wrapping_sub(ZERO);
+        return (digit < 10).then_some((digit, 4));
     } else if ends(3) {
-        ((byte(1) * 10 + byte(2)).wrapping_sub(11 * ZERO), 2)
+        let (tens, digit) = (byte(1).wrapping_sub(ZERO), byte(2).wrapping_sub(ZERO));
+        return (tens < 10 && digit < 10).then(|| (10 * tens + digit, 5));
     } else if ends(4) {
         ((byte(1) * 100 + byte(2) * 10 + byte(3)).wrapping_sub(111 * ZERO), 3)
     } else if ends(5) {
@@ -38,6 +43,15 @@ pub(super) fn small_header(word: u64) -> Option<(u64, usize)> {
 #[inline(always)]
 pub(super) fn short_window(rest: &[u8]) -> [u8; WINDOW] {
     short_word(rest).to_le_bytes()
+}
+
+/// The same, of what is left of longer input: with less to ask.
+#[inline(always)]
+pub(super) fn last_window(data: &[u8], rest: &[u8]) -> [u8; WINDOW] {
+    match data.last_chunk::<WINDOW>() {
+        Some(last) => (u128::from_le_bytes(*last) >> (8 * (WINDOW - rest.len()))).to_le_bytes(),
+        None => short_window(rest),
+    }
 }
 
 /// The same as a word, which is given in registers.

@@ -77,7 +77,7 @@ impl Framer {
 
     /// Tests count here what was looked at of a bulk that begins at `pos`: its header, and its end if it is there.
     #[inline(always)]
-    fn note_bulk(&mut self, _pos: usize, _rest: &[u8], _body_end: usize) {
+    pub(super) fn note_bulk(&mut self, _pos: usize, _rest: &[u8], _body_end: usize) {
         #[cfg(test)]
         {
             let header = _rest.iter().position(|&byte| byte == b'\r').map_or(_rest.len(), |at| at + 2);

@@ -169,19 +169,68 @@ fn what_repeats_itself_is_framed_as_byte_by_byte() {
             ..FramerLimits::default()
         };
         let want = if random.below(2) == 0 { u64::MAX } else { 1 + random.below(60) };
-        let mut framer = Framer::new(limits);
-        let whole = framer.scan(&data, want);
-        let mut slow = Framer::new(limits);
-        let mut single = Scan { consumed: 0, frames: 0, stop: Stop::NeedMore };
-        while single.stop == Stop::NeedMore && single.consumed < data.len() {
-            let scan = slow.scan(&data[single.consumed..][..1], want - single.frames);
-            single.consumed += scan.consumed;
-            single.frames += scan.frames;
-            single.stop = scan.stop;
-        }
-        assert_eq!(whole, single, "round {round}, {limits:?}, {want}: {}", data.escape_ascii());
-        assert_examined_at_most_twice(&framer, &data);
+        assert_framed_as_byte_by_byte(&data, limits, want, round);
     }
+}
+
+/// In one call, and in as many as there are bytes; gives the answer.
+fn assert_framed_as_byte_by_byte(data: &[u8], limits: FramerLimits, want: u64, round: u64) -> Scan {
+    let mut framer = Framer::new(limits);
+    let whole = framer.scan(data, want);
+    let mut slow = Framer::new(limits);
+    let mut single = Scan { consumed: 0, frames: 0, stop: Stop::NeedMore };
+    while single.stop == Stop::NeedMore && single.consumed < data.len() {
+        let scan = slow.scan(&data[single.consumed..][..1], want - single.frames);
+        single.consumed += scan.consumed;
+        single.frames += scan.frames;
+        single.stop = scan.stop;
+    }
+    assert_eq!(whole, single, "round {round}, {limits:?}, {want}: {}", data.escape_ascii());
+    // Both are in the middle of the same.
+    let open = |framer: &Framer| (framer.state, framer.depth, framer.is);
+    assert_eq!(open(&framer), open(&slow), "round {round}: {}", data.escape_ascii());
+    assert_examined_at_most_twice(&framer, data);
+    whole
+}
+
+/// An aggregate at the head of a call, of what it may have inside, cut or damaged, at every limit.
+#[test]
+fn a_small_aggregate_is_framed_as_byte_by_byte() {
+    let (mut random, mut ends) = (Random(17), [0_u32; 3]);
+    for round in 0..20_000 {
+        let mut data = Vec::new();
+        while !matches!(data.first(), Some(b'*' | b'%' | b'~')) {
+            data.clear();
+            resp_random::reply(&mut random, &mut data, 1 + round % 4);
+        }
+        let one = data.len();
+        if random.below(3) == 0 {
+            resp_random::reply(&mut random, &mut data, 2);
+        }
+        match random.below(4) {
+            0 => data.truncate(1 + random.below(data.len() as u64) as usize),
+            1 => {
+                let at = random.below(data.len() as u64) as usize;
+                data[at] = b"\r\n+$*:%~12?a>|"[random.below(14) as usize];
+            }
+            _ => {}
+        }
+        let mut one_of = |wide: u64, narrow: &[u64]| match random.below(4) {
+            0 => narrow[random.below(narrow.len() as u64) as usize],
+            _ => wide,
+        };
+        let limits = FramerLimits {
+            max_line_len: one_of(64 << 10, &[0, 1, 8]) as u32,
+            max_depth: one_of(32, &[1, 2, 3]) as u8,
+            max_bulk_len: one_of(512 << 20, &[0, 3, 20]),
+            max_elements: one_of(1 << 32, &[0, 1, 3]),
+        };
+        let want = one_of(u64::MAX, &[1, 2]);
+        let scan = assert_framed_as_byte_by_byte(&data, limits, want, round.into());
+        ends[if scan.consumed < one { 0 } else { 1 + usize::from(scan.stop == Stop::Limit) }] += 1;
+    }
+    // All of them are met.
+    assert!(ends.iter().all(|count| *count > 1000), "{ends:?}");
 }
 
 #[test]

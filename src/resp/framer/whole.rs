@@ -1,4 +1,4 @@
-//! One whole small reply and nothing else: what a client that waits for each reply reads nearly every time. It needs no
+//! One whole line or bulk and nothing else: what a client that waits for each reply reads nearly every time. It needs no
 //! guesses, which are only good for what follows.
 
 use super::bits::{WINDOW, line_ends};
