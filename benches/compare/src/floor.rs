@@ -1,4 +1,4 @@
-//! What no reader of long frames goes below: the clock, and the lines of memory in which frames end and begin.
+//! What no reader of long frames goes below: the lines of memory in which frames end and begin.
 
 /// Reads what the framer reads of each frame, the two bytes of its end and the word that the next begins with, without a
 /// decision: all frames are of one length, so where the next is does not depend on what is read.
