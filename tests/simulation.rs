@@ -8,13 +8,16 @@
 
 mod simulation {
     pub mod accounts;
+    pub mod actions;
     pub mod client;
     pub mod commands;
+    pub mod connects;
     pub mod faults;
     pub mod net;
     pub mod owners;
     pub mod random;
     pub mod servers;
+    pub mod sockets;
     pub mod story;
     pub mod world;
 }
