@@ -19,6 +19,7 @@ mod simulation {
     pub mod servers;
     pub mod sockets;
     pub mod story;
+    pub mod unmanaged;
     pub mod world;
 }
 mod world;

@@ -4,7 +4,7 @@ use super::faults::ANSWER_MOST;
 use super::net::{Event, State};
 use super::world::World;
 use crate::world::ledger::End;
-use sch::action::{Action, CloseReason, LostOutcome, Outcome, RestoreReason, TransportId};
+use sch::action::{Action, CloseReason, LostOutcome, OffReason, Outcome, RestoreReason, TransportId};
 use sch::config::OnLoss;
 use sch::conn::Phase;
 
@@ -61,12 +61,15 @@ impl World {
                     let delay = self.delay();
                     self.net.send_to_server(socket, delay, Event::ClientClosed { socket });
                 }
+                let was_mine = self.leave(client, transport);
+                self.forget(client, transport, was_mine);
             }
-            Action::Swap { new, .. } => {
+            Action::Swap { old, new, .. } => {
                 let open =
                     self.net.find(client, new).is_some_and(|s| self.net.sockets[s].state == State::Open);
                 assert!(open, "H4: SWAP to a candidate that is not open");
-                c.unanswered_swap = true;
+                self.check_swap(client, old, new);
+                self.clients[client].unanswered_swap = true;
                 let ok = self.is_quiet || !self.random.chance(self.setup.refuse_swap);
                 if self.random.chance(self.setup.lazy) {
                     let at = self.net.now + self.random.below(ANSWER_MOST);
@@ -76,6 +79,9 @@ impl World {
                 }
             }
             Action::Lost { first, count, outcome, replies, .. } => {
+                let is_known = outcome == LostOutcome::Unknown || self.level(client) == 3;
+                assert!(is_known, "L1: level 2 knows nothing else than Unknown");
+                let c = &mut self.clients[client];
                 let end = match outcome {
                     LostOutcome::Unknown => End::Unknown,
                     LostOutcome::NotExecuted => End::NotExecuted,
@@ -98,7 +104,21 @@ impl World {
                 self.try_again(client, first, count, End::HandedBack);
             }
             Action::ResetParser => c.parser.clear(),
-            Action::HandoffFinished { .. } => c.ledger.handoffs_finished += 1,
+            Action::HandoffFinished { .. } => {
+                c.ledger.handoffs_finished += 1;
+                self.check_finished(client);
+            }
+            Action::SchOff { reason: OffReason::Broken, .. } => panic!("S2: all of it is RESP3"),
+            Action::SchOff { reason: OffReason::Uncounted, .. } => {
+                assert_eq!(self.level(client), 3, "N7: all was counted");
+            }
+            Action::Hold { .. }
+            | Action::Release { .. }
+            | Action::TransactionBroken
+            | Action::SendOptin { .. } => self.act_unmanaged(client, action),
+            Action::Write { .. } | Action::Flush { .. } | Action::Resume { .. } => {
+                assert_eq!(self.level(client), 3, "vocabulary: {action}");
+            }
             _ => {}
         }
     }
@@ -114,8 +134,10 @@ impl World {
         c.unanswered_swap = false;
         let answer = if ok { c.conn.handle_swapped(now) } else { c.conn.handle_swap_refused(now) };
         assert!(answer.is_ok() || c.conn.phase() != Phase::Swapping, "an answer to SWAP: {answer:?}");
+        if ok && answer.is_ok() {
+            self.swapped(client, transport);
+        }
         self.note(client, format_args!("swapped: {ok}"));
-        self.pump(client);
     }
 
     pub fn settle_losses(&mut self, client: usize) {

@@ -2,6 +2,7 @@
 
 use super::faults::TICK_LATE_MOST;
 use super::net::{Event, MS};
+use super::unmanaged::Driver;
 use super::world::World;
 use crate::world::ledger::Ledger;
 use sch::action::{CommandNumber, TransportId};
@@ -43,13 +44,17 @@ pub struct Client {
     pub tries: BTreeMap<CommandNumber, usize>,
     /// Requests to be tried again.
     pub again: VecDeque<usize>,
+    /// At levels 1 and 2.
+    pub driver: Option<Driver>,
     /// Somebody uses it; else nobody reads, ticks or writes.
     pub is_owned: bool,
 }
 
 impl Client {
-    pub fn new(config: &Config, pool: Option<(&Pool, Unowned)>, number: usize) -> Self {
+    pub fn new(config: &Config, pool: Option<(&Pool, Unowned)>, number: usize, level: u8) -> Self {
         let config = Config { seed: config.seed ^ number as u64, ..config.clone() };
+        let driver = (level < 3).then(|| Driver::new(level, config.seed));
+        let config = if level < 3 { Driver::config(level, &config) } else { config };
         let mut conn = Connection::new(config).expect("settings");
         let member = pool.map(|(pool, unowned)| {
             // A waiter's number is its client's.
@@ -78,6 +83,7 @@ impl Client {
             tail: Vec::new(),
             tries: BTreeMap::new(),
             again: VecDeque::new(),
+            driver,
             is_owned: true,
         }
     }
@@ -102,6 +108,7 @@ impl World {
             let mut moved = self.exchange(client);
             moved |= self.actions(client);
             moved |= self.ready(client);
+            moved |= self.write_queued(client);
             moved |= self.write(client);
             moved |= self.read(client);
             if !moved {

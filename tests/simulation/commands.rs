@@ -2,16 +2,11 @@
 
 use super::accounts::Request;
 use super::net::{Event, MS, SECOND};
+use super::unmanaged::encode;
 use super::world::World;
 use crate::world::ledger::{End, Expect};
 use sch::action::CommandNumber;
 use sch::conn::Submitted;
-
-fn encode(words: &[&str]) -> Vec<u8> {
-    let mut out = format!("*{}\r\n", words.len());
-    words.iter().for_each(|w| out += &format!("${}\r\n{w}\r\n", w.len()));
-    out.into_bytes()
-}
 
 impl World {
     /// What certainly did not run is sent again, and so are reads; a write that may have run is reported.
@@ -56,11 +51,11 @@ impl World {
         }
         if let Some(request) = c.again.pop_front() {
             self.story.met.insert("tried again");
-            return self.submit_try(client, id, request);
+            return self.submit_try(client, request);
         }
         if draw < 80 {
             self.requests.push(Request { is_read: draw < 40, ..Request::default() });
-            return self.submit_try(client, id, self.requests.len() - 1);
+            return self.submit_try(client, self.requests.len() - 1);
         }
         let (channel, key) = (format!("ch{}", draw % 3), format!("k{id}"));
         let (words, expect): (&[&str], _) = match draw {
@@ -88,7 +83,9 @@ impl World {
         }
     }
 
-    fn submit_try(&mut self, client: usize, id: u64, request: usize) {
+    pub fn submit_try(&mut self, client: usize, request: usize) {
+        let id = self.next_id;
+        self.next_id += 1;
         let (text, key) = (id.to_string(), format!("k{id}"));
         self.requests[request].tries.push(id);
         let words: &[&str] =
@@ -103,6 +100,14 @@ impl World {
 
     /// The number of the command; none if it was refused.
     pub fn give(&mut self, client: usize, words: &[&str], expect: Expect) -> Option<CommandNumber> {
+        if self.level(client) < 3 {
+            let number = self.give_unmanaged(client, words, expect);
+            if number.is_none() {
+                self.clients[client].in_multi = None;
+                self.note(client, format_args!("does not write {words:?}"));
+            }
+            return number;
+        }
         let bytes = encode(words);
         let len = bytes.len();
         let is_half = self.random.chance(self.setup.halves);

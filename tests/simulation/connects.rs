@@ -48,6 +48,8 @@ impl World {
             let connected = c.conn.handle_connected(now, transport, Some(peer(node)));
             if connected.is_err() {
                 self.given_up(client, transport);
+            } else if self.level(client) < 3 {
+                self.greet(client, transport);
             }
         } else {
             c.conn.handle_connect_failed(now, transport).expect("connect failed");
@@ -55,7 +57,7 @@ impl World {
         if dialled {
             self.clients[client].dialing = None;
             self.dial_ended(client, ok);
-            if ok && !self.setup.by_libsch {
+            if ok && !self.setup.by_libsch && self.level(client) == 3 {
                 self.give(client, &["HELLO", "3"], Expect::Hello);
             }
         }

@@ -87,6 +87,8 @@ pub enum Step {
 pub struct Setup {
     pub seed: u64,
     pub clients: usize,
+    /// Of each client.
+    pub levels: Vec<u8>,
     pub nodes: usize,
     pub pooled: bool,
     /// What becomes of members that nobody owns.
@@ -120,6 +122,7 @@ impl Setup {
         let mut setup = Self {
             seed,
             clients: r.range(1, 6) as usize,
+            levels: Vec::new(),
             nodes: r.range(2, 4) as usize,
             pooled: r.chance(60),
             unowned: r.of(&[Unowned::Retire, Unowned::Handoff]),
@@ -139,6 +142,8 @@ impl Setup {
             faults: r.range(3, 30) * SECOND,
             plan: Vec::new(),
         };
+        let levels: &[u8] = if r.chance(50) { &[1, 2, 3] } else { &[3] };
+        setup.levels = (0..setup.clients).map(|_| r.of(levels)).collect();
         setup.pace = setup.faults / r.range(5, 30);
         setup.draw_maintenance(&mut r);
         setup.draw_faults(&mut r);

@@ -64,6 +64,9 @@ pub enum Event {
     Redial {
         client: usize,
     },
+    AnswerHold {
+        client: usize,
+    },
     AnswerSwap {
         client: usize,
         transport: u64,

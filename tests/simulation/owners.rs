@@ -59,7 +59,8 @@ impl World {
             self.net.send_to_server(socket, delay, Event::ClientClosed { socket });
         }
         let pool = self.pool.as_ref().map(|pool| (pool, self.setup.unowned));
-        let mut old = std::mem::replace(&mut self.clients[client], Client::new(&self.config, pool, client));
+        let new = Client::new(&self.config, pool, client, self.setup.levels[client]);
+        let mut old = std::mem::replace(&mut self.clients[client], new);
         let c = &mut self.clients[client];
         std::mem::swap(&mut c.again, &mut old.again);
         assert!(

@@ -2,6 +2,7 @@
 
 use super::net::{Event, MS, State, cut};
 use super::world::World;
+use sch::action::CommandNumber;
 use sch::conn::{Source, Span, Wait};
 use sch::resp::value;
 
@@ -66,25 +67,37 @@ impl World {
 
     fn receive(&mut self, client: usize, socket: usize) -> bool {
         let now = self.at();
+        let level = self.level(client);
         let s = &mut self.net.sockets[socket];
         let c = &mut self.clients[client];
         let n = cut(&mut self.random, s.inbox.len());
         let data: Vec<u8> = s.inbox.drain(..n).collect();
+        if level == 1 {
+            let transport = s.transport;
+            self.parse_link(client, transport, &data);
+            return true;
+        }
         let mut room = vec![Span::EMPTY; self.random.range(2, 9) as usize];
         let transport = s.transport;
         let Ok(received) = c.conn.handle_receive(now, transport, &data, &mut room) else {
             self.given_up(client, transport);
             return true;
         };
+        let mut passed = Vec::new();
         for span in &room[..received.spans] {
             let range = span.start..span.start + span.len;
             match span.source {
-                Source::Input => c.parser.extend_from_slice(&data[range]),
-                Source::Owned => c.parser.extend_from_slice(&c.conn.owned()[range]),
+                Source::Input => passed.extend_from_slice(&data[range]),
+                Source::Owned => passed.extend_from_slice(&c.conn.owned()[range]),
             }
         }
         data[received.consumed..].iter().rev().for_each(|b| s.inbox.push_front(*b));
-        self.parse(client);
+        if level == 2 {
+            self.parse_link(client, transport, &passed);
+        } else {
+            c.parser.extend(passed);
+            self.parse(client);
+        }
         received.consumed > 0 || received.spans > 0
     }
 
@@ -98,15 +111,23 @@ impl World {
             if frame.starts_with('>') {
                 c.ledger.pushed(frame);
             } else {
-                let number = c.ledger.answered(frame);
-                if let Some(request) = c.tries.remove(&number) {
-                    self.requests[request].answers += 1;
-                }
+                self.answered(client, frame);
             }
+            let c = &mut self.clients[client];
             // The driver's HELLO: its handshake has ended, also where nothing else follows.
             c.says_ready |= frame.starts_with('%');
             self.story.detail(self.net.now, len as u64, format_args!("c{client} reply {frame:?}"));
         }
+    }
+
+    /// The number of the command that this reply is for.
+    pub fn answered(&mut self, client: usize, frame: &str) -> CommandNumber {
+        let c = &mut self.clients[client];
+        let number = c.ledger.answered(frame);
+        if let Some(request) = c.tries.remove(&number) {
+            self.requests[request].answers += 1;
+        }
+        number
     }
 
     fn closed(&mut self, client: usize, socket: usize) {
@@ -115,7 +136,13 @@ impl World {
         let (unwritten, transport) = (std::mem::take(&mut s.out), s.transport);
         self.net.close(socket);
         self.note(client, format_args!("closed {transport}, {} unwritten", unwritten.len()));
+        let unwritten = if self.says_unwritten(client) { unwritten } else { Vec::new() };
         self.clients[client].conn.handle_closed(now, transport, &unwritten).expect("closed");
+        if self.level(client) < 3 {
+            let was_mine = self.leave(client, transport);
+            self.actions(client);
+            self.forget(client, transport, was_mine);
+        }
     }
 
     /// A socket of that client, if it has any, is reset.

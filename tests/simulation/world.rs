@@ -88,6 +88,7 @@ impl World {
                 &world.config,
                 world.pool.as_ref().map(|p| (p, world.setup.unowned)),
                 client,
+                world.setup.levels[client],
             ));
             world.pump(client);
             let at = world.random.below(world.setup.pace);
@@ -204,7 +205,14 @@ impl World {
             Event::Asked { client, member, retire } => self.asked(client, member, retire),
             Event::MayGive { client } => self.may_give(client),
             Event::Redial { client } => self.redial(client),
-            Event::AnswerSwap { client, transport, ok } => self.answer_swap(client, transport, ok),
+            Event::AnswerHold { client } => {
+                self.answer_hold(client);
+                self.pump(client);
+            }
+            Event::AnswerSwap { client, transport, ok } => {
+                self.answer_swap(client, transport, ok);
+                self.pump(client);
+            }
             Event::SettleLosses { client } => self.settle_losses(client),
             Event::Thaw { node } => self.thaw(node),
             Event::Unblock { socket } => self.unblock(socket),
