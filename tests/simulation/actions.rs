@@ -81,6 +81,9 @@ impl World {
             Action::Lost { first, count, outcome, replies, .. } => {
                 let is_known = outcome == LostOutcome::Unknown || self.level(client) == 3;
                 assert!(is_known, "L1: level 2 knows nothing else than Unknown");
+                if self.level(client) == 2 {
+                    self.story.met.insert("level 2, lost");
+                }
                 let c = &mut self.clients[client];
                 let end = match outcome {
                     LostOutcome::Unknown => End::Unknown,
@@ -116,7 +119,7 @@ impl World {
             | Action::Release { .. }
             | Action::TransactionBroken
             | Action::SendOptin { .. } => self.act_unmanaged(client, action),
-            Action::Write { .. } | Action::Flush { .. } | Action::Resume { .. } => {
+            Action::Write { .. } | Action::Flush { .. } | Action::Resume => {
                 assert_eq!(self.level(client), 3, "vocabulary: {action}");
             }
             _ => {}

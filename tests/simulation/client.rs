@@ -1,6 +1,6 @@
 //! The host: what one client is, and the loop that it runs.
 
-use super::faults::TICK_LATE_MOST;
+use super::faults::BUSY_MOST;
 use super::net::{Event, MS};
 use super::unmanaged::Driver;
 use super::world::World;
@@ -25,6 +25,8 @@ pub struct Client {
     pub ledger: Ledger,
     /// When its tick is due.
     pub armed: Option<u64>,
+    /// Its host does something else until then.
+    busy_until: u64,
     /// The transport that the pool knows as current.
     known: Option<TransportId>,
     pub parser: Vec<u8>,
@@ -70,6 +72,7 @@ impl Client {
             member,
             ledger: Ledger::default(),
             armed: None,
+            busy_until: 0,
             known: None,
             parser: Vec::new(),
             places: VecDeque::new(),
@@ -100,7 +103,8 @@ impl World {
 
     /// Whatever there is to do for a client, until there is nothing more.
     pub fn pump(&mut self, client: usize) {
-        if !self.clients[client].is_owned {
+        let c = &self.clients[client];
+        if !c.is_owned || self.net.now < c.busy_until {
             return;
         }
         for round in 0.. {
@@ -156,8 +160,7 @@ impl World {
 
     pub fn arm(&mut self, client: usize) {
         let Some(deadline) = self.clients[client].conn.next_deadline() else { return };
-        let late = !self.is_quiet && self.random.chance(self.setup.lazy);
-        let at = self.net_time(deadline) + if late { self.random.below(TICK_LATE_MOST) } else { 0 };
+        let at = self.net_time(deadline);
         if self.clients[client].armed.is_none_or(|armed| at < armed) {
             self.clients[client].armed = Some(at);
             self.net.push(at, Event::Tick { client });
@@ -168,6 +171,18 @@ impl World {
         let now = self.at();
         let c = &mut self.clients[client];
         c.armed = None;
+        let was_busy = self.net.now == c.busy_until;
+        if !was_busy && !self.is_quiet && self.net.now > c.busy_until && self.random.chance(self.setup.lazy) {
+            let most = self.random.of(&BUSY_MOST);
+            c.busy_until = self.net.now + self.random.range(1, most);
+        }
+        if self.net.now < c.busy_until {
+            c.armed = Some(c.busy_until);
+            self.net.push(c.busy_until, Event::Tick { client });
+            return;
+        }
+        self.pump(client);
+        let c = &mut self.clients[client];
         if c.is_owned {
             c.conn.handle_tick(now).expect("tick");
             self.pump(client);

@@ -1,8 +1,8 @@
 //! How the host connects: what it dials itself, and what libsch asks for.
 
 use super::client::peer;
-use super::faults::DIAL_TIMEOUT;
-use super::net::{Event, SECOND, State};
+use super::faults::{DIAL_TIMEOUT, HANG_MOST};
+use super::net::{Event, State};
 use super::world::World;
 use crate::world::ledger::Expect;
 use sch::action::TransportId;
@@ -21,7 +21,13 @@ impl World {
         let delay = self.delay();
         let (refuse, hang) = if self.is_quiet { (0, 0) } else { (self.setup.refuse, self.setup.hang) };
         let ok = !self.random.chance(refuse);
-        let at = self.net.now + if self.random.chance(hang) { 20 * SECOND } else { delay };
+        let late = if self.random.chance(hang) {
+            let most = self.random.of(&HANG_MOST);
+            self.random.below(most)
+        } else {
+            delay
+        };
+        let at = self.net.now + late;
         if is_candidate || at < self.net.now + DIAL_TIMEOUT {
             self.net.push(at, Event::Connect { socket, ok });
         } else {
@@ -51,8 +57,8 @@ impl World {
             } else if self.level(client) < 3 {
                 self.greet(client, transport);
             }
-        } else {
-            c.conn.handle_connect_failed(now, transport).expect("connect failed");
+        } else if c.conn.handle_connect_failed(now, transport).is_err() {
+            self.given_up(client, transport);
         }
         if dialled {
             self.clients[client].dialing = None;

@@ -14,8 +14,10 @@ pub const BACK_MOST: u64 = 5 * SECOND;
 pub const DELAY_MOST: u64 = 600 * MS;
 /// A host gives up its own dial after this.
 pub const DIAL_TIMEOUT: u64 = 3 * SECOND;
-/// A host that is busy ticks so much late.
-pub const TICK_LATE_MOST: u64 = 50 * MS;
+/// A connect that hangs ends within one of these.
+pub const HANG_MOST: [u64; 3] = [2 * SECOND, 5 * SECOND, 20 * SECOND];
+/// A host that is busy does nothing for up to one of these: then it reads first, and ticks late.
+pub const BUSY_MOST: [u64; 3] = [50 * MS, 50 * MS, 3 * SECOND];
 /// A blocking command is answered within this.
 pub const BLOCKED_MOST: u64 = 2 * SECOND;
 /// A swap or a loss is answered at the latest after this.
@@ -135,7 +137,7 @@ impl Setup {
             latency: r.range(MS / 10, 5 * MS),
             slow: r.of(&[0, 1, 5]),
             refuse: r.of(&[0, 0, 10, 40]),
-            hang: r.of(&[0, 0, 10]),
+            hang: r.of(&[0, 0, 30]),
             refuse_swap: r.of(&[0, 0, 10]),
             lazy: r.of(&[0, 20, 80]),
             pace: 0,
