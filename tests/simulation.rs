@@ -10,6 +10,7 @@ mod simulation {
     pub mod accounts;
     pub mod actions;
     pub mod client;
+    pub mod cluster;
     pub mod commands;
     pub mod connects;
     pub mod faults;
@@ -17,6 +18,7 @@ mod simulation {
     pub mod owners;
     pub mod random;
     pub mod servers;
+    pub mod slots;
     pub mod sockets;
     pub mod story;
     pub mod unmanaged;
@@ -82,6 +84,16 @@ const MUST_BE_MET: &[&str] = &[
     "level 2, swapped",
     "level 2, transaction broken",
     "level 2, lost",
+    "MOVED",
+    "ASK",
+    "drain node",
+    "move subscriptions",
+    "a map by notifications alone",
+    "SMIGRATED, read by several",
+    "SMIGRATED, older than the map",
+    "SMIGRATED, older than another",
+    "SMIGRATED that does not fit",
+    "reload failed",
 ];
 const MET_WITHIN: u64 = 1_000;
 /// And what a longer run must have met.

@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 #[derive(Debug, Default)]
 pub struct Request {
     pub is_read: bool,
+    /// In a cluster: where its slot is.
+    pub group: usize,
     /// The commands it was sent as.
     pub tries: Vec<u64>,
     pub answers: u32,

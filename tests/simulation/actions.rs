@@ -115,6 +115,7 @@ impl World {
             Action::SchOff { reason: OffReason::Uncounted, .. } => {
                 assert_eq!(self.level(client), 3, "N7: all was counted");
             }
+            Action::SlotsMoved { seq, moves } => self.slots_moved(client, seq, &moves),
             Action::Hold { .. }
             | Action::Release { .. }
             | Action::TransactionBroken

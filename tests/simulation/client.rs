@@ -1,6 +1,6 @@
 //! The host: what one client is, and the loop that it runs.
 
-use super::faults::BUSY_MOST;
+use super::faults::{BUSY_MOST, Setup};
 use super::net::{Event, MS};
 use super::unmanaged::Driver;
 use super::world::World;
@@ -9,8 +9,8 @@ use sch::action::{CommandNumber, TransportId};
 use sch::config::Config;
 use sch::conn::{Connection, Phase};
 use sch::endpoint::{Endpoint, PeerAddr};
-use sch::pool::{JoinOptions, Member, Pool, Unowned, WaiterId, Wakes};
-use std::collections::{BTreeMap, VecDeque};
+use sch::pool::{JoinOptions, Member, Pool, WaiterId, Wakes};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 /// What a command may take where nothing is relaxed.
@@ -48,23 +48,30 @@ pub struct Client {
     pub again: VecDeque<usize>,
     /// At levels 1 and 2.
     pub driver: Option<Driver>,
+    /// CLUSTER SLOTS that were sent, with the seq that goes with the reply.
+    pub maps: BTreeMap<CommandNumber, Option<u64>>,
+    /// SLOTS_MOVED, by seq.
+    pub slots_moved: BTreeSet<u64>,
     /// Somebody uses it; else nobody reads, ticks or writes.
     pub is_owned: bool,
 }
 
 impl Client {
-    pub fn new(config: &Config, pool: Option<(&Pool, Unowned)>, number: usize, level: u8) -> Self {
-        let config = Config { seed: config.seed ^ number as u64, ..config.clone() };
+    /// `config` is of all clients.
+    pub fn new(config: &Config, setup: &Setup, pool: Option<&Pool>, number: usize) -> Self {
+        let level = setup.levels[number];
+        let host = setup.home(number).map_or_else(|| config.host.clone(), |node| format!("node{node}"));
+        let config = Config { seed: config.seed ^ number as u64, host, ..config.clone() };
         let driver = (level < 3).then(|| Driver::new(level, config.seed));
         let config = if level < 3 { Driver::config(level, &config) } else { config };
         let mut conn = Connection::new(config).expect("settings");
-        let member = pool.map(|(pool, unowned)| {
+        let member = pool.map(|pool| {
             // A waiter's number is its client's.
             let waiter = WaiterId::from_index(number as u32);
             let now = sch::time::Timestamp::from_nanos(1);
             conn.handle_joined(now).expect("joined");
             let (waiter, user) = (Some(waiter), number as u64);
-            let options = JoinOptions { waiter, user, unowned, ..JoinOptions::default() };
+            let options = JoinOptions { waiter, user, unowned: setup.unowned, ..JoinOptions::default() };
             pool.join(now, options).0.expect("room")
         });
         Self {
@@ -87,6 +94,8 @@ impl Client {
             tries: BTreeMap::new(),
             again: VecDeque::new(),
             driver,
+            maps: BTreeMap::new(),
+            slots_moved: BTreeSet::new(),
             is_owned: true,
         }
     }
@@ -119,6 +128,7 @@ impl World {
                 break;
             }
         }
+        self.cluster_actions();
         self.show_trace(client);
         let c = &mut self.clients[client];
         let is_lost = c.conn.phase() == Phase::Detached && c.conn.current().is_none();

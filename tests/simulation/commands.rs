@@ -2,6 +2,7 @@
 
 use super::accounts::Request;
 use super::net::{Event, MS, SECOND};
+use super::slots::{GROUPS, tag};
 use super::unmanaged::encode;
 use super::world::World;
 use crate::world::ledger::{End, Expect};
@@ -11,6 +12,7 @@ use sch::conn::Submitted;
 impl World {
     /// What certainly did not run is sent again, and so are reads; a write that may have run is reported.
     pub fn try_again(&mut self, client: usize, first: CommandNumber, count: u64, end: End) {
+        self.maps_lost(client, first, count);
         let c = &mut self.clients[client];
         for number in first..first + count {
             let Some(request) = c.tries.remove(&number) else { continue };
@@ -51,18 +53,22 @@ impl World {
         }
         if let Some(request) = c.again.pop_front() {
             self.story.met.insert("tried again");
-            return self.submit_try(client, request);
+            let client = self.route(client, request);
+            return self.submit_to(client, request);
         }
         if draw < 80 {
-            self.requests.push(Request { is_read: draw < 40, ..Request::default() });
-            return self.submit_try(client, self.requests.len() - 1);
+            let group = self.random.below(GROUPS as u64) as usize;
+            self.requests.push(Request { is_read: draw < 40, group, ..Request::default() });
+            let request = self.requests.len() - 1;
+            let client = self.route(client, request);
+            return self.submit_to(client, request);
         }
         let (channel, key) = (format!("ch{}", draw % 3), format!("k{id}"));
         let (words, expect): (&[&str], _) = match draw {
             80..86 if self.setup.fancy => (&["SUBSCRIBE", &channel], Expect::Confirmation),
             86..88 if self.setup.fancy => (&["UNSUBSCRIBE", &channel], Expect::Confirmation),
             88..90 if self.setup.fancy => (&["BLPOP", &key, "0"], Expect::Id(id)),
-            90..95 => {
+            90..95 if !self.setup.clustered => {
                 c.in_multi = Some(Vec::new());
                 (&["MULTI"], Expect::Ok)
             }
@@ -83,10 +89,19 @@ impl World {
         }
     }
 
+    /// In a cluster it may be another client's turn.
+    fn submit_to(&mut self, client: usize, request: usize) {
+        self.submit_try(client, request);
+        if self.setup.clustered {
+            self.net.push(self.net.now, Event::Wake { client });
+        }
+    }
+
     pub fn submit_try(&mut self, client: usize, request: usize) {
         let id = self.next_id;
         self.next_id += 1;
-        let (text, key) = (id.to_string(), format!("k{id}"));
+        let tag = if self.setup.clustered { tag(self.requests[request].group) } else { "" };
+        let (text, key) = (id.to_string(), format!("k{id}{tag}"));
         self.requests[request].tries.push(id);
         let words: &[&str] =
             if self.requests[request].is_read { &["GET", &key] } else { &["SET", &key, &text] };

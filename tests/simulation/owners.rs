@@ -58,8 +58,7 @@ impl World {
             let delay = self.delay();
             self.net.send_to_server(socket, delay, Event::ClientClosed { socket });
         }
-        let pool = self.pool.as_ref().map(|pool| (pool, self.setup.unowned));
-        let new = Client::new(&self.config, pool, client, self.setup.levels[client]);
+        let new = Client::new(&self.config, &self.setup, self.pool.as_ref(), client);
         let mut old = std::mem::replace(&mut self.clients[client], new);
         let c = &mut self.clients[client];
         std::mem::swap(&mut c.again, &mut old.again);

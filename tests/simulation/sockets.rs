@@ -2,6 +2,7 @@
 
 use super::net::{Event, MS, State, cut};
 use super::world::World;
+use crate::world::ledger::is_redirection;
 use sch::action::CommandNumber;
 use sch::conn::{Source, Span, Wait};
 use sch::resp::value;
@@ -124,8 +125,14 @@ impl World {
     pub fn answered(&mut self, client: usize, frame: &str) -> CommandNumber {
         let c = &mut self.clients[client];
         let number = c.ledger.answered(frame);
-        if let Some(request) = c.tries.remove(&number) {
-            self.requests[request].answers += 1;
+        if let Some(seq) = c.maps.remove(&number) {
+            self.map_came(client, frame, seq);
+        } else if let Some(request) = c.tries.remove(&number) {
+            if is_redirection(frame) {
+                self.redirected(client, request, frame);
+            } else {
+                self.requests[request].answers += 1;
+            }
         }
         number
     }

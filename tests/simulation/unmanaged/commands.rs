@@ -16,6 +16,7 @@ impl World {
             "MULTI" => Some(HostFence::Transaction),
             "BLPOP" => Some(HostFence::Blocking),
             "SUBSCRIBE" => Some(HostFence::NoHandoff),
+            "ASKING" => Some(HostFence::Other),
             _ => None,
         };
         self.writable(client)?;
@@ -51,6 +52,9 @@ impl World {
         let line = format_args!("c{client} writes {number} {words:?} to {mine}");
         self.story.detail(self.net.now, number << 8 | mine, line);
         self.count_each(client);
+        if words[0] != "ASKING" {
+            self.state(client, HostFence::Other, false);
+        }
         if ends_early {
             self.state(client, HostFence::Transaction, false);
         }
@@ -130,6 +134,7 @@ impl World {
         if !blocks {
             self.state(client, HostFence::Blocking, false);
         }
+        self.state(client, HostFence::Other, false);
         let driver = self.driver(client);
         if driver.confirming == 0 && driver.subscribed.is_empty() {
             self.state(client, HostFence::NoHandoff, false);

@@ -85,6 +85,8 @@ pub struct Driver {
     counts_each: bool,
     ends_early: bool,
     says_unwritten: bool,
+    /// Level 1: the cluster gets SMIGRATED as it came, too.
+    hands_over: bool,
 }
 
 impl Driver {
@@ -103,6 +105,7 @@ impl Driver {
             counts_each: habits.chance(50),
             ends_early: habits.chance(50),
             says_unwritten: habits.chance(50),
+            hands_over: habits.chance(50),
         }
     }
 
