@@ -2,11 +2,11 @@
 //! redirections and loads keep true.
 
 use super::net::{Event, MS};
-use super::slots::{GROUPS, Slots, endpoint, group_of, tag};
+use super::slots::{GROUP, GROUPS, Slots, endpoint, tag};
 use super::world::World;
 use crate::world::ledger::Expect;
 use sch::action::CommandNumber;
-use sch::cluster::{Cluster, ClusterAction, ClusterConfig, NodeId, SLOTS, key_slot};
+use sch::cluster::{Cluster, ClusterAction, ClusterConfig, NodeId, key_slot};
 use sch::endpoint::Endpoint;
 use sch::notification::SlotMove;
 use std::collections::{BTreeMap, BTreeSet};
@@ -59,10 +59,15 @@ impl Map {
     }
 
     fn check(&self, slots: &Slots) {
-        for slot in 0..SLOTS as u16 {
-            let owner = slots.owner(group_of(slot));
-            assert_eq!(self.owner(slot), Some(owner), "C2: the map's owner of slot {slot}, and the servers'");
+        for group in 0..GROUPS {
+            let owner = self.cluster.find_node(&place(slots.owner(group)));
+            for slot in group * GROUP..(group + 1) * GROUP {
+                let here = self.cluster.owner(slot as u16);
+                assert_eq!(here, owner, "C2: the owner of slot {slot} here, and as the servers know it");
+            }
+            assert!(owner.is_some(), "C2: an owner is a node that is known");
         }
+        assert_eq!(self.cluster.owner((GROUPS * GROUP) as u16), None, "C2: nobody has the slots behind them");
         let dialled: Vec<usize> =
             self.dialled.values().copied().collect::<BTreeSet<_>>().into_iter().collect();
         let owning: Vec<usize> = (0..).take_while(|n| *n < 8).filter(|n| slots.has_slots(*n)).collect();

@@ -21,7 +21,7 @@ pub const BUSY_MOST: [u64; 3] = [50 * MS, 50 * MS, 3 * SECOND];
 /// A blocking command is answered within this.
 pub const BLOCKED_MOST: u64 = 2 * SECOND;
 /// In percent: seeds with a cluster.
-const CLUSTERED: u64 = 15;
+const CLUSTERED: u64 = 9;
 /// Two redirections, and a reload as far from the last as it must be.
 const SWEPT_WITHIN: u64 = 3 * SECOND + 4 * DELAY_MOST;
 /// A swap or a loss is answered at the latest after this.

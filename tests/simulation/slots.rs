@@ -4,15 +4,16 @@
 use super::net::Event;
 use super::random::Random;
 use super::world::World;
-use sch::cluster::{SLOTS, key_slot};
+use sch::cluster::key_slot;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 /// What migrates is made of so many equal parts.
 pub const GROUPS: usize = 32;
-const GROUP: usize = SLOTS / GROUPS;
+/// Slots of each. Of the others nobody has any: a map that is small is taken over soon.
+pub const GROUP: usize = 32;
 
-pub fn group_of(slot: u16) -> usize {
+fn group_of(slot: u16) -> usize {
     usize::from(slot) / GROUP
 }
 
