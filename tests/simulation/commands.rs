@@ -33,6 +33,7 @@ impl World {
         self.take(client);
         for _ in 0..self.random.of(&[1, 1, 1, 2, 5]) {
             self.submit_one(client);
+            self.actions(client);
         }
         self.pump(client);
         let wait = self.random.below(2 * self.setup.pace);
@@ -111,6 +112,7 @@ impl World {
             Some(number) => drop(c.tries.insert(number, request)),
             None => c.again.push_back(request),
         }
+        self.actions(client);
     }
 
     /// The number of the command; none if it was refused.
