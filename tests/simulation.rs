@@ -89,6 +89,7 @@ const MUST_BE_MET: &[&str] = &[
     "drain node",
     "move subscriptions",
     "a map by notifications alone",
+    "restored by SMIGRATED",
     "SMIGRATED, read by several",
     "reload failed",
 ];

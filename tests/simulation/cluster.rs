@@ -109,6 +109,12 @@ impl World {
             map.handed.insert(seq_said);
             map.cluster.handle_slots_moved(now, seq, moves);
         }
+        let (c, home) = (&self.clients[client], self.setup.home(client));
+        let (Some(slots), Some(node), true) = (&self.slots, home, self.setup.only_slots) else { return };
+        if slots.have_ended(node, &c.slots_moved) {
+            assert!(!c.ledger.relaxed, "C1, R2: SMIGRATED was read, and client {client} is still relaxed");
+            self.story.met.insert("restored by SMIGRATED");
+        }
     }
 
     /// Some drivers hand over the push itself, too.

@@ -99,6 +99,8 @@ pub struct Setup {
     pub pooled: bool,
     /// The nodes are a cluster: the clients share its map, and each is connected to one of them.
     pub clustered: bool,
+    /// And nothing else is announced than that slots migrate.
+    pub only_slots: bool,
     /// Nodes that take no part in a migration hear of it within this.
     pub gossip: u64,
     /// SMIGRATED comes within this.
@@ -140,6 +142,7 @@ impl Setup {
             nodes: r.range(2, 4) as usize,
             pooled: r.chance(60),
             clustered: r.chance(CLUSTERED),
+            only_slots: r.chance(30),
             gossip: r.of(&[0, 0, 500 * MS, 3 * SECOND]),
             told_late: r.of(&[MS, 500 * MS, 3 * SECOND]),
             untold: r.of(&[0, 0, 0, 30]),
@@ -218,7 +221,7 @@ impl Setup {
         for _ in 0..times {
             let at = r.below(self.faults);
             let node = r.below(self.nodes as u64) as usize;
-            let what = if self.clustered && r.chance(60) { 2 } else { r.below(9) };
+            let what = if self.clustered && (self.only_slots || r.chance(60)) { 2 } else { r.below(9) };
             match what {
                 0..2 => self.migration(r, at, node),
                 2 => self.slot_migration(r, at, node),

@@ -5,7 +5,7 @@ use super::net::Event;
 use super::random::Random;
 use super::world::World;
 use sch::cluster::key_slot;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 /// What migrates is made of so many equal parts.
@@ -77,6 +77,9 @@ pub struct Slots {
     open: Vec<Migration>,
     /// By seq of each SMIGRATED: what SLOTS_MOVED must say.
     pub announced: BTreeMap<u64, Vec<String>>,
+    /// By node: SMIGRATING that it has announced, and by seq whose end each SMIGRATED is.
+    began: Vec<usize>,
+    ended: BTreeMap<u64, usize>,
     /// Slots have moved, and nobody was told.
     pub untold: bool,
 }
@@ -94,12 +97,20 @@ impl Slots {
             heard: vec![owners; nodes],
             open: Vec::new(),
             announced: BTreeMap::new(),
+            began: vec![0; nodes],
+            ended: BTreeMap::new(),
             untold: false,
         }
     }
 
     pub fn owner(&self, group: usize) -> usize {
         self.owners[group]
+    }
+
+    /// Of all that a node has announced, the end is among `heard`.
+    pub fn have_ended(&self, node: usize, heard: &BTreeSet<u64>) -> bool {
+        let ended = heard.iter().filter(|seq| self.ended.get(seq) == Some(&node)).count();
+        ended == self.began[node]
     }
 
     pub fn has_slots(&self, node: usize) -> bool {
@@ -168,6 +179,7 @@ impl World {
         let to: Vec<_> =
             own.iter().map(|g| (*g, if self.random.chance(80) { first } else { second })).collect();
         let frame = format!(">3\r\n+SMIGRATING\r\n:{seq}\r\n+{}\r\n", ranges(&own));
+        slots.began[node] += 1;
         slots.open.push(Migration { from: node, to, asks: self.random.chance(50) });
         self.tell(node, &frame);
     }
@@ -201,6 +213,7 @@ impl World {
             said.push(format!("{}>{}={slots}", endpoint(node), endpoint(*to)));
         }
         slots.announced.insert(seq, said);
+        slots.ended.insert(seq, node);
         let frame = format!(">3\r\n+SMIGRATED\r\n:{seq}\r\n*{}\r\n{}", parts.len(), parts.concat());
         let by = self.random.below(4);
         for other in 0..self.nodes.len() {
