@@ -58,6 +58,24 @@ impl Map {
         Some(number(&self.cluster.node(owner).expect("C2: an owner is a node that is known").endpoint))
     }
 
+    /// Of each group.
+    fn owners(&self) -> Vec<Option<NodeId>> {
+        (0..GROUPS).map(|group| self.cluster.owner((group * GROUP) as u16)).collect()
+    }
+
+    /// C2: what SMIGRATED has changed was its source's, and is its destination's.
+    fn check_patched(&self, before: &[Option<NodeId>], moves: &[SlotMove]) {
+        let node = |endpoint: &Endpoint| self.cluster.find_node(endpoint);
+        for (group, (old, new)) in
+            before.iter().zip(self.owners()).enumerate().filter(|(_, (old, new))| *old != new)
+        {
+            let said = moves.iter().find(|one| one.slots.contains((group * GROUP) as u16));
+            let said = said.unwrap_or_else(|| panic!("C2: group {group} is not in {moves:?}"));
+            assert_eq!(said.source.as_ref().and_then(node), *old, "C2: group {group} was not its source's");
+            assert_eq!(node(&said.destination), new, "C2: group {group} goes to its destination");
+        }
+    }
+
     fn check(&self, slots: &Slots) {
         for group in 0..GROUPS {
             let owner = self.cluster.find_node(&place(slots.owner(group)));
@@ -107,7 +125,9 @@ impl World {
         assert!(self.clients[client].slots_moved.insert(seq_said), "N3: SLOTS_MOVED twice for {seq_said}");
         if let Some(map) = &mut self.map {
             map.handed.insert(seq_said);
+            let owners = map.owners();
             map.cluster.handle_slots_moved(now, seq, moves);
+            map.check_patched(&owners, moves);
         }
         let (c, home) = (&self.clients[client], self.setup.home(client));
         let (Some(slots), Some(node), true) = (&self.slots, home, self.setup.only_slots) else { return };
