@@ -50,6 +50,16 @@ pub enum Event {
     Gossip {
         node: usize,
     },
+    /// Slots go back to the node that they have come from.
+    SlotsReturn {
+        node: usize,
+        groups: Vec<usize>,
+        to: usize,
+    },
+    /// They are there.
+    SlotsArrive {
+        node: usize,
+    },
     /// It tells its clients the end of what it has announced.
     Announce {
         node: usize,

@@ -144,10 +144,14 @@ impl World {
         self.net.push(self.net.now + delay, Event::Reset { socket });
     }
 
+    pub fn next_seq(&mut self) -> u64 {
+        self.seq += 1;
+        self.seq - 1
+    }
+
     pub fn take_step(&mut self, step: &Step) {
         self.story.say(self.net.now, format_args!("plan {step:?}"));
-        let seq = self.seq;
-        self.seq += 1;
+        let seq = self.next_seq();
         match *step {
             Step::Migrating { node, shard } => {
                 self.tell(node, &format!(">4\r\n+MIGRATING\r\n:{seq}\r\n:10\r\n:{shard}\r\n"));

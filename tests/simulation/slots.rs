@@ -1,7 +1,7 @@
 //! The slots as servers have them: the owners that each node has heard of, what migrates, what is announced of it, and what a node says
 //! to a command for a slot that it does not own.
 
-use super::net::Event;
+use super::net::{Event, MS};
 use super::random::Random;
 use super::world::World;
 use sch::cluster::key_slot;
@@ -113,6 +113,11 @@ impl Slots {
         ended == self.began[node]
     }
 
+    /// It is on its way.
+    fn is_busy(&self, group: usize) -> bool {
+        self.open.iter().any(|m| m.to.iter().any(|(g, _)| *g == group))
+    }
+
     pub fn has_slots(&self, node: usize) -> bool {
         self.owners.contains(&node)
     }
@@ -162,8 +167,8 @@ impl World {
     /// Slots of a node begin to migrate.
     pub fn slots_leave(&mut self, node: usize, seq: u64) {
         let Some(slots) = &mut self.slots else { return };
-        let busy = |group: &usize| slots.open.iter().any(|m| m.to.iter().any(|(g, _)| g == group));
-        let mut own: Vec<usize> = (0..GROUPS).filter(|g| slots.owners[*g] == node && !busy(g)).collect();
+        let is_free = |group: &usize| slots.owners[*group] == node && !slots.is_busy(*group);
+        let mut own: Vec<usize> = (0..GROUPS).filter(is_free).collect();
         if own.is_empty() {
             return;
         }
@@ -178,10 +183,29 @@ impl World {
         }
         let to: Vec<_> =
             own.iter().map(|g| (*g, if self.random.chance(80) { first } else { second })).collect();
-        let frame = format!(">3\r\n+SMIGRATING\r\n:{seq}\r\n+{}\r\n", ranges(&own));
+        self.begin(node, to, seq);
+    }
+
+    fn begin(&mut self, node: usize, to: Vec<(usize, usize)>, seq: u64) {
+        let Some(slots) = &mut self.slots else { return };
+        let groups: Vec<usize> = to.iter().map(|(group, _)| *group).collect();
         slots.began[node] += 1;
         slots.open.push(Migration { from: node, to, asks: self.random.chance(50) });
-        self.tell(node, &frame);
+        self.tell(node, &format!(">3\r\n+SMIGRATING\r\n:{seq}\r\n+{}\r\n", ranges(&groups)));
+    }
+
+    /// What has just come goes back where it came from: an older SMIGRATED is still under way.
+    pub fn slots_return(&mut self, node: usize, groups: &[usize], to: usize) {
+        let Some(slots) = self.slots.as_ref().filter(|_| !self.is_quiet) else { return };
+        let is_there = |group: &&usize| slots.owners[**group] == node && !slots.is_busy(**group);
+        let back: Vec<_> = groups.iter().filter(is_there).map(|group| (*group, to)).collect();
+        if back.is_empty() {
+            return;
+        }
+        let seq = self.next_seq();
+        self.begin(node, back, seq);
+        let soon = self.random.below(300 * MS);
+        self.net.push(self.net.now + soon, Event::SlotsArrive { node });
     }
 
     /// They are there, and it is told by the source, by the others, by all, or by nobody.
@@ -192,6 +216,12 @@ impl World {
         let destinations = migration.destinations();
         for (group, to) in &migration.to {
             slots.owners[*group] = *to;
+        }
+        if self.random.chance(30) {
+            let to = self.random.of(&destinations);
+            let soon = self.random.below(300 * MS);
+            let back = Event::SlotsReturn { node: to, groups: migration.groups_to(to), to: node };
+            self.net.push(self.net.now + soon, back);
         }
         for other in 0..slots.heard.len() {
             if other == node || destinations.contains(&other) || self.setup.gossip == 0 {

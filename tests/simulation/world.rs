@@ -216,6 +216,11 @@ impl World {
             Event::PoolTick => self.tick_pool(),
             Event::ClusterTick => self.tick_cluster(),
             Event::Gossip { node } => self.gossip(node),
+            Event::SlotsReturn { node, groups, to } => self.slots_return(node, &groups, to),
+            Event::SlotsArrive { node } => {
+                let seq = self.next_seq();
+                self.slots_arrive(node, seq);
+            }
             Event::Announce { node, frame } => self.terminate(node, frame),
             Event::Retry { client, request, asking } => self.retry(client, request, asking),
             Event::Wake { client } => self.pump(client),
