@@ -52,6 +52,7 @@ impl World {
         let now = self.at();
         self.clients[client].conn.close(now).expect("close");
         self.actions(client);
+        self.end_links(client);
         self.check_closed(client);
         for socket in self.net.live[client].clone() {
             self.net.close(socket);

@@ -185,6 +185,19 @@ impl World {
 
     /// What a closed link still owed has ended, and what was stated of the transport in use is no more.
     pub fn forget(&mut self, client: usize, transport: TransportId, was_mine: bool) {
+        self.end_link(client, transport);
+        if was_mine {
+            self.mine_is_gone(client);
+        }
+    }
+
+    /// The connection is closed for good: what its links still owed has ended.
+    pub fn end_links(&mut self, client: usize) {
+        let links = self.clients[client].driver.iter().flat_map(|driver| driver.links.keys().copied());
+        links.collect::<Vec<_>>().into_iter().for_each(|transport| self.end_link(client, transport));
+    }
+
+    fn end_link(&mut self, client: usize, transport: TransportId) {
         let level = self.level(client);
         let Some(driver) = &mut self.clients[client].driver else { return };
         let link = driver.links.remove(&transport);
@@ -195,9 +208,6 @@ impl World {
                 ledger.end(number, End::Unknown);
                 self.try_again(client, number, 1, End::Unknown);
             }
-        }
-        if was_mine {
-            self.mine_is_gone(client);
         }
     }
 
