@@ -125,9 +125,11 @@ impl World {
         assert!(self.clients[client].slots_moved.insert(seq_said), "N3: SLOTS_MOVED twice for {seq_said}");
         if let Some(map) = &mut self.map {
             map.handed.insert(seq_said);
-            let owners = map.owners();
+            let (owners, unfit) = (map.owners(), map.cluster.counters().slots_unfit);
             map.cluster.handle_slots_moved(now, seq, moves);
             map.check_patched(&owners, moves);
+            let is_asked = map.cluster.next_deadline().is_some();
+            assert!(is_asked || map.cluster.counters().slots_unfit == unfit, "C2: {seq_said} does not fit");
         }
         let (c, home) = (&self.clients[client], self.setup.home(client));
         let (Some(slots), Some(node), true) = (&self.slots, home, self.setup.only_slots) else { return };
@@ -181,7 +183,11 @@ impl World {
     /// It will not come.
     pub fn map_lost(&mut self) {
         let now = self.at();
-        self.map().cluster.reload_failed(now);
+        let cluster = &self.map().cluster;
+        let was_asked = cluster.next_deadline().is_some();
+        cluster.reload_failed(now);
+        let is_asked = cluster.next_deadline().is_some();
+        assert!(is_asked || !was_asked, "C2: a reload that failed is asked for again");
     }
 
     // ---- what it asks for, and tells ---------------------------------------------------------------------------------
