@@ -21,6 +21,8 @@ pub struct Map {
     told: BTreeSet<u64>,
     /// What was handed to it, whoever read it.
     handed: BTreeSet<u64>,
+    /// By group: the last SMIGRATED that has named it.
+    newest: BTreeMap<usize, u64>,
     /// DIAL_NODE was told, and no DRAIN_NODE since.
     dialled: BTreeMap<NodeId, usize>,
     /// Where sharded channels of a slot were told to be.
@@ -46,6 +48,7 @@ impl Map {
             cluster,
             told: BTreeSet::new(),
             handed: BTreeSet::new(),
+            newest: BTreeMap::new(),
             dialled: BTreeMap::new(),
             channels,
             tick: None,
@@ -63,8 +66,8 @@ impl Map {
         (0..GROUPS).map(|group| self.cluster.owner((group * GROUP) as u16)).collect()
     }
 
-    /// C2: what SMIGRATED has changed was its source's, and is its destination's.
-    fn check_patched(&self, before: &[Option<NodeId>], moves: &[SlotMove]) {
+    /// C2: what SMIGRATED has changed was its source's, is its destination's, and none that is newer has named it.
+    fn check_patched(&mut self, before: &[Option<NodeId>], seq: u64, moves: &[SlotMove]) {
         let node = |endpoint: &Endpoint| self.cluster.find_node(endpoint);
         for (group, (old, new)) in
             before.iter().zip(self.owners()).enumerate().filter(|(_, (old, new))| *old != new)
@@ -73,6 +76,14 @@ impl Map {
             let said = said.unwrap_or_else(|| panic!("C2: group {group} is not in {moves:?}"));
             assert_eq!(said.source.as_ref().and_then(node), *old, "C2: group {group} was not its source's");
             assert_eq!(node(&said.destination), new, "C2: group {group} goes to its destination");
+            let newest = self.newest.get(&group).copied().unwrap_or(0);
+            assert!(newest <= seq, "C2: SMIGRATED {seq} undoes {newest} in group {group}");
+        }
+        for group in 0..GROUPS {
+            if moves.iter().any(|one| one.slots.contains((group * GROUP) as u16)) {
+                let newest = self.newest.entry(group).or_default();
+                *newest = seq.max(*newest);
+            }
         }
     }
 
@@ -127,7 +138,7 @@ impl World {
             map.handed.insert(seq_said);
             let (owners, unfit) = (map.owners(), map.cluster.counters().slots_unfit);
             map.cluster.handle_slots_moved(now, seq, moves);
-            map.check_patched(&owners, moves);
+            map.check_patched(&owners, seq_said, moves);
             let is_asked = map.cluster.next_deadline().is_some();
             assert!(is_asked || map.cluster.counters().slots_unfit == unfit, "C2: {seq_said} does not fit");
         }
