@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 #[derive(Debug, Default)]
 pub struct Request {
     pub is_read: bool,
+    /// In a cluster: where its slot is.
+    pub group: usize,
     /// The commands it was sent as.
     pub tries: Vec<u64>,
     pub answers: u32,
@@ -30,6 +32,7 @@ impl World {
             assert!(c.conn.region(current).is_empty(), "client {n} has not written all");
             let open: Vec<u64> = self.net.live[n].iter().map(|s| self.net.sockets[*s].transport).collect();
             assert_eq!(open, [current], "H13: client {n} has no socket but the current one");
+            c.driver.iter().for_each(|driver| driver.check_steady(current));
         }
     }
 

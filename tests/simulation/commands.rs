@@ -2,20 +2,17 @@
 
 use super::accounts::Request;
 use super::net::{Event, MS, SECOND};
+use super::slots::{GROUPS, tag};
+use super::unmanaged::encode;
 use super::world::World;
 use crate::world::ledger::{End, Expect};
 use sch::action::CommandNumber;
 use sch::conn::Submitted;
 
-fn encode(words: &[&str]) -> Vec<u8> {
-    let mut out = format!("*{}\r\n", words.len());
-    words.iter().for_each(|w| out += &format!("${}\r\n{w}\r\n", w.len()));
-    out.into_bytes()
-}
-
 impl World {
     /// What certainly did not run is sent again, and so are reads; a write that may have run is reported.
     pub fn try_again(&mut self, client: usize, first: CommandNumber, count: u64, end: End) {
+        self.maps_lost(client, first, count);
         let c = &mut self.clients[client];
         for number in first..first + count {
             let Some(request) = c.tries.remove(&number) else { continue };
@@ -36,6 +33,7 @@ impl World {
         self.take(client);
         for _ in 0..self.random.of(&[1, 1, 1, 2, 5]) {
             self.submit_one(client);
+            self.actions(client);
         }
         self.pump(client);
         let wait = self.random.below(2 * self.setup.pace);
@@ -56,18 +54,22 @@ impl World {
         }
         if let Some(request) = c.again.pop_front() {
             self.story.met.insert("tried again");
-            return self.submit_try(client, id, request);
+            let client = self.route(client, request);
+            return self.submit_to(client, request);
         }
         if draw < 80 {
-            self.requests.push(Request { is_read: draw < 40, ..Request::default() });
-            return self.submit_try(client, id, self.requests.len() - 1);
+            let group = self.random.below(GROUPS as u64) as usize;
+            self.requests.push(Request { is_read: draw < 40, group, ..Request::default() });
+            let request = self.requests.len() - 1;
+            let client = self.route(client, request);
+            return self.submit_to(client, request);
         }
         let (channel, key) = (format!("ch{}", draw % 3), format!("k{id}"));
         let (words, expect): (&[&str], _) = match draw {
             80..86 if self.setup.fancy => (&["SUBSCRIBE", &channel], Expect::Confirmation),
             86..88 if self.setup.fancy => (&["UNSUBSCRIBE", &channel], Expect::Confirmation),
             88..90 if self.setup.fancy => (&["BLPOP", &key, "0"], Expect::Id(id)),
-            90..95 => {
+            90..95 if !self.setup.clustered => {
                 c.in_multi = Some(Vec::new());
                 (&["MULTI"], Expect::Ok)
             }
@@ -88,8 +90,19 @@ impl World {
         }
     }
 
-    fn submit_try(&mut self, client: usize, id: u64, request: usize) {
-        let (text, key) = (id.to_string(), format!("k{id}"));
+    /// In a cluster it may be another client's turn.
+    fn submit_to(&mut self, client: usize, request: usize) {
+        self.submit_try(client, request);
+        if self.setup.clustered {
+            self.net.push(self.net.now, Event::Wake { client });
+        }
+    }
+
+    pub fn submit_try(&mut self, client: usize, request: usize) {
+        let id = self.next_id;
+        self.next_id += 1;
+        let tag = if self.setup.clustered { tag(self.requests[request].group) } else { "" };
+        let (text, key) = (id.to_string(), format!("k{id}{tag}"));
         self.requests[request].tries.push(id);
         let words: &[&str] =
             if self.requests[request].is_read { &["GET", &key] } else { &["SET", &key, &text] };
@@ -99,10 +112,19 @@ impl World {
             Some(number) => drop(c.tries.insert(number, request)),
             None => c.again.push_back(request),
         }
+        self.actions(client);
     }
 
     /// The number of the command; none if it was refused.
     pub fn give(&mut self, client: usize, words: &[&str], expect: Expect) -> Option<CommandNumber> {
+        if self.level(client) < 3 {
+            let number = self.give_unmanaged(client, words, expect);
+            if number.is_none() {
+                self.clients[client].in_multi = None;
+                self.note(client, format_args!("does not write {words:?}"));
+            }
+            return number;
+        }
         let bytes = encode(words);
         let len = bytes.len();
         let is_half = self.random.chance(self.setup.halves);

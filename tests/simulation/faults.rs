@@ -14,10 +14,16 @@ pub const BACK_MOST: u64 = 5 * SECOND;
 pub const DELAY_MOST: u64 = 600 * MS;
 /// A host gives up its own dial after this.
 pub const DIAL_TIMEOUT: u64 = 3 * SECOND;
-/// A host that is busy ticks so much late.
-pub const TICK_LATE_MOST: u64 = 50 * MS;
+/// A connect that hangs ends within one of these.
+pub const HANG_MOST: [u64; 3] = [2 * SECOND, 5 * SECOND, 20 * SECOND];
+/// A host that is busy does nothing for up to one of these: then it reads first, and ticks late.
+pub const BUSY_MOST: [u64; 3] = [50 * MS, 50 * MS, 3 * SECOND];
 /// A blocking command is answered within this.
 pub const BLOCKED_MOST: u64 = 2 * SECOND;
+/// In percent: seeds with a cluster.
+const CLUSTERED: u64 = 9;
+/// Two redirections, and a reload as far from the last as it must be.
+const SWEPT_WITHIN: u64 = 3 * SECOND + 4 * DELAY_MOST;
 /// A swap or a loss is answered at the latest after this.
 pub const ANSWER_MOST: u64 = 300 * MS;
 
@@ -87,8 +93,20 @@ pub enum Step {
 pub struct Setup {
     pub seed: u64,
     pub clients: usize,
+    /// Of each client.
+    pub levels: Vec<u8>,
     pub nodes: usize,
     pub pooled: bool,
+    /// The nodes are a cluster: the clients share its map, and each is connected to one of them.
+    pub clustered: bool,
+    /// And nothing else is announced than that slots migrate.
+    pub only_slots: bool,
+    /// Nodes that take no part in a migration hear of it within this.
+    pub gossip: u64,
+    /// SMIGRATED comes within this.
+    pub told_late: u64,
+    /// In percent: migrations that nobody is told the end of.
+    pub untold: u64,
     /// What becomes of members that nobody owns.
     pub unowned: Unowned,
     /// In percent: a client without anything to wait for gives its connection back.
@@ -120,8 +138,14 @@ impl Setup {
         let mut setup = Self {
             seed,
             clients: r.range(1, 6) as usize,
+            levels: Vec::new(),
             nodes: r.range(2, 4) as usize,
             pooled: r.chance(60),
+            clustered: r.chance(CLUSTERED),
+            only_slots: r.chance(30),
+            gossip: r.of(&[0, 0, 500 * MS, 3 * SECOND]),
+            told_late: r.of(&[MS, 500 * MS, 3 * SECOND]),
+            untold: r.of(&[0, 0, 0, 30]),
             unowned: r.of(&[Unowned::Retire, Unowned::Handoff]),
             idle: r.of(&[0, 0, 50]),
             on_loss: r.of(&[OnLoss::Report, OnLoss::Report, OnLoss::Reply, OnLoss::Close]),
@@ -132,13 +156,20 @@ impl Setup {
             latency: r.range(MS / 10, 5 * MS),
             slow: r.of(&[0, 1, 5]),
             refuse: r.of(&[0, 0, 10, 40]),
-            hang: r.of(&[0, 0, 10]),
+            hang: r.of(&[0, 0, 30]),
             refuse_swap: r.of(&[0, 0, 10]),
             lazy: r.of(&[0, 20, 80]),
             pace: 0,
             faults: r.range(3, 30) * SECOND,
             plan: Vec::new(),
         };
+        if setup.clustered {
+            setup.pooled = false;
+            setup.clients = setup.nodes + r.below(2) as usize;
+            (setup.fancy, setup.halves) = (false, 0);
+        }
+        let levels: &[u8] = if r.chance(50) { &[1, 2, 3] } else { &[3] };
+        setup.levels = (0..setup.clients).map(|_| r.of(levels)).collect();
         setup.pace = setup.faults / r.range(5, 30);
         setup.draw_maintenance(&mut r);
         setup.draw_faults(&mut r);
@@ -153,6 +184,16 @@ impl Setup {
             if self.swap_over_blocking { BlockingPolicy::Swap } else { BlockingPolicy::WaitForClose };
         let (on_loss, seed) = (self.on_loss, self.seed);
         Config { handshake, host: "db".into(), on_loss, blocking, seed, ..Config::default() }
+    }
+
+    /// In a cluster: the node that a client is connected to.
+    pub fn home(&self, client: usize) -> Option<usize> {
+        self.clustered.then_some(client % self.nodes)
+    }
+
+    /// So long after a command for each slot the map is that of the servers.
+    pub fn swept(&self) -> u64 {
+        if self.clustered { SWEPT_WITHIN } else { 0 }
     }
 
     /// Everything must be back to steady so long after the last fault: the longest window that may be open, and what may come
@@ -176,10 +217,12 @@ impl Setup {
     }
 
     fn draw_maintenance(&mut self, r: &mut Random) {
-        for _ in 0..r.range(0, 4) {
+        let times = if self.clustered { r.range(1, 12) } else { r.range(0, 4) };
+        for _ in 0..times {
             let at = r.below(self.faults);
             let node = r.below(self.nodes as u64) as usize;
-            match r.below(9) {
+            let what = if self.clustered && (self.only_slots || r.chance(60)) { 2 } else { r.below(9) };
+            match what {
                 0..2 => self.migration(r, at, node),
                 2 => self.slot_migration(r, at, node),
                 3..5 => self.failover(r, at, node),
@@ -197,7 +240,7 @@ impl Setup {
 
     fn slot_migration(&mut self, r: &mut Random, at: u64, node: usize) {
         self.plan.push((at, Step::Smigrating { node }));
-        let took = r.range(10, 4_000) * MS;
+        let took = r.range(10, if self.clustered { 1_000 } else { 4_000 }) * MS;
         self.end(r, at + took, Step::Smigrated { node });
     }
 
@@ -217,7 +260,9 @@ impl Setup {
 
     fn moving(&mut self, r: &mut Random, at: u64, node: usize) {
         let time = r.of(&[0, 1, 2, 5, 10, MOVING_MOST]);
-        let to = (node + r.range(1, self.nodes as u64 - 1) as usize) % self.nodes;
+        let elsewhere = (node + r.range(1, self.nodes as u64 - 1) as usize) % self.nodes;
+        // In a cluster a node stays what it is, behind the same address.
+        let to = if self.clustered { node } else { elsewhere };
         let named = r.chance(70);
         self.plan.push((at, Step::Moving { node, to: named.then_some(to), time }));
         self.plan.push((at + r.below((time + 2) * SECOND), Step::Resolve { node: to }));
@@ -226,7 +271,7 @@ impl Setup {
             self.plan.push((at, Step::Up { node: to, up: false }));
             self.plan.push((at + late, Step::Up { node: to, up: true }));
         }
-        if r.chance(20) {
+        if r.chance(20) && !self.clustered {
             let other = (to + 1) % self.nodes;
             let again = at + r.range(10, 3_000) * MS;
             self.plan.push((again, Step::Moving { node, to: Some(other), time }));

@@ -45,6 +45,32 @@ pub enum Event {
         client: usize,
     },
     PoolTick,
+    ClusterTick,
+    /// A node of a cluster hears what has moved.
+    Gossip {
+        node: usize,
+    },
+    /// Slots go back to the node that they have come from.
+    SlotsReturn {
+        node: usize,
+        groups: Vec<usize>,
+        to: usize,
+    },
+    /// They are there.
+    SlotsArrive {
+        node: usize,
+    },
+    /// It tells its clients the end of what it has announced.
+    Announce {
+        node: usize,
+        frame: String,
+    },
+    /// A request that was redirected is sent again.
+    Retry {
+        client: usize,
+        request: usize,
+        asking: bool,
+    },
     /// Somebody else's call asks this client to read its mail.
     Wake {
         client: usize,
@@ -62,6 +88,9 @@ pub enum Event {
         client: usize,
     },
     Redial {
+        client: usize,
+    },
+    AnswerHold {
         client: usize,
     },
     AnswerSwap {
@@ -117,6 +146,8 @@ pub struct Socket {
     /// The server's close has arrived.
     pub ended: bool,
     pub server: Server,
+    /// ASKING was the last that it has executed.
+    pub asking: bool,
     to_server_at: u64,
     to_client_at: u64,
 }
@@ -162,6 +193,7 @@ impl Net {
             inbox: VecDeque::new(),
             ended: false,
             server: Server::default(),
+            asking: false,
             to_server_at: 0,
             to_client_at: 0,
         });

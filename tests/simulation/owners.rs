@@ -52,14 +52,15 @@ impl World {
         let now = self.at();
         self.clients[client].conn.close(now).expect("close");
         self.actions(client);
+        self.end_links(client);
         self.check_closed(client);
         for socket in self.net.live[client].clone() {
             self.net.close(socket);
             let delay = self.delay();
             self.net.send_to_server(socket, delay, Event::ClientClosed { socket });
         }
-        let pool = self.pool.as_ref().map(|pool| (pool, self.setup.unowned));
-        let mut old = std::mem::replace(&mut self.clients[client], Client::new(&self.config, pool, client));
+        let new = Client::new(&self.config, &self.setup, self.pool.as_ref(), client);
+        let mut old = std::mem::replace(&mut self.clients[client], new);
         let c = &mut self.clients[client];
         std::mem::swap(&mut c.again, &mut old.again);
         assert!(

@@ -48,6 +48,13 @@ impl World {
             return;
         }
         while s.server.has_pending() && !s.server.is_blocked() {
+            let command = s.server.next().expect("one is pending");
+            let asking = std::mem::replace(&mut s.asking, command[0] == "ASKING");
+            let instead = self.slots.as_ref().and_then(|slots| slots.instead(s.node, asking, command));
+            if let Some(reply) = instead {
+                s.server.answer_instead(&reply);
+                continue;
+            }
             let before = s.server.opted_in;
             s.server.serve(1, &mut self.log);
             if s.server.opted_in && !before {
@@ -103,7 +110,7 @@ impl World {
         self.net.send_outbox(socket, &mut self.random, |r| World::delay_of(r, latency, slow));
     }
 
-    fn tell(&mut self, node: usize, frame: &str) {
+    pub fn tell(&mut self, node: usize, frame: &str) {
         for socket in self.served_by(node) {
             if self.net.sockets[socket].server.opted_in {
                 self.net.sockets[socket].server.send(frame);
@@ -137,10 +144,14 @@ impl World {
         self.net.push(self.net.now + delay, Event::Reset { socket });
     }
 
+    pub fn next_seq(&mut self) -> u64 {
+        self.seq += 1;
+        self.seq - 1
+    }
+
     pub fn take_step(&mut self, step: &Step) {
         self.story.say(self.net.now, format_args!("plan {step:?}"));
-        let seq = self.seq;
-        self.seq += 1;
+        let seq = self.next_seq();
         match *step {
             Step::Migrating { node, shard } => {
                 self.tell(node, &format!(">4\r\n+MIGRATING\r\n:{seq}\r\n:10\r\n:{shard}\r\n"));
@@ -160,6 +171,8 @@ impl World {
                 self.tell(node, &frame);
                 self.nodes[node].moving = Some((self.net.now + time * SECOND, frame));
             }
+            Step::Smigrating { node } if self.setup.clustered => self.slots_leave(node, seq),
+            Step::Smigrated { node } if self.setup.clustered => self.slots_arrive(node, seq),
             Step::Smigrating { node } => {
                 self.tell(node, &format!(">3\r\n+SMIGRATING\r\n:{seq}\r\n+1-100\r\n"))
             }
@@ -181,13 +194,14 @@ impl World {
         }
     }
 
-    fn terminate(&mut self, node: usize, frame: String) {
+    pub fn terminate(&mut self, node: usize, frame: String) {
         self.tell(node, &frame);
         self.nodes[node].terminator = Some(frame);
     }
 
     /// No more faults: all nodes are up, and what was announced is over.
     pub fn mend(&mut self) {
+        self.slots_mend();
         for node in 0..self.nodes.len() {
             let n = &mut self.nodes[node];
             (n.up, n.moving, n.frozen_until) = (true, None, self.net.now);

@@ -2,10 +2,12 @@
 
 use super::accounts::Request;
 use super::client::Client;
+use super::cluster::Map;
 use super::faults::{DELAY_MOST, Setup};
 use super::net::{Event, MS, Net, State};
 use super::random::Random;
 use super::servers::Node;
+use super::slots::Slots;
 use super::story::Story;
 use crate::world::ledger::Ledger;
 use crate::world::server::Log;
@@ -28,6 +30,9 @@ pub struct World {
     pub nodes: Vec<Node>,
     pub clients: Vec<Client>,
     pub pool: Option<Pool>,
+    /// Of a cluster: the slots as the servers have them, and as the clients do.
+    pub slots: Option<Slots>,
+    pub map: Option<Map>,
     /// Ledgers of connections that were retired.
     pub retired: Vec<Ledger>,
     /// Of every connection.
@@ -62,6 +67,8 @@ impl World {
             retired: Vec::new(),
             config,
             pool,
+            slots: None,
+            map: setup.clustered.then(|| Map::new(seed)),
             log: Log::default(),
             story: Story::new(kept),
             resolved: 0,
@@ -74,6 +81,7 @@ impl World {
             offset: ORIGIN,
             setup,
         };
+        world.slots = world.setup.clustered.then(|| Slots::new(world.setup.nodes, &mut world.random));
         world.story.say(0, format_args!("{:?}", world.setup));
         for n in 0..world.setup.plan.len() {
             let at = world.setup.plan[n].0;
@@ -84,15 +92,17 @@ impl World {
         for client in 0..world.setup.clients {
             let waiter = world.pool.as_ref().map(|pool| pool.add_waiter().expect("room").index() as usize);
             assert!(waiter.is_none_or(|index| index == client), "a waiter's number is its client's");
-            world.clients.push(Client::new(
-                &world.config,
-                world.pool.as_ref().map(|p| (p, world.setup.unowned)),
-                client,
-            ));
+            let new = Client::new(&world.config, &world.setup, world.pool.as_ref(), client);
+            world.clients.push(new);
+        }
+        for client in 0..world.setup.clients {
             world.pump(client);
             let at = world.random.below(world.setup.pace);
             world.net.push(at, Event::Submit { client });
         }
+        let now = world.at();
+        world.map.iter().for_each(|map| map.cluster.ask_reload(now));
+        world.cluster_actions();
         world
     }
 
@@ -107,11 +117,15 @@ impl World {
         self.until(self.setup.faults + quiet);
         self.story.say(self.net.now, format_args!("steady?"));
         self.check_steady();
+        self.check_told();
+        self.sweep();
+        self.until(self.net.now + self.setup.swept());
+        self.check_map();
         for client in 0..self.clients.len() {
             self.submit_one(client);
             self.pump(client);
         }
-        self.until(self.setup.faults + quiet + ANSWERED_WITHIN);
+        self.until(self.net.now + ANSWERED_WITHIN);
         self.check_accounts();
         self.close_all_clients();
     }
@@ -139,6 +153,7 @@ impl World {
         self.offset += ns;
         self.pool_tick = None;
         self.arm_pool();
+        self.arm_cluster();
         for client in 0..self.clients.len() {
             self.clients[client].armed = None;
             self.arm(client);
@@ -199,12 +214,28 @@ impl World {
                 }
             }
             Event::PoolTick => self.tick_pool(),
+            Event::ClusterTick => self.tick_cluster(),
+            Event::Gossip { node } => self.gossip(node),
+            Event::SlotsReturn { node, groups, to } => self.slots_return(node, &groups, to),
+            Event::SlotsArrive { node } => {
+                let seq = self.next_seq();
+                self.slots_arrive(node, seq);
+            }
+            Event::Announce { node, frame } => self.terminate(node, frame),
+            Event::Retry { client, request, asking } => self.retry(client, request, asking),
             Event::Wake { client } => self.pump(client),
             Event::Submit { client } => self.submit_in_turn(client),
             Event::Asked { client, member, retire } => self.asked(client, member, retire),
             Event::MayGive { client } => self.may_give(client),
             Event::Redial { client } => self.redial(client),
-            Event::AnswerSwap { client, transport, ok } => self.answer_swap(client, transport, ok),
+            Event::AnswerHold { client } => {
+                self.answer_hold(client);
+                self.pump(client);
+            }
+            Event::AnswerSwap { client, transport, ok } => {
+                self.answer_swap(client, transport, ok);
+                self.pump(client);
+            }
             Event::SettleLosses { client } => self.settle_losses(client),
             Event::Thaw { node } => self.thaw(node),
             Event::Unblock { socket } => self.unblock(socket),

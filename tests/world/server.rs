@@ -35,7 +35,8 @@ pub struct Server {
 fn id_of(command: &[String]) -> Option<u64> {
     let text = match command[0].as_str() {
         "SET" => command.get(2)?,
-        "GET" | "BLPOP" => command.get(1)?.get(1..)?,
+        // Behind it there may be a hash tag.
+        "GET" | "BLPOP" => command.get(1)?.get(1..)?.split('{').next()?,
         _ => return None,
     };
     text.parse().ok()
@@ -66,6 +67,17 @@ impl Server {
             log.received.extend(id_of(&command));
             self.pending.push_back(command);
         }
+    }
+
+    /// The command that is executed next.
+    pub fn next(&self) -> Option<&[String]> {
+        self.pending.front().map(Vec::as_slice)
+    }
+
+    /// It is not executed, and answered with this.
+    pub fn answer_instead(&mut self, reply: &str) {
+        self.pending.pop_front();
+        self.send(reply);
     }
 
     /// Executes up to `n` commands.
