@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::conn::inflight::Own;
-use crate::conn::receive::hello_proto;
+use crate::conn::replies::hello_proto;
 use crate::mem::Room;
 
 impl Connection {
