@@ -1,6 +1,6 @@
 //! Model test: any interleaving of commands, replies, splits, notifications of every variant, ticks, connects, failures,
 //! fences and host mistakes. The transitions are in `world/step.rs`, the reference in `world/ledger.rs`, the driver around the real
-//! thing in `world/host.rs`, the servers in `world/server.rs`.
+//! thing in `world/host/`, the servers in `world/server.rs`.
 
 mod world;
 

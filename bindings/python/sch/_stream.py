@@ -6,10 +6,8 @@ It does what libsch asks for. It does not wait: a host tells it which socket is 
 
 from __future__ import annotations
 
-import random
 import ssl
-from dataclasses import replace
-from typing import Any, Callable, Dict, Optional, Set, Tuple
+from typing import Callable, Optional, Set, Tuple
 
 from ._actions import (
     Action,
@@ -27,79 +25,17 @@ from ._actions import (
 )
 from ._config import Config
 from ._connection import Connection
-from ._declarations import CloseReason, Level, OnLoss, Phase
-from ._errors import BusyError, NotConnectedError, SchError, UnknownTransportError
-from ._memory import Buffer
+from ._declarations import CloseReason, Phase
+from ._errors import BusyError, SchError, UnknownTransportError
+from ._stream_host import Credentials, Host, OnAction
+from ._stream_output import Output
 from ._wire import Addresses, Wire
 
-#: What is copied out of a region at once.
-_CHUNK = 1 << 16
 #: These end the stream: replies cannot be made good, or the server refused what was demanded.
 _ENDS = (CloseReason.LOSS, CloseReason.OPTIN_REFUSED, CloseReason.HANDSHAKE_FAILED)
 
-Credentials = Callable[[], Tuple[str, "str | bytes"]]
-OnAction = Callable[[Action], None]
 
-
-def settings(
-    config: Optional[Config], host: str, port: int, tls: bool, server_hostname: Optional[str], budget: Optional[float]
-) -> Config:
-    """`config` as a stream needs it: managed, and with error replies in the place of replies that never come (L3)."""
-    config = Config() if config is None else config
-    return replace(
-        config,
-        level=Level.MANAGED,
-        on_loss=OnLoss.REPLY,
-        can_reset_parser=False,  # it is the reader's, who knows nothing of it
-        host=host,
-        port=port,
-        tls=tls,
-        tls_server_name=config.tls_server_name if server_hostname is None else server_hostname,
-        seed=random.getrandbits(64) if config.seed is None else config.seed,
-        connect_budget=budget if config.connect_budget is None else config.connect_budget,
-    )
-
-
-def context_of(given: Any) -> Optional[ssl.SSLContext]:
-    """As asyncio takes it: None or False, True for the default context, or a context."""
-    if given is None or given is False:
-        return None
-    if given is True:
-        return ssl.create_default_context()
-    if not isinstance(given, ssl.SSLContext):
-        raise TypeError(f"ssl is an SSLContext, True or None, not {type(given).__name__}")
-    return given
-
-
-class Host:
-    """What the core needs from who runs it."""
-
-    def deliver(self, data: Buffer) -> None:
-        """Bytes for the reader."""
-        raise NotImplementedError
-
-    def resolve(self, wire: Wire, host: str, port: int) -> None:
-        """Find the addresses, then call `Core.resolved` or `Core.unresolved`, at once or later."""
-        raise NotImplementedError
-
-    def forget(self, wire: Wire) -> None:
-        """Its socket is about to be closed: wait for it no more."""
-        raise NotImplementedError
-
-    def ended(self, error: Optional[Exception]) -> None:
-        """The stream is over; None: the server closed it in order."""
-        raise NotImplementedError
-
-    def restored(self) -> None:
-        """Timeouts are as configured again: what waits asks `Core.expires` anew."""
-        raise NotImplementedError
-
-    def failed(self, error: Exception) -> None:
-        """A function of the user's has raised."""
-        raise NotImplementedError
-
-
-class Core:
+class Core(Output):
     """One byte stream. Every method leaves nothing to poll."""
 
     def __init__(
@@ -111,27 +47,18 @@ class Core:
         on_action: Optional[OnAction],
         credentials: Optional[Credentials],
     ) -> None:
-        self.conn = Connection(config)
+        super().__init__(Connection(config), clock)
         self.context = context
-        self.is_over = self._is_finishing = False
+        self._is_finishing = False
         #: Why the last attempt to dial failed.
         self.dial_error: Optional[Exception] = None
-        #: Bytes of the writer that libsch has not taken: it is at a limit, RESUME follows.
-        self.untaken = bytearray()
         #: The host reads no more for now.
         self.is_paused = False
-        self._host, self._clock, self._on_action, self._credentials = host, clock, on_action, credentials
-        self.wires: Dict[int, Wire] = {}
-        #: What `submit` gave to write and the socket did not take.
-        self._unwritten: Dict[int, bytearray] = {}
-        #: Transports whose region may have bytes.
-        self._regions: Set[int] = set()
+        self._host, self._on_action, self._credentials = host, on_action, credentials
         #: Transports whose replies are the reader's: a candidate's are read also when the reader is not.
         self._passing: Set[int] = set()
         self._dialled: Set[int] = set()
-        self._held = 0
         self._cause: Optional[Exception] = None
-        self._look_for_end = False
         self._restored_at = 0.0
 
     # Connecting -----------------------------------------------------------------------------------------------------
@@ -287,90 +214,6 @@ class Core:
         self._unwritten.pop(wire.transport, None)
         self._regions.discard(wire.transport)
         self._passing.discard(wire.transport)
-
-    # Writing --------------------------------------------------------------------------------------------------------
-
-    def write(self, data: Buffer) -> None:
-        """Bytes of commands, in any pieces."""
-        if self.is_over:
-            raise ConnectionResetError("the stream is over")
-        if isinstance(data, memoryview) and not data.c_contiguous:
-            data = data.tobytes()
-        if self.untaken:
-            self.untaken += data
-        else:
-            self._submit(data)
-            self.settle()
-
-    def _submit(self, data: Buffer) -> None:
-        try:
-            done = self.conn.submit(self._clock(), data)
-        except NotConnectedError:
-            self._look_for_end = True
-            return
-        view = memoryview(data).cast("B")  # contiguous: `write` has seen to it
-        if done.write_now:
-            waiting = self._unwritten.setdefault(done.transport, bytearray())
-            waiting += view[: done.write_now]
-            wire = self.wires.get(done.transport)
-            if wire is not None and len(waiting) == done.write_now:
-                self._write_to(wire)
-        if done.held:
-            self._note_held(done.held)
-        rest = view[done.write_now + done.held :]
-        if rest:
-            self.untaken[:0] = rest
-
-    def _note_held(self, held: int) -> None:
-        """Held bytes are in the region of the current transport already, or libsch keeps them until FLUSH."""
-        current = self.conn.current
-        if current is not None and self.conn.region_len(current):
-            self._regions.add(current)
-        else:
-            self._held += held
-
-    def _write_to(self, wire: Wire) -> None:
-        """First what `submit` gave, then libsch's own region."""
-        try:
-            if self._write_unwritten(wire):
-                while wire.transport in self._regions and self._write_region(wire):
-                    pass
-                wire.send_own()
-        except OSError as error:
-            # Replies may have come before it died: they count.
-            while self.wires.get(wire.transport) is wire and self._read_from(wire):
-                self._actions()
-            if self.wires.get(wire.transport) is wire:
-                self._closed(wire, error)
-
-    def _write_unwritten(self, wire: Wire) -> bool:
-        waiting = self._unwritten.get(wire.transport)
-        if waiting:
-            sent = wire.send(waiting)
-            del waiting[:sent]
-        return not waiting
-
-    def _write_region(self, wire: Wire) -> bool:
-        """False: it is empty, or the socket takes no more."""
-        data = self.conn.region(wire.transport, _CHUNK)
-        if not data:
-            self._regions.discard(wire.transport)
-            return False
-        sent = wire.send(data)
-        if sent:
-            self.conn.wrote(self._clock(), wire.transport, sent)
-        return sent == len(data)
-
-    def buffered(self) -> int:
-        """Bytes of the writer that no socket has taken."""
-        size = len(self.untaken) + self._held + sum(map(len, self._unwritten.values()))
-        if self._regions and not self.is_over:
-            size += sum(self.conn.region_len(t) for t in self._regions)
-        return size
-
-    def unwritten(self) -> int:
-        """As `buffered`, without what libsch has taken over."""
-        return len(self.untaken) + sum(map(len, self._unwritten.values()))
 
     # Actions --------------------------------------------------------------------------------------------------------
 

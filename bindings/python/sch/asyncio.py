@@ -16,7 +16,8 @@ from typing import Any, Awaitable, Callable, Dict, Optional, Set, Tuple, TypeVar
 
 from ._config import Config
 from ._memory import Buffer
-from ._stream import Core, Credentials, Host, OnAction, context_of, settings
+from ._stream import Core
+from ._stream_host import Credentials, Host, OnAction, context_of, settings
 from ._wire import Wire
 
 __all__ = ["create_connection", "open_connection", "wait_for", "Transport"]

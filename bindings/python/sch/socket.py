@@ -24,7 +24,8 @@ from ._config import Config
 from ._connection import Connection
 from ._errors import BusyError
 from ._memory import Buffer
-from ._stream import Core, Credentials, Host, OnAction, context_of, settings
+from ._stream import Core
+from ._stream_host import Credentials, Host, OnAction, context_of, settings
 from ._time import to_ms
 from ._wire import Wire
 

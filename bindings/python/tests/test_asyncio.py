@@ -510,7 +510,7 @@ def test_write_after_the_end_goes_nowhere_and_wrong_types_are_refused(sim: Any) 
 
 
 def test_an_unclosed_stream_warns_and_closes(sim: Any) -> None:
-    from sch._stream import context_of, settings
+    from sch._stream_host import context_of, settings
     from sch.asyncio import Transport
 
     async def main() -> None:
