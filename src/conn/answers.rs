@@ -118,7 +118,8 @@ impl Connection {
         self.level("in_flight", 1, !seen || self.config.level_out == LevelOut::Notified)?;
         if seen {
             self.set_owed(n)?;
-        } else {
+        } else if self.current.is_some() {
+            // Else it is late: the next transport begins with nothing.
             self.host_in_flight = n;
         }
         self.trace.input(format_args!("in_flight {n}"));
