@@ -904,6 +904,8 @@ pub unsafe extern "C" fn sch_conn_owe_on(
 ///
 /// In notified, out tapped: say it whenever it becomes 0, and as replies come if you like; `sch_conn_owe` adds to it.
 ///
+/// Where in is notified and there is no transport in use, it says nothing: the next one begins with 0.
+///
 /// Returns SCH_OK; SCH_ERR_WRONG_LEVEL; in tapped, out notified: SCH_ERR_LIMIT: too many are owed; SCH_ERR_NOT_CONNECTED: nothing can be
 /// owed; and what every call answers.
 ///
