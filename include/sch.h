@@ -1016,7 +1016,7 @@
 #define SCH_OFF_RESP2 2
 
 /**
- * The server does not know the opt-in, or has it off.
+ * The server does not know the opt-in, has it off, or closed two transports in a row before its reply.
  */
 #define SCH_OFF_REFUSED 3
 

@@ -127,7 +127,7 @@ pub const SCH_OUTCOME_CLOSED: i32 = 5;
 pub const SCH_OFF_DISABLED: i32 = 1;
 /// RESP2 is spoken, from the start or since HELLO 2.
 pub const SCH_OFF_RESP2: i32 = 2;
-/// The server does not know the opt-in, or has it off.
+/// The server does not know the opt-in, has it off, or closed two transports in a row before its reply.
 pub const SCH_OFF_REFUSED: i32 = 3;
 /// The server does not let this user opt in.
 pub const SCH_OFF_NO_PERMISSION: i32 = 4;

@@ -414,7 +414,7 @@ class OffReason(enum.IntEnum):
     DISABLED = 1
     #: RESP2 is spoken, from the start or since HELLO 2.
     RESP2 = 2
-    #: The server does not know the opt-in, or has it off.
+    #: The server does not know the opt-in, has it off, or closed two transports in a row before its reply.
     REFUSED = 3
     #: The server does not let this user opt in.
     NO_PERMISSION = 4
