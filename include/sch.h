@@ -796,7 +796,8 @@
 #define SCH_ACTION_SWAP 6
 
 /**
- * Held commands `first`, `count` of them, wait in the region of `transport`. Answer: `sch_conn_wrote`.
+ * Held commands `first`, `count` of them, wait in the region of `transport`; `count` 0: bytes of one that is not whole yet. Answer:
+ * `sch_conn_wrote`.
  */
 #define SCH_ACTION_FLUSH 7
 
@@ -1463,7 +1464,7 @@ typedef struct sch_submitted {
      */
     uint64_t first;
     /**
-     * How many commands began in it.
+     * How many commands began in it. What began as a blank line in pieces was none: its number is given to the next command.
      */
     uint64_t count;
 } sch_submitted;

@@ -305,7 +305,7 @@ pub struct sch_submitted {
     pub held: usize,
     /// Number of the first command that began in what was taken. The first ever is 1.
     pub first: u64,
-    /// How many commands began in it.
+    /// How many commands began in it. What began as a blank line in pieces was none: its number is given to the next command.
     pub count: u64,
 }
 

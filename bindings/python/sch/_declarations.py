@@ -293,7 +293,7 @@ class ActionKind(enum.IntEnum):
     HOLD = 5
     #: Use `transport` instead of `old_transport` (0: that one has died).
     SWAP = 6
-    #: Held commands `first`, `count` of them, wait in the region of `transport`.
+    #: Held commands `first`, `count` of them, wait in the region of `transport`; `count` 0: bytes of one that is not whole yet.
     FLUSH = 7
     #: Levels 1 and 2: the hold has ended, write on, to `transport`.
     RELEASE = 8
