@@ -97,7 +97,7 @@
  * | FLUSH | 3 | `wrote` | the commands stay unwritten; later ones queue behind them |
  * | RELEASE | 1 2 | none | |
  * | CLOSE | 1 2 3 | none | libsch has forgotten it: the socket leaks |
- * | LOST | in 2 | `losses_settled` | `receive` on the next transport is refused (on_loss = report) |
+ * | LOST | in 2 | `losses_settled` | with on_loss = report: no SWAP comes, the handoff fails; `receive` on the next transport is refused |
  * | HAND_BACK | 3 | none | |
  * | RESUME | 3 | none | |
  * | RESET_PARSER | in 2 | none | the parser joins two replies that do not belong together |
@@ -796,7 +796,8 @@
 #define SCH_ACTION_SWAP 6
 
 /**
- * Held commands `first`, `count` of them, wait in the region of `transport`. Answer: `sch_conn_wrote`.
+ * Held commands `first`, `count` of them, wait in the region of `transport`; `count` 0: bytes of one that is not whole yet. Answer:
+ * `sch_conn_wrote`.
  */
 #define SCH_ACTION_FLUSH 7
 
@@ -1016,7 +1017,7 @@
 #define SCH_OFF_RESP2 2
 
 /**
- * The server does not know the opt-in, or has it off.
+ * The server does not know the opt-in, has it off, or closed two transports in a row before its reply.
  */
 #define SCH_OFF_REFUSED 3
 
@@ -1463,7 +1464,7 @@ typedef struct sch_submitted {
      */
     uint64_t first;
     /**
-     * How many commands began in it.
+     * How many commands began in it. What began as a blank line in pieces was none: its number is given to the next command.
      */
     uint64_t count;
 } sch_submitted;
@@ -3024,6 +3025,8 @@ sch_status sch_conn_owe_on(struct sch_conn *conn,
  * transport nothing need be said but what is owed still when you say that.
  *
  * In notified, out tapped: say it whenever it becomes 0, and as replies come if you like; `sch_conn_owe` adds to it.
+ *
+ * Where in is notified and there is no transport in use, it says nothing: the next one begins with 0.
  *
  * Returns SCH_OK; SCH_ERR_WRONG_LEVEL; in tapped, out notified: SCH_ERR_LIMIT: too many are owed; SCH_ERR_NOT_CONNECTED: nothing can be
  * owed; and what every call answers.

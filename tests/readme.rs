@@ -1,7 +1,12 @@
-//! The README tells the truth: its C program compiles against the header, its paths exist, its make targets too.
+//! The README tells the truth: its C program runs, its paths exist, its make targets too.
 #![allow(clippy::disallowed_methods)]
 
-use std::process::Command;
+#[expect(dead_code, reason = "what is not used here is used by other tests")]
+mod support {
+    pub mod header;
+}
+
+use support::header::{library, run, scratch};
 
 const TOP: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -9,29 +14,32 @@ fn readme() -> String {
     std::fs::read_to_string(format!("{TOP}/README.md")).expect("README.md")
 }
 
+/// They are compiled with all warnings as errors, and run: what they submit is to be written.
 #[test]
-fn the_twenty_lines_compile() {
+fn the_twenty_lines_run() {
     let text = readme();
     let program = text.split("```c\n").nth(1).and_then(|t| t.split("```").next()).expect("a C block");
     let source = format!(
         "#include <sch.h>\n\
-         void parser_feed(const uint8_t *, size_t);\n\
-         void start_connect(uint64_t, const char *, size_t, int);\n\
-         void close_socket(uint64_t);\n\
-         void fail_commands(uint64_t, uint64_t);\n\
-         void run(uint64_t now, uint64_t transport, const uint8_t *bytes, size_t len, const uint8_t *data, size_t n);\n\
-         void run(uint64_t now, uint64_t transport, const uint8_t *bytes, size_t len, const uint8_t *data, size_t n) {{\n\
-         sch_span spans[16]; size_t consumed, count;\n{program}\n(void)bytes; }}\n"
+         static void parser_feed(const uint8_t *p, size_t n) {{ (void)p, (void)n; }}\n\
+         static void start_connect(uint64_t t, const char *h, size_t l, int p) {{ (void)t, (void)h, (void)l, (void)p; }}\n\
+         static void close_socket(uint64_t t) {{ (void)t; }}\n\
+         static void fail_commands(uint64_t f, uint64_t n) {{ (void)f, (void)n; }}\n\
+         int main(void) {{\n\
+         uint64_t now = 1, transport = 1; size_t len = 14, n = 7; sch_span spans[16]; size_t consumed = 0, count = 0;\n\
+         const uint8_t *bytes = (const uint8_t *)\"*1\\r\\n$4\\r\\nPING\\r\\n\", *data = (const uint8_t *)\"+PONG\\r\\n\";\n\
+         {program}\n\
+         return s.transport == transport && s.write_now == len && consumed == n && count == 1 ? 0 : 1; }}\n"
     );
-    let file = std::env::temp_dir().join(format!("sch-readme-{}.c", std::process::id()));
-    std::fs::write(&file, source).unwrap();
-    let out = Command::new("cc")
-        .args(["-fsyntax-only", "-std=c11", "-Wall", "-Wextra", "-Werror", "-I", &format!("{TOP}/include")])
-        .arg(&file)
-        .output()
-        .expect("cc is missing: install gcc");
-    let _ = std::fs::remove_file(&file);
-    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let dir = scratch("readme").with_extension("dir");
+    std::fs::create_dir_all(&dir).unwrap();
+    std::fs::copy(library(), dir.join("libsch.so.0")).unwrap();
+    std::fs::write(dir.join("readme.c"), source).unwrap();
+    let text = |name: &str| dir.join(name).to_str().expect("UTF-8").to_owned();
+    let (include, rpath) = (format!("-I{TOP}/include"), format!("-Wl,-rpath,{}", dir.display()));
+    let (from, library, to) = (text("readme.c"), text("libsch.so.0"), text("readme"));
+    run("cc", &["-std=c11", "-Wall", "-Wextra", "-Werror", &include, &from, &library, &rpath, "-o", &to]);
+    run(&to, &[]);
 }
 
 #[test]

@@ -118,7 +118,8 @@ impl Connection {
         self.level("in_flight", 1, !seen || self.config.level_out == LevelOut::Notified)?;
         if seen {
             self.set_owed(n)?;
-        } else {
+        } else if self.current.is_some() {
+            // Else it is late: the next transport begins with nothing.
             self.host_in_flight = n;
         }
         self.trace.input(format_args!("in_flight {n}"));
@@ -169,7 +170,7 @@ impl Connection {
     }
 
     /// Replies that libsch sees are owed by `slot`.
-    fn owe_more(&mut self, slot: Slot, replies: u64) -> Result<()> {
+    pub(super) fn owe_more(&mut self, slot: Slot, replies: u64) -> Result<()> {
         let limit = self.config.limits.max_in_flight;
         let mut next = self.out.next_number;
         if let Some(transport) = self.transport(slot) {

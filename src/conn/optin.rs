@@ -118,6 +118,11 @@ impl Connection {
         let tapped = self.config.level_in == LevelIn::Tapped;
         let mut data = if wanted { self.optin_command(peer).to_vec() } else { Vec::new() };
         let counts_now = self.counts_from_ready();
+        // The rest of a reply that has begun to come is still owed, also where the host cannot count it.
+        let begun = |t: &Transport| !t.ready && t.inbound.is_in_reply() && t.owed.hosts() == 0;
+        if counts_now && self.in_slot(slot).is_some_and(begun) && self.owe_more(slot, 1).is_err() {
+            return; // no room to tell it from libsch's own
+        }
         let Some(t) = self.transport(slot) else { return };
         let first = !core::mem::replace(&mut t.ready, true);
         t.inbound.uncounted &= !(first && counts_now);

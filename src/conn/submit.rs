@@ -166,6 +166,19 @@ impl Connection {
                         direct = self.writes_directly();
                     }
                 }
+                Step::Blank if self.out.open.is_some() => {
+                    let chunk = chunk.len();
+                    if self.end_blank(&data[at..at + chunk], direct) {
+                        answer.write_now += chunk;
+                    } else {
+                        answer.held += chunk;
+                    }
+                    if self.phase == Phase::Ready && self.can_hold() {
+                        self.giving = answer.write_now > 0;
+                        self.progress(now);
+                    }
+                    direct = self.writes_directly();
+                }
                 Step::NeedMore | Step::Blank => {
                     let blank = read.step == Step::Blank;
                     if self.out.discarding {
@@ -317,6 +330,35 @@ impl Connection {
             return;
         }
         self.keep(number, entry, special, chunk);
+    }
+
+    /// The last `chunk` of an empty line or array that came in parts. What was taken for the beginning of a command is none: its
+    /// number goes to the next one, and what is held of it goes nowhere. Whether the host writes the chunk.
+    fn end_blank(&mut self, chunk: &[u8], direct: bool) -> bool {
+        let out = &mut self.out;
+        let number = out.open.take();
+        let told = core::mem::take(&mut out.half_lost);
+        out.half_matters = false;
+        if !told {
+            out.next_number = number.unwrap_or(out.next_number);
+        }
+        if core::mem::take(&mut out.discarding) {
+            return false;
+        }
+        let len = out.reader.len() as usize;
+        match self.hold.get_mut() {
+            // All of it is here; else its beginning is on its way.
+            Some(hold) if !direct && hold.partial + chunk.len() == len => hold.drop_part(),
+            _ => {
+                if let Some(t) = &mut self.current {
+                    if !direct {
+                        t.region.push(chunk);
+                    }
+                    t.owed.push_blank(len);
+                }
+            }
+        }
+        direct
     }
 
     fn keep(&mut self, number: CommandNumber, entry: Entry, special: Option<Special>, chunk: &[u8]) {

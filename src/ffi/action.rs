@@ -29,7 +29,8 @@ pub const SCH_ACTION_HOLD: i32 = 5;
 /// Answer: `sch_conn_swapped` or `sch_conn_swap_refused`. Where the old one has died or is given up at deadline +
 /// drain_grace, it comes without a HOLD.
 pub const SCH_ACTION_SWAP: i32 = 6;
-/// Held commands `first`, `count` of them, wait in the region of `transport`. Answer: `sch_conn_wrote`.
+/// Held commands `first`, `count` of them, wait in the region of `transport`; `count` 0: bytes of one that is not whole yet. Answer:
+/// `sch_conn_wrote`.
 pub const SCH_ACTION_FLUSH: i32 = 7;
 /// Levels 1 and 2: the hold has ended, write on, to `transport`. Needs no answer.
 pub const SCH_ACTION_RELEASE: i32 = 8;
@@ -127,7 +128,7 @@ pub const SCH_OUTCOME_CLOSED: i32 = 5;
 pub const SCH_OFF_DISABLED: i32 = 1;
 /// RESP2 is spoken, from the start or since HELLO 2.
 pub const SCH_OFF_RESP2: i32 = 2;
-/// The server does not know the opt-in, or has it off.
+/// The server does not know the opt-in, has it off, or closed two transports in a row before its reply.
 pub const SCH_OFF_REFUSED: i32 = 3;
 /// The server does not let this user opt in.
 pub const SCH_OFF_NO_PERMISSION: i32 = 4;

@@ -311,7 +311,7 @@ pub struct sch_submitted {
     pub held: usize,
     /// Number of the first command that began in what was taken. The first ever is 1.
     pub first: u64,
-    /// How many commands began in it.
+    /// How many commands began in it. What began as a blank line in pieces was none: its number is given to the next command.
     pub count: u64,
 }
 
@@ -950,6 +950,8 @@ pub unsafe extern "C" fn sch_conn_owe_on(
 /// transport nothing need be said but what is owed still when you say that.
 ///
 /// In notified, out tapped: say it whenever it becomes 0, and as replies come if you like; `sch_conn_owe` adds to it.
+///
+/// Where in is notified and there is no transport in use, it says nothing: the next one begins with 0.
 ///
 /// Returns SCH_OK; SCH_ERR_WRONG_LEVEL; in tapped, out notified: SCH_ERR_LIMIT: too many are owed; SCH_ERR_NOT_CONNECTED: nothing can be
 /// owed; and what every call answers.

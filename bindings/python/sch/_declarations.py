@@ -293,7 +293,7 @@ class ActionKind(enum.IntEnum):
     HOLD = 5
     #: Use `transport` instead of `old_transport` (0: that one has died).
     SWAP = 6
-    #: Held commands `first`, `count` of them, wait in the region of `transport`.
+    #: Held commands `first`, `count` of them, wait in the region of `transport`; `count` 0: bytes of one that is not whole yet.
     FLUSH = 7
     #: Levels 1 and 2: the hold has ended, write on, to `transport`.
     RELEASE = 8
@@ -414,7 +414,7 @@ class OffReason(enum.IntEnum):
     DISABLED = 1
     #: RESP2 is spoken, from the start or since HELLO 2.
     RESP2 = 2
-    #: The server does not know the opt-in, or has it off.
+    #: The server does not know the opt-in, has it off, or closed two transports in a row before its reply.
     REFUSED = 3
     #: The server does not let this user opt in.
     NO_PERMISSION = 4

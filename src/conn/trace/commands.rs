@@ -171,7 +171,11 @@ impl Commands {
 
     fn head_ends(&mut self) {
         let digits = core::str::from_utf8(&self.head).map(str::trim_end).unwrap_or("");
-        let number = digits.parse::<i64>().ok().and_then(|n| u64::try_from(n).ok());
+        // `*-1` has no arguments and is no end of the commands; `$-1` is.
+        let number = digits.parse::<i64>().ok().and_then(|n| match self.at {
+            At::Count => Some(n.max(0) as u64),
+            _ => u64::try_from(n).ok(),
+        });
         self.at = match (self.at, number) {
             (At::Count, Some(0)) => At::Type,
             (At::Count, Some(n)) => {
