@@ -74,14 +74,12 @@ impl Connection {
         };
         // Levels 1 and 2 get no HOLD here: there is nothing left to drain, and SWAP asks the same.
         self.break_host_transaction();
-        let Some(t) = self.current.take() else { return false };
-        let (id, survives) = (t.id, self.survives_loss(&t));
-        let answered = self.account(t, &[], survives, room);
-        if !survives || !answered {
-            self.loss_without_handoff(now, id, true);
+        if self.current.is_none() {
+            return false;
+        }
+        if !self.swap_over(now, room) {
             return true;
         }
-        self.emit(Action::Close { transport: id, reason: CloseReason::Swapped });
         if let Some(handoff) = &mut self.handoff {
             handoff.died_at = Some(now);
             handoff.begin_pause(now);
@@ -89,6 +87,19 @@ impl Connection {
         self.host_in_flight = 0;
         self.phase = Phase::Ready;
         self.stirred = true;
+        true
+    }
+
+    /// What the current transport owes is lost with it. False: that has ended the host's stream.
+    pub(super) fn swap_over(&mut self, now: Timestamp, room: Unwritten) -> bool {
+        let Some(t) = self.current.take() else { return true };
+        let (id, survives) = (t.id, self.survives_loss(&t));
+        let answered = self.account(t, &[], survives, room);
+        if !survives || !answered {
+            self.loss_without_handoff(now, id, true);
+            return false;
+        }
+        self.emit(Action::Close { transport: id, reason: CloseReason::Swapped });
         true
     }
 

@@ -267,7 +267,16 @@ impl Connection {
         self.windows.room()?;
         self.windows.make().room()?;
         let moved = self.moved_by_swap()?;
+        let owes = self.current.as_ref().is_some_and(|t| !t.owed.is_empty());
+        let room = if owes { Some(self.room_to_account(&[])?) } else { None };
         self.trace.input(format_args!("swapped"));
+        self.host_in_flight = 0;
+        // Levels 1 and 2: the host has written while it held.
+        if let Some(room) = room
+            && !self.swap_over(now, room)
+        {
+            return Ok(());
+        }
         let Some(new) = self.candidate.take() else { return Ok(()) };
         let old = self.current.take();
         if let Some(moved) = moved {
