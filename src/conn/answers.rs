@@ -170,7 +170,7 @@ impl Connection {
     }
 
     /// Replies that libsch sees are owed by `slot`.
-    pub(super) fn owe_more(&mut self, slot: Slot, replies: u64) -> Result<()> {
+    fn owe_more(&mut self, slot: Slot, replies: u64) -> Result<()> {
         let limit = self.config.limits.max_in_flight;
         let mut next = self.out.next_number;
         if let Some(transport) = self.transport(slot) {

@@ -89,6 +89,8 @@ pub(super) enum Special {
     },
     /// Libsch's own command: its reply is swallowed.
     Own(Own),
+    /// The rest of a reply that had begun to come before any was counted: it passes, and is no command's.
+    Begun,
     /// The reply passes as the failed EXEC of a broken WATCH.
     FailedExec,
     /// Never written: answered by LOST when its turn comes.

@@ -118,12 +118,14 @@ impl Connection {
         let tapped = self.config.level_in == LevelIn::Tapped;
         let mut data = if wanted { self.optin_command(peer).to_vec() } else { Vec::new() };
         let counts_now = self.counts_from_ready();
-        // The rest of a reply that has begun to come is still owed, also where the host cannot count it.
-        let begun = |t: &Transport| !t.ready && t.inbound.is_in_reply() && t.owed.hosts() == 0;
-        if counts_now && self.in_slot(slot).is_some_and(begun) && self.owe_more(slot, 1).is_err() {
-            return; // no room to tell it from libsch's own
-        }
         let Some(t) = self.transport(slot) else { return };
+        // The rest of a reply that has begun to come is the host's, who need not have counted it.
+        if counts_now && !t.ready && t.inbound.is_in_reply() && t.owed.hosts() == 0 {
+            if t.owed.room(1, 1).is_err() {
+                return; // no room to tell it from libsch's own
+            }
+            t.owed.push_asked(0, inflight::Special::Begun);
+        }
         let first = !core::mem::replace(&mut t.ready, true);
         t.inbound.uncounted &= !(first && counts_now);
         if t.inbound.uncounted {
