@@ -72,7 +72,8 @@ impl Connection {
             return run;
         }
         #[expect(clippy::redundant_closure, reason = "without it, it is a call")]
-        let Some((len, empty)) = glance(data, |name, len| plain_entry(name, len)) else { return run };
+        let Some((rest, empty)) = glance(data, |name, len| plain_entry(name, len)) else { return run };
+        let len = data.len() - rest.len();
         t.owed.push_plain(self.out.next_number, empty.of_short(len));
         self.out.next_number += 1;
         run = PlainRun { bytes: len, count: 1 };
@@ -87,13 +88,16 @@ impl Connection {
     fn submit_pipeline(&mut self, data: &[u8], mut room: usize, run: &mut PlainRun) {
         let Some(t) = self.current.as_deref_mut() else { return };
         let mut seen = Glance::new(Entry::NONE);
+        let mut rest = &data[run.bytes..];
         loop {
             let mut block = [Entry::NONE; BLOCK];
             let mut count = 0;
-            for (entry, _) in block.iter_mut().zip(0..room) {
-                let Some((len, empty)) = seen.next(&data[run.bytes..], plain_entry) else { break };
-                *entry = empty.of_short(len);
-                run.bytes += len;
+            let places = &mut block[..BLOCK.min(room)];
+            while let Some(place) = places.get_mut(count)
+                && let Some((behind, empty)) = seen.next(rest, plain_entry)
+            {
+                *place = empty.of_short(rest.len() - behind.len());
+                rest = behind;
                 count += 1;
             }
             t.owed.push_run(self.out.next_number, &block[..count]);
@@ -101,6 +105,7 @@ impl Connection {
             run.count += count as u64;
             room -= count;
             if count < BLOCK {
+                run.bytes = data.len() - rest.len();
                 return;
             }
         }

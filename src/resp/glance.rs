@@ -29,7 +29,8 @@ struct Head<T> {
     window: [u8; WINDOW],
     /// The bytes of the window that are the head.
     mask: u32,
-    args: u8,
+    /// Arguments after the name.
+    more: u8,
     /// Where the name ends.
     end: u8,
     said: T,
@@ -63,57 +64,48 @@ pub(crate) struct Glance<T> {
 impl<T: Copy> Glance<T> {
     pub(crate) fn new(nothing: T) -> Self {
         // No command begins with NUL.
-        let none = Head { window: [0; WINDOW], mask: u32::MAX, args: 0, end: 0, said: nothing };
+        let none = Head { window: [0; WINDOW], mask: u32::MAX, more: 0, end: 0, said: nothing };
         Self { known: [(none, [Length::NONE; LENGTHS]); HEADS] }
     }
 
     /// As `glance`.
     #[inline(always)] // in one place: the steady path
-    pub(crate) fn next(
+    pub(crate) fn next<'a>(
         &mut self,
-        data: &[u8],
+        data: &'a [u8],
         say: impl FnOnce(u64, usize) -> Option<T>,
-    ) -> Option<(usize, T)> {
+    ) -> Option<(&'a [u8], T)> {
         let window = data.first_chunk::<WINDOW>()?;
         // The number of arguments, and the first letter of the name.
         let (known, lengths) = &mut self.known[usize::from(window[1] ^ window[WORD]) % HEADS];
         if of_window(window, &known.window) & known.mask != known.mask {
             *known = head(window, say)?;
         }
-        let mut at = usize::from(known.end);
-        let mut lengths = lengths.iter_mut();
-        for _ in 1..known.args {
-            let rest = data.get(at..)?;
-            at += match lengths.next() {
-                Some(length) => {
-                    if !length.is_of(word(rest)?) {
-                        *length = argument(rest)?;
-                    }
-                    length.step
-                }
-                None => argument(rest)?.step,
-            } as usize;
+        let mut rest = data.get(usize::from(known.end)..)?;
+        let more = usize::from(known.more);
+        for length in lengths.iter_mut().take(more) {
+            if !length.is_of(word(rest)?) {
+                *length = argument(rest)?;
+            }
+            rest = rest.get(length.step as usize..)?;
         }
-        Some((end(data, at)?, known.said))
+        for _ in LENGTHS..more {
+            rest = rest.get(argument(rest)?.step as usize..)?;
+        }
+        Some((rest.strip_prefix(&LINE_END)?, known.said))
     }
 }
 
-/// Where the command ends that begins `data`, and what `say` says of its name: of the name in upper case, NUL behind it, and of
+/// What is behind the command that begins `data`, and what `say` says of its name: of the name in upper case, NUL behind it, and of
 /// its length. Nothing if it has nothing to say.
 #[inline(always)] // in one place: the steady path
-pub(crate) fn glance<T: Copy>(data: &[u8], say: impl FnOnce(u64, usize) -> Option<T>) -> Option<(usize, T)> {
+pub(crate) fn glance<T: Copy>(data: &[u8], say: impl FnOnce(u64, usize) -> Option<T>) -> Option<(&[u8], T)> {
     let head = head(data.first_chunk()?, say)?;
-    let mut at = usize::from(head.end);
-    for _ in 1..head.args {
-        at += argument(data.get(at..)?)?.step as usize;
+    let mut rest = data.get(usize::from(head.end)..)?;
+    for _ in 0..head.more {
+        rest = rest.get(argument(rest)?.step as usize..)?;
     }
-    Some((end(data, at)?, head.said))
-}
-
-/// Behind the line end at `at`.
-#[inline(always)]
-fn end(data: &[u8], at: usize) -> Option<usize> {
-    (data.get(at..)?.first_chunk() == Some(&LINE_END)).then_some(at + LINE_END.len())
+    Some((rest.strip_prefix(&LINE_END)?, head.said))
 }
 
 #[inline(always)]
@@ -127,7 +119,7 @@ fn head<T>(window: &[u8; WINDOW], say: impl FnOnce(u64, usize) -> Option<T>) -> 
     let name = u64::from_le_bytes(*name.first_chunk()?) & (u64::MAX >> (64 - 8 * len));
     let said = say(upper(name), usize::from(len))?;
     let end = WORD as u8 + len;
-    Some(Head { window: *window, mask: u32::MAX >> (32 - end), args, end, said })
+    Some(Head { window: *window, mask: u32::MAX >> (32 - end), more: args - 1, end, said })
 }
 
 /// An argument, behind the end of the one before it.
@@ -235,7 +227,8 @@ mod tests {
         let asked = glance(data, |name, len| Some((name, len)));
         let seen = known.next(data, |name, len| Some((name, len)));
         assert_eq!(asked, seen, "{}", data.escape_ascii());
-        let Some((end, (name, len))) = seen else { return false };
+        let Some((behind, (name, len))) = seen else { return false };
+        let end = data.len() - behind.len();
         let name = name.to_le_bytes()[..len].to_vec();
         assert_eq!(Some((name, end)), read(data), "{}", data.escape_ascii());
         true
