@@ -7,17 +7,32 @@ cd "$(dirname "$0")/.."
 busy() { awk '{ print int(($16 + $17) / '"$(getconf CLK_TCK)"') }' /proc/$$/stat; }
 step() { printf '\n== %s (after %s s, %s s of a processor)\n' "$*" "$SECONDS" "$(busy)"; }
 
+# Beside what follows, where that leaves a processor idle: what it prints is shown where it is waited for.
+other= told=$(mktemp)
+trap '[ -z "$other" ] || kill "$other" 2>/dev/null || true; rm -f "$told"' EXIT
+beside() { "$@" >"$told" 2>&1 & other=$!; }
+beside_ends() {
+    local status=0
+    wait "$other" || status=$?
+    other=
+    cat "$told"
+    return "$status"
+}
+
 step "format, lints, and beside them the library"
 cargo fmt --all --check
 # Little of it can be done by two processors at once; nor of the lints.
-cargo build --release --locked -q -p libsch -p sch-node &
-trap 'kill $! 2>/dev/null || true' EXIT
+beside cargo build --release --locked -q -p libsch -p sch-node
 cargo clippy --workspace --all-targets --locked -- -D warnings
-wait $!
-trap - EXIT
+beside_ends
 
-step "unit tests, scenarios, probes, C ABI, simulator"
+c_side() {
+    make --no-print-directory build/workload build/pool && tools/abi_guard.sh
+}
+step "unit tests, scenarios, probes, C ABI, simulator; beside them the clients in C, the binary interface"
+beside c_side
 cargo test --locked --workspace --no-fail-fast
+beside_ends
 # Built just now; alone it would have other features of shared crates, and be built anew with them.
 export SCH_SIM=$PWD/target/debug/sch-sim
 
@@ -26,18 +41,14 @@ make --no-print-directory clients
 
 tools/sanitize.sh programs
 
-step "the binary interface is as committed"
-tools/abi_guard.sh
-
 step "the Node package"
 tools/test_node.sh
 
 step "end to end against redis-server, plain and TLS"
 make --no-print-directory e2e-short
 
-step "Python"
+step "Python, and beside it the clients under valgrind"
+beside make --no-print-directory memcheck
 tools/test_python.sh
-
-step "the clients under valgrind"
-make --no-print-directory memcheck
+beside_ends
 printf '\nall of it passed, in %s s\n' "$SECONDS"
