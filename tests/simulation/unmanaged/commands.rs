@@ -100,6 +100,9 @@ impl World {
     pub(super) fn count(&mut self, client: usize) {
         let now = self.at();
         let c = &mut self.clients[client];
+        if c.conn.phase() == Phase::Closed {
+            return; // its last actions are taken
+        }
         let driver = c.driver.as_ref().expect("level 1 or 2");
         let owed = driver.mine.and_then(|mine| driver.links.get(&mine)).map_or(0, Link::owed);
         c.conn.handle_in_flight(now, owed).expect("in_flight");
