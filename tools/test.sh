@@ -39,10 +39,10 @@ export SCH_SIM=$PWD/target/debug/sch-sim
 step "the clients in C"
 make --no-print-directory clients
 
-tools/sanitize.sh programs
-
-step "the Node package"
+step "the Node package, and beside it C and C++ programs under sanitizers"
+beside tools/sanitize.sh programs
 tools/test_node.sh
+beside_ends
 
 step "end to end against redis-server, plain and TLS"
 make --no-print-directory e2e-short
