@@ -47,8 +47,15 @@ struct Length {
 }
 
 impl Length {
-    /// No argument begins with NUL.
+    /// None that is remembered: no argument begins with NUL, and what does goes on from there to no line end.
     const NONE: Self = Self { line: 0, unused: 0, step: 0 };
+
+    /// Remembers `new`, unless its line is longer than a word: that would be of NUL. Its step.
+    #[inline(always)]
+    fn learn(&mut self, new: Self) -> u32 {
+        *self = if new.line == 0 { Self::NONE } else { new };
+        new.step
+    }
 
     #[inline(always)]
     fn is_of(&self, line: u64) -> bool {
@@ -84,10 +91,8 @@ impl<T: Copy> Glance<T> {
         let mut rest = data.get(usize::from(known.end)..)?;
         let more = usize::from(known.more);
         for length in lengths.iter_mut().take(more) {
-            if !length.is_of(word(rest)?) {
-                *length = argument(rest)?;
-            }
-            rest = rest.get(length.step as usize..)?;
+            let step = if length.is_of(word(rest)?) { length.step } else { length.learn(argument(rest)?) };
+            rest = rest.get(step as usize..)?;
         }
         for _ in LENGTHS..more {
             rest = rest.get(argument(rest)?.step as usize..)?;
@@ -276,6 +281,19 @@ mod tests {
                 let text = [&text[..wrong], digits.as_bytes(), &text[wrong..]].concat();
                 assert!(!check(&text, &mut known));
             }
+        }
+    }
+
+    /// E4: of an argument whose length is not remembered nothing is: what is no argument is not taken for one like it.
+    #[test]
+    fn e4_a_long_argument_is_seen_anew() {
+        let long = [&b"*2\r\n$3\r\nGET\r\n$1000\r\n"[..], &[b'x'; 1000], b"\r\n"].concat();
+        for byte in [0, b'x', u8::MAX] {
+            let mut known = Glance::new((0, 0));
+            assert!(check(&long, &mut known));
+            let mut wrong = long.clone();
+            wrong[b"*2\r\n$3\r\nGET".len()..][..8].fill(byte);
+            assert!(!check(&wrong, &mut known));
         }
     }
 }
