@@ -54,7 +54,7 @@ impl Connection {
             && t.region.is_empty()
             && t.optin != Optin::Wanted
             && self.is_managed()
-            && self.wake.is_none_or(|wake| now.max(self.clock.last()) < wake)
+            && self.is_before_wake(now)
     }
 
     /// The plain commands at the beginning of `data`, as far as there is room to count them. Only where `passes_plain`.

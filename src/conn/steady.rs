@@ -67,7 +67,7 @@ impl Connection {
     }
 
     #[inline(always)]
-    fn is_before_wake(&self, now: Timestamp) -> bool {
+    pub(super) fn is_before_wake(&self, now: Timestamp) -> bool {
         self.wake.is_none_or(|wake| now.max(self.clock.last()) < wake)
     }
 
