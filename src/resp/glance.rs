@@ -50,13 +50,6 @@ impl Length {
     /// None that is remembered: no argument begins with NUL, and what does goes on from there to no line end.
     const NONE: Self = Self { line: 0, unused: 0, step: 0 };
 
-    /// Remembers `new`, unless its line is longer than a word: that would be of NUL. Its step.
-    #[inline(always)]
-    fn learn(&mut self, new: Self) -> u32 {
-        *self = if new.line == 0 { Self::NONE } else { new };
-        new.step
-    }
-
     #[inline(always)]
     fn is_of(&self, line: u64) -> bool {
         (line ^ self.line) << self.unused == 0
@@ -91,8 +84,15 @@ impl<T: Copy> Glance<T> {
         let mut rest = data.get(usize::from(known.end)..)?;
         let more = usize::from(known.more);
         for length in lengths.iter_mut().take(more) {
-            let step = if length.is_of(word(rest)?) { length.step } else { length.learn(argument(rest)?) };
-            rest = rest.get(step as usize..)?;
+            if !length.is_of(word(rest)?) {
+                let new = argument(rest)?;
+                if new.line == Length::NONE.line {
+                    rest = rest.get(new.step as usize..)?;
+                    continue;
+                }
+                *length = new;
+            }
+            rest = rest.get(length.step as usize..)?;
         }
         for _ in LENGTHS..more {
             rest = rest.get(argument(rest)?.step as usize..)?;
